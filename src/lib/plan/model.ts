@@ -1,0 +1,104 @@
+/** `inactive` = known only, `loaded` = placed and installed, `launched` = started. fleet's words. */
+export type Desired = 'inactive' | 'loaded' | 'launched';
+
+export interface MachineView {
+  readonly id: string;
+  readonly address?: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** No new unit comes here; what is here stays. */
+  readonly cordoned?: boolean;
+  /** Could not be reached: what is placed here stays, nothing new comes. */
+  readonly unreachable?: boolean;
+}
+
+/** One unit of the desired cluster. */
+export interface UnitView {
+  readonly name: string;
+  /** Text of the unit file. */
+  readonly file: string;
+  readonly desired: Desired;
+  /** Where it is placed now; null = nowhere. Always null for a global unit. */
+  readonly machine: string | null;
+  /** Only global units: the machines that already run it. Absent = none known. */
+  readonly machines?: readonly string[];
+}
+
+/** What the cluster should be, at one moment. */
+export interface Snapshot {
+  readonly machines: readonly MachineView[];
+  readonly units: readonly UnitView[];
+}
+
+export type Rule =
+  | 'machine-id'
+  | 'machine-metadata'
+  | 'machine-of'
+  | 'conflicts'
+  | 'replaces'
+  | 'cordoned'
+  | 'unreachable';
+
+export interface Placement {
+  readonly unit: string;
+  readonly machine: string;
+  readonly previous: string | null;
+  readonly reason: string;
+}
+
+export interface Exclusion {
+  readonly machine: string;
+  readonly rule: Rule;
+  /** A person's sentence: which value, which unit. */
+  readonly detail: string;
+}
+
+export interface Refusal {
+  readonly unit: string;
+  readonly previous: string | null;
+  readonly reasons: readonly Exclusion[];
+}
+
+export interface GlobalPlacement {
+  readonly unit: string;
+  readonly machines: readonly string[];
+}
+
+/** `place(snapshot)`: every loaded or launched unit is in exactly one of the three lists, sorted by unit name. */
+export interface PlacementResult {
+  /** Every ordinary unit that has a machine afterwards, moved or not. */
+  readonly placements: readonly Placement[];
+  readonly global: readonly GlobalPlacement[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** In this order on one machine: stop, remove, install, reload, start. */
+export type Action = 'stop' | 'remove' | 'install' | 'reload' | 'start';
+
+export interface Step {
+  readonly machine: string;
+  readonly action: Action;
+  /** Empty for `reload`, which is one for the whole machine. */
+  readonly unit: string;
+  readonly reason: string;
+}
+
+/** What one machine should have of one unit. */
+export interface Assignment {
+  readonly machine: string;
+  readonly unit: string;
+  readonly desired: 'loaded' | 'launched';
+  /** Hash of the content that should be there. */
+  readonly hash: string;
+}
+
+/** What one machine has of one unit that `cluster` installed (or of which the registry thinks so). */
+export interface Observation {
+  readonly machine: string;
+  readonly unit: string;
+  /** Hash in the machine's manifest; null = not installed by us. */
+  readonly hash: string | null;
+  /** systemd's ActiveState: active, reloading, inactive, failed, activating, deactivating. */
+  readonly active: string;
+  readonly sub: string;
+  readonly load: string;
+}
