@@ -57,10 +57,13 @@ export class ClusterError extends Error {
 /** Several bad arguments, all of them reported. Exit code is that of the first. */
 export class ClusterErrors extends ClusterError {
   readonly errors: readonly ClusterError[];
+  /** A person has read them already, as they happened. */
+  readonly announced: boolean;
 
-  constructor(errors: readonly ClusterError[]) {
+  constructor(errors: readonly ClusterError[], announced = false) {
     const first = errors[0];
     super(first?.code ?? 'failed', first?.message ?? 'failed', { exit: first?.exit ?? EXIT.failed });
     this.errors = errors;
+    this.announced = announced;
   }
 }

@@ -104,9 +104,25 @@ export interface Machine {
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */
   enable(units: readonly string[]): Promise<void>;
   /** argv, never a shell string: quoted for the remote shell here and only here. `sudo` adds `sudo -n` when needed. */
-  exec(argv: readonly string[], options?: { stdin?: string | Uint8Array; sudo?: boolean; signal?: AbortSignal; onStdout?: (chunk: Buffer) => void }): Promise<ExecResult>;
+  exec(
+    argv: readonly string[],
+    options?: {
+      stdin?: string | Uint8Array;
+      sudo?: boolean;
+      signal?: AbortSignal;
+      onStdout?: (chunk: Buffer) => void;
+    },
+  ): Promise<ExecResult>;
   /** A command or login shell on a terminal (pty, resize), or with plain pipes; resolves to the exit code. */
-  interactive(argv: readonly string[] | null, streams: { stdin: NodeJS.ReadStream; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; forwardAgent?: boolean }): Promise<number>;
+  interactive(
+    argv: readonly string[] | null,
+    streams: {
+      stdin: NodeJS.ReadStream;
+      stdout: NodeJS.WriteStream;
+      stderr: NodeJS.WriteStream;
+      forwardAgent?: boolean;
+    },
+  ): Promise<number>;
   /** A TCP or Unix-socket stream opened from the machine (etcd tunnel, docker.sock). */
   forward(to: { host: string; port: number } | { path: string }): Promise<import('node:stream').Duplex>;
   close(): void;

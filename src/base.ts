@@ -1,0 +1,98 @@
+import { homedir } from 'node:os';
+import { Command, Flags } from '@oclif/core';
+import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
+import type { Event } from './lib/control/event.ts';
+import { Session } from './lib/control/session.ts';
+import { sentences } from './lib/ui/events.ts';
+
+const helpGroup = 'GLOBAL';
+const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
+
+/** Flags that every command has; each also comes from its environment variable and, mostly, from cluster.yaml. */
+const globalFlags = {
+  endpoint: text('etcd endpoints, comma-separated; none: the embedded store', 'CLUSTER_ENDPOINT'),
+  'data-dir': text('directory of the embedded store', 'CLUSTER_DATA_DIR'),
+  tunnel: text('reach etcd through this machine, [user@]address[:port]', 'CLUSTER_TUNNEL'),
+  'ca-file': text('CA of the etcd servers', 'CLUSTER_CA_FILE'),
+  'cert-file': text('client certificate for etcd', 'CLUSTER_CERT_FILE'),
+  'key-file': text('key of the client certificate', 'CLUSTER_KEY_FILE'),
+  'etcd-user': text('etcd user', 'CLUSTER_ETCD_USER'),
+  'etcd-password': text('etcd password', 'CLUSTER_ETCD_PASSWORD'),
+  'etcd-key-prefix': text('key prefix in the store', 'CLUSTER_KEY_PREFIX'),
+  'request-timeout': text('how long the store may take to answer, such as 3s', 'CLUSTER_REQUEST_TIMEOUT'),
+  'ssh-username': text('login on machines that are added without one', 'CLUSTER_SSH_USERNAME'),
+  'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
+  'ssh-timeout': text('how long a connection may take to open, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'ssh-config': text('OpenSSH client configuration to read', 'CLUSTER_SSH_CONFIG'),
+  'ssh-parallel': text('how many connections may be opening at once', 'CLUSTER_SSH_PARALLEL'),
+  'known-hosts-file': text('known_hosts file to check host keys against', 'CLUSTER_KNOWN_HOSTS_FILE'),
+  'strict-host-key-checking': text(
+    'yes, or accept-new to remember unknown host keys',
+    'CLUSTER_STRICT_HOST_KEY_CHECKING',
+  ),
+  debug: Flags.boolean({ description: 'show where an error comes from', env: 'CLUSTER_DEBUG', helpGroup }),
+  json: Flags.boolean({ description: 'print JSON', env: 'CLUSTER_JSON', helpGroup }),
+};
+
+/** What all commands share: global flags, the session, and how results are printed. */
+export abstract class ClusterCommand extends Command {
+  static override baseFlags = globalFlags;
+  /** oclif's own --json would bring its own error format. */
+  static override enableJsonFlag = false;
+
+  /** Runs `work` with a session that is closed afterwards, whatever happened. */
+  protected async withSession<Value>(
+    flags: Record<string, unknown>,
+    work: (session: Session) => Promise<Value>,
+  ): Promise<Value> {
+    const config = await this.settings(flags);
+    const json = flags.json === true;
+    const session = new Session({
+      config,
+      emit: (event) => this.show(event, json),
+      ...(process.stdin.isTTY && process.stderr.isTTY ? { askPassphrase } : {}),
+    });
+    try {
+      return await work(session);
+    } finally {
+      await session.close();
+    }
+  }
+
+  protected settings(flags: Record<string, unknown>): Promise<Config> {
+    const camel = (name: string): string =>
+      name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    const values: Record<string, string> = {};
+    for (const [name, value] of Object.entries(flags))
+      if (typeof value === 'string') values[camel(name)] = value;
+    const { etcdKeyPrefix } = values;
+    const typed: ConfigFlags = { ...values, keyPrefix: etcdKeyPrefix };
+    return loadConfig({ flags: typed, env: process.env, cwd: process.cwd(), home: homedir() });
+  }
+
+  /** With --json, stdout belongs to the JSON alone. */
+  protected show(event: Event, json: boolean): void {
+    for (const { to, text } of sentences(event)) {
+      if (to === 'stdout' && !json) this.print(`${text}\n`);
+      else if (to === 'stderr') process.stderr.write(`${text}\n`);
+    }
+  }
+
+  protected print(text: string): void {
+    process.stdout.write(text);
+  }
+
+  protected printJson(value: unknown): void {
+    this.print(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** Errors are printed in one place, by the entry. */
+  protected override catch(error: Error): Promise<never> {
+    return Promise.reject(error);
+  }
+}
+
+async function askPassphrase(keyFile: string): Promise<string> {
+  const { askHidden } = await import('./lib/ui/prompt.ts');
+  return askHidden(`Enter passphrase for key '${keyFile}': `);
+}

@@ -1,0 +1,31 @@
+import type { Command } from '@oclif/core';
+import { Help } from '@oclif/core/help';
+import { slimConfig } from './config.ts';
+import { aliases, findCommand } from './find.ts';
+import { readManifest } from './manifest.ts';
+import { unknownCommand } from './usage.ts';
+
+/** Help for a command, a topic or all of it. @throws {ClusterError} unknown-command. */
+export async function showHelp(argv: readonly string[]): Promise<void> {
+  const manifest = await readManifest();
+  const config = slimConfig(manifest);
+  const help = new Help(config, { hideAliasesFromRoot: true, respectNoCacheDefault: true });
+  const words = argv.filter((word) => !word.startsWith('-'));
+  if (words.length === 0) return await help.showRootHelp();
+  const names = new Map([...Object.keys(manifest.commands).map((id) => [id, id] as const), ...aliases(manifest)]);
+  const found = findCommand(words, names);
+  if (found !== undefined) {
+    const command = config.findCommand(names.get(found.id) ?? found.id) as Command.Loadable;
+    return await help.showCommandHelp(command);
+  }
+  const topic = words.length === 1 ? config.findTopic(words[0]!) : undefined;
+  if (topic === undefined) throw await unknownCommand(words);
+  await new TopicHelp(config).showTopicHelp(topic);
+}
+
+/** oclif keeps a topic's help to itself. */
+class TopicHelp extends Help {
+  override async showTopicHelp(topic: Parameters<Help['showTopicHelp']>[0]): Promise<void> {
+    await super.showTopicHelp(topic);
+  }
+}

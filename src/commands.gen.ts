@@ -1,0 +1,33 @@
+// Written by scripts/build.mjs from the files in src/commands. Do not edit.
+import type { CommandModule } from './cli/model.ts';
+
+export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  cat: () => import('./commands/cat.ts'),
+  destroy: () => import('./commands/destroy.ts'),
+  help: () => import('./commands/help.ts'),
+  journal: () => import('./commands/journal.ts'),
+  'lab:down': () => import('./commands/lab/down.ts'),
+  'lab:hollow-serve': () => import('./commands/lab/hollow-serve.ts'),
+  'lab:ssh': () => import('./commands/lab/ssh.ts'),
+  'lab:status': () => import('./commands/lab/status.ts'),
+  'lab:up': () => import('./commands/lab/up.ts'),
+  'list-machines': () => import('./commands/list-machines.ts'),
+  'list-unit-files': () => import('./commands/list-unit-files.ts'),
+  'list-units': () => import('./commands/list-units.ts'),
+  load: () => import('./commands/load.ts'),
+  'machine:add': () => import('./commands/machine/add.ts'),
+  'machine:rm': () => import('./commands/machine/rm.ts'),
+  'machine:set-metadata': () => import('./commands/machine/set-metadata.ts'),
+  'machine:show': () => import('./commands/machine/show.ts'),
+  plan: () => import('./commands/plan.ts'),
+  reconcile: () => import('./commands/reconcile.ts'),
+  restart: () => import('./commands/restart.ts'),
+  ssh: () => import('./commands/ssh.ts'),
+  start: () => import('./commands/start.ts'),
+  status: () => import('./commands/status.ts'),
+  stop: () => import('./commands/stop.ts'),
+  submit: () => import('./commands/submit.ts'),
+  unload: () => import('./commands/unload.ts'),
+  verify: () => import('./commands/verify.ts'),
+  version: () => import('./commands/version.ts'),
+};

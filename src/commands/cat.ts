@@ -1,0 +1,28 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { catUnit } from '../lib/control/verify.ts';
+
+export default class Cat extends ClusterCommand {
+  static override summary = 'Print the stored file of a unit';
+  static override examples = ['<%= config.bin %> cat demo@1', '<%= config.bin %> cat --render demo@1'];
+  static override args = { unit: Args.string({ description: 'unit name', required: true }) };
+  static override flags = {
+    render: Flags.boolean({
+      description: 'with all specifiers filled in, as its machine sees it',
+      default: false,
+      env: 'CLUSTER_RENDER',
+    }),
+    machine: Flags.string({ description: 'render for this machine', env: 'CLUSTER_MACHINE' }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Cat);
+    const options = {
+      render: flags.render || flags.machine !== undefined,
+      ...(flags.machine !== undefined && { machine: flags.machine }),
+    };
+    const text = await this.withSession(flags, (session) => catUnit(session, args.unit, options));
+    if (flags.json) this.printJson({ unit: args.unit, text });
+    else this.print(text);
+  }
+}

@@ -1,0 +1,64 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { journalStream, journalText, locate } from '../lib/control/logs.ts';
+
+export default class Journal extends ClusterCommand {
+  static override summary = 'Print the journal of units; of several, as one stream in order of time';
+  static override strict = false;
+  static override examples = [
+    "<%= config.bin %> journal --follow 'demo@*'",
+    '<%= config.bin %> journal --lines 50 hello',
+  ];
+  static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };
+  static override flags = {
+    lines: Flags.integer({
+      char: 'n',
+      description: 'last lines of each unit',
+      default: 10,
+      min: 0,
+      env: 'CLUSTER_LINES',
+    }),
+    follow: Flags.boolean({
+      char: 'f',
+      description: 'go on printing what comes',
+      default: false,
+      env: 'CLUSTER_FOLLOW',
+    }),
+    output: Flags.string({
+      description: 'journalctl output mode, for a single unit',
+      default: 'short',
+      env: 'CLUSTER_OUTPUT',
+    }),
+    machine: Flags.string({ description: 'only on this machine', env: 'CLUSTER_MACHINE' }),
+    sudo: Flags.boolean({
+      description: 'accepted as in fleetctl; sudo is used where it is needed anyway',
+      hidden: true,
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Journal);
+    await this.withSession(flags, async (session) => {
+      const located = await locate(session, argv as string[], flags.machine);
+      const [only] = located;
+      if (only !== undefined && located.length === 1 && !flags.follow && !flags.json) {
+        this.print(await journalText(session, only, flags));
+        return;
+      }
+      const stop = new AbortController();
+      process.once('SIGINT', () => stop.abort());
+      const several = new Set(located.map(({ machine }) => machine.id)).size > 1;
+      await journalStream(
+        session,
+        located,
+        flags,
+        ({ located: { unit, machine }, text, time }) => {
+          const where = several ? `${unit}@${machine.target.address}` : unit;
+          if (flags.json) this.print(`${JSON.stringify({ time, unit, machine: machine.id, text })}\n`);
+          else this.print(`${new Date(time / 1000).toISOString()} ${where}: ${text}\n`);
+        },
+        stop.signal,
+      );
+    });
+  }
+}

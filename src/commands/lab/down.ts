@@ -1,0 +1,18 @@
+import { ClusterCommand } from '../../base.ts';
+import { labFlags } from '../../flags.ts';
+import { labDown } from '../../lib/control/lab.ts';
+
+export default class LabDown extends ClusterCommand {
+  static override summary = 'End the machines of a lab and remove everything they left';
+  static override examples = ['<%= config.bin %> lab down'];
+  static override flags = labFlags;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LabDown);
+    await this.withSession(flags, (session) =>
+      labDown(session, flags.name, (line) => process.stderr.write(`${line}\n`)),
+    );
+    if (flags.json) this.printJson({ name: flags.name });
+    else this.print(`Lab ${flags.name} is gone.\n`);
+  }
+}

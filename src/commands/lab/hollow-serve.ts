@@ -1,0 +1,18 @@
+import { Command, Flags } from '@oclif/core';
+
+/** What `lab up --hollow` starts in a process of its own. */
+export default class LabHollowServe extends Command {
+  static override hidden = true;
+  static override summary = 'Serve hollow machines until told to end';
+  static override flags = {
+    name: Flags.string({ required: true }),
+    machines: Flags.integer({ required: true }),
+    'state-dir': Flags.string({ required: true }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LabHollowServe);
+    const { runHollowProcess } = await import('../../lib/lab/hollow/process.ts');
+    await runHollowProcess({ name: flags.name, machines: flags.machines, stateDir: flags['state-dir'] });
+  }
+}

@@ -1,0 +1,36 @@
+import { Args } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+import { labFlags } from '../../flags.ts';
+import { labMachines } from '../../lib/control/lab.ts';
+import { ClusterError } from '../../lib/error.ts';
+
+export default class LabSsh extends ClusterCommand {
+  static override summary = 'Open a shell on a machine of a lab, or run a command there';
+  static override strict = false;
+  static override examples = [
+    '<%= config.bin %> lab ssh lab-1',
+    '<%= config.bin %> lab ssh lab-2 -- systemctl list-jobs',
+  ];
+  static override args = {
+    machine: Args.string({ description: 'name, address or id prefix', required: true }),
+  };
+  static override flags = labFlags;
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(LabSsh);
+    const [wanted = '', ...words] = argv as string[];
+    process.exitCode = await this.withSession(flags, async (session) => {
+      const machines = await labMachines(session, flags.name);
+      const found = machines.find(
+        ({ id, name, address }) => name === wanted || address === wanted || id.startsWith(wanted),
+      );
+      if (found === undefined)
+        throw new ClusterError('unknown-machine', `no machine ${wanted} in lab ${flags.name}`, {
+          hint: 'cluster lab status',
+        });
+      const machine = await session.connect(found);
+      const { stdin, stdout, stderr } = process;
+      return machine.interactive(words.length === 0 ? null : words, { stdin, stdout, stderr });
+    });
+  }
+}

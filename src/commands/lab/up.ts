@@ -1,0 +1,48 @@
+import { Flags } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+import { labFlags } from '../../flags.ts';
+import { hollowUp, labUp } from '../../lib/control/lab.ts';
+
+export default class LabUp extends ClusterCommand {
+  static override summary = 'Make throw-away machines on this computer and register them';
+  static override description =
+    'Real machines (systemd as PID 1, sshd) need Linux and root. Hollow machines need neither: their systemd is simulated. Safe to repeat.';
+  static override examples = [
+    '<%= config.bin %> lab up',
+    '<%= config.bin %> lab up --machines 5 --docker',
+    '<%= config.bin %> lab up --hollow 30',
+  ];
+  static override flags = {
+    ...labFlags,
+    machines: Flags.integer({
+      description: 'how many real machines',
+      default: 3,
+      min: 1,
+      max: 200,
+      env: 'CLUSTER_LAB_MACHINES',
+    }),
+    docker: Flags.boolean({
+      description: 'with Docker, etcd and HAProxy inside',
+      default: false,
+      env: 'CLUSTER_LAB_DOCKER',
+    }),
+    hollow: Flags.integer({
+      description: 'so many hollow machines instead',
+      min: 1,
+      max: 2000,
+      env: 'CLUSTER_LAB_HOLLOW',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LabUp);
+    const { name, docker, hollow } = flags;
+    const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+    const machines = await this.withSession(flags, (session) =>
+      hollow === undefined
+        ? labUp(session, { name, docker, machines: flags.machines }, progress)
+        : hollowUp(session, { name, docker, machines: hollow }, process.argv[1] ?? ''),
+    );
+    if (flags.json) this.printJson(machines);
+  }
+}

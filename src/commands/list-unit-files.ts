@@ -1,0 +1,24 @@
+import { ClusterCommand } from '../base.ts';
+import { listFlags } from '../flags.ts';
+import { listUnitFiles } from '../lib/control/lists.ts';
+import { unitFileColumns } from '../lib/ui/columns.ts';
+import { renderList } from '../lib/ui/fields.ts';
+
+export default class ListUnitFiles extends ClusterCommand {
+  static override summary = 'List the units that the cluster knows, with what is wanted of them';
+  static override examples = [
+    '<%= config.bin %> list-unit-files',
+    '<%= config.bin %> list-unit-files --fields unit,dstate,target',
+  ];
+  static override flags = listFlags;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ListUnitFiles);
+    const rows = await this.withSession(flags, listUnitFiles);
+    if (flags.json) return this.printJson(rows);
+    if (flags.fields?.split(',').includes('tmachine'))
+      process.stderr.write('WARNING: The "tmachine" field is deprecated. Use "target" instead\n');
+    const options = { fields: flags.fields, legend: !flags['no-legend'] };
+    this.print(renderList(unitFileColumns(flags.full), 'unit,hash,dstate,state,target', rows, options));
+  }
+}

@@ -1,0 +1,37 @@
+import { ClusterCommand } from '../base.ts';
+import { listFlags } from '../flags.ts';
+import { listUnits } from '../lib/control/lists.ts';
+import { ClusterError, ClusterErrors, EXIT } from '../lib/error.ts';
+import { unitColumns } from '../lib/ui/columns.ts';
+import { renderList } from '../lib/ui/fields.ts';
+
+export default class ListUnits extends ClusterCommand {
+  static override summary = 'List the state of units on their machines, as systemd reports it';
+  static override aliases = ['units'];
+  static override examples = [
+    '<%= config.bin %> list-units',
+    '<%= config.bin %> list-units --fields unit,active --no-legend',
+  ];
+  static override flags = listFlags;
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ListUnits);
+    const rows = await this.withSession(flags, listUnits);
+    if (flags.json) this.printJson(rows);
+    else {
+      const options = { fields: flags.fields, legend: !flags['no-legend'] };
+      this.print(renderList(unitColumns(flags.full), 'unit,machine,active,sub', rows, options));
+    }
+    const away = new Map(
+      rows.flatMap((row) => (row.error === undefined ? [] : [[row.machine?.id, row.error]])),
+    );
+    const errors = [...away].map(
+      ([machine, message]) =>
+        new ClusterError('machine-unreachable', message ?? '', {
+          machine: machine ?? '',
+          exit: EXIT.machine,
+        }),
+    );
+    if (errors.length > 0) throw new ClusterErrors(errors, flags.json);
+  }
+}

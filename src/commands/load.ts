@@ -1,0 +1,18 @@
+import { Args } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { replaceFlag, waitFlags } from '../flags.ts';
+import { want } from '../lib/control/verbs.ts';
+
+export default class Load extends ClusterCommand {
+  static override summary = 'Place units on machines and install them there, without starting them';
+  static override strict = false;
+  static override examples = ['<%= config.bin %> load hello.service'];
+  static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };
+  static override flags = { ...waitFlags, ...replaceFlag };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Load);
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: flags.replace };
+    await this.withSession(flags, (session) => want(session, argv as string[], 'loaded', options));
+  }
+}

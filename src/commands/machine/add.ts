@@ -1,0 +1,31 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+import { addMachines, readMetadata } from '../../lib/control/machines.ts';
+import { ClusterError } from '../../lib/error.ts';
+
+export default class MachineAdd extends ClusterCommand {
+  static override summary =
+    'Register machines, or read them again; global units that fit come to them at once';
+  static override strict = false;
+  static override examples = [
+    '<%= config.bin %> machine add root@10.0.0.5 --metadata role=web',
+    '<%= config.bin %> machine add deploy@10.0.0.6:2222',
+  ];
+  static override args = { address: Args.string({ description: '[user@]address[:port]' }) };
+  static override flags = {
+    metadata: Flags.string({
+      description: 'KEY=VALUE for MachineMetadata=, may be repeated',
+      multiple: true,
+      multipleNonGreedy: true,
+      env: 'CLUSTER_METADATA',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(MachineAdd);
+    if (argv.length === 0)
+      throw new ClusterError('no-address', 'No address given', { hint: 'cluster machine add root@10.0.0.5' });
+    const metadata = flags.metadata === undefined ? null : readMetadata(flags.metadata);
+    await this.withSession(flags, (session) => addMachines(session, argv as string[], metadata));
+  }
+}

@@ -1,0 +1,26 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+import { removeMachine } from '../../lib/control/machines.ts';
+
+export default class MachineRm extends ClusterCommand {
+  static override summary = 'Take a machine out of the cluster';
+  static override examples = [
+    '<%= config.bin %> machine rm e9436653',
+    '<%= config.bin %> machine rm --force 10.0.0.5',
+  ];
+  static override args = {
+    machine: Args.string({ description: 'id prefix, address or host name', required: true }),
+  };
+  static override flags = {
+    force: Flags.boolean({
+      description: 'although units are placed there: place them elsewhere',
+      default: false,
+      env: 'CLUSTER_FORCE',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(MachineRm);
+    await this.withSession(flags, (session) => removeMachine(session, args.machine, flags.force));
+  }
+}

@@ -1,0 +1,34 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { planOnPaper } from '../lib/control/paper.ts';
+import { planAll } from '../lib/control/reconcile.ts';
+import { EXIT } from '../lib/error.ts';
+import { planText } from '../lib/ui/plan.ts';
+
+export default class PlanCommand extends ClusterCommand {
+  static override summary = 'Show what starting units would do and why, touching nothing';
+  static override description =
+    'Exit code: 0 nothing to do, 2 changes, 1 error or units that cannot be placed.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+  static override strict = false;
+  static override examples = [
+    "<%= config.bin %> plan 'demo@<1..3>.service'",
+    '<%= config.bin %> plan --inventory cluster.json --json web.service',
+  ];
+  static override args = { unit: Args.string({ description: 'units to start, as for start' }) };
+  static override flags = {
+    inventory: Flags.string({ description: 'machines and units on paper', env: 'CLUSTER_INVENTORY' }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(PlanCommand);
+    const units = argv as string[];
+    const plan =
+      flags.inventory === undefined
+        ? await this.withSession(flags, (session) => planAll(session, units))
+        : await planOnPaper(flags.inventory, units);
+    if (flags.json) this.printJson(plan);
+    else this.print(planText(plan));
+    process.exitCode =
+      plan.refusals.length > 0 ? EXIT.failed : plan.steps.length > 0 ? EXIT.changes : EXIT.ok;
+  }
+}

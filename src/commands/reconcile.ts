@@ -1,0 +1,32 @@
+import { Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { reconcile } from '../lib/control/reconcile.ts';
+import { EXIT } from '../lib/error.ts';
+import { stepLines } from '../lib/ui/plan.ts';
+
+export default class Reconcile extends ClusterCommand {
+  static override summary = 'Make every machine what the registry says it should be, now';
+  static override description = 'Exit code with --dry-run: 0 nothing to do, 2 changes are pending, 1 error.';
+  static override examples = [
+    '<%= config.bin %> reconcile',
+    '<%= config.bin %> reconcile --dry-run --machine e9436653',
+  ];
+  static override flags = {
+    machine: Flags.string({ description: 'only this machine', env: 'CLUSTER_MACHINE' }),
+    'dry-run': Flags.boolean({
+      description: 'only say what would be done',
+      default: false,
+      env: 'CLUSTER_DRY_RUN',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Reconcile);
+    const dry = flags['dry-run'];
+    const steps = await this.withSession(flags, (session) => reconcile(session, flags.machine, dry));
+    if (flags.json) this.printJson({ steps });
+    else if (steps.length === 0) this.print('Nothing to do.\n');
+    else if (dry) this.print(stepLines(steps));
+    if (dry && steps.length > 0) process.exitCode = EXIT.changes;
+  }
+}

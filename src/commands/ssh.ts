@@ -1,0 +1,51 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { sshTarget } from '../lib/control/logs.ts';
+import { ClusterError } from '../lib/error.ts';
+
+export default class Ssh extends ClusterCommand {
+  static override summary = 'Open a shell on a machine, or run a command there; its exit code is passed on';
+  static override strict = false;
+  static override examples = [
+    '<%= config.bin %> ssh e9436653',
+    '<%= config.bin %> ssh hello.service -- uptime',
+  ];
+  static override args = {
+    target: Args.string({ description: 'machine (id prefix, address, host name) or unit' }),
+  };
+  static override flags = {
+    machine: Flags.string({ description: 'this machine', env: 'CLUSTER_MACHINE' }),
+    unit: Flags.string({ description: 'the machine of this unit', env: 'CLUSTER_UNIT' }),
+    'forward-agent': Flags.boolean({
+      char: 'A',
+      description: 'let the machine use your ssh-agent',
+      default: false,
+      env: 'CLUSTER_FORWARD_AGENT',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Ssh);
+    const words = argv as string[];
+    if (flags.machine !== undefined && flags.unit !== undefined)
+      throw new ClusterError(
+        'two-targets',
+        'Both machine and unit flags provided, please specify only one.',
+        { hint: 'leave one out' },
+      );
+    const wanted = flags.machine ?? flags.unit ?? words.shift();
+    if (wanted === undefined)
+      throw new ClusterError('no-target', 'Name a machine or a unit', { hint: 'cluster list-machines' });
+    const kind = flags.machine !== undefined ? 'machine' : flags.unit !== undefined ? 'unit' : 'any';
+    process.exitCode = await this.withSession(flags, async (session) => {
+      const machine = await session.machine(sshTarget(await session.state(), wanted, kind));
+      const { stdin, stdout, stderr } = process;
+      return machine.interactive(words.length === 0 ? null : words, {
+        stdin,
+        stdout,
+        stderr,
+        forwardAgent: flags['forward-agent'],
+      });
+    });
+  }
+}

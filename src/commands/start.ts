@@ -1,0 +1,21 @@
+import { Args } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { replaceFlag, waitFlags } from '../flags.ts';
+import { want } from '../lib/control/verbs.ts';
+
+export default class Start extends ClusterCommand {
+  static override summary = 'Start units, placing and installing them first where needed';
+  static override strict = false;
+  static override examples = [
+    "<%= config.bin %> start 'demo@<1..3>.service'",
+    '<%= config.bin %> start --replace web.service',
+  ];
+  static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };
+  static override flags = { ...waitFlags, ...replaceFlag };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Start);
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: flags.replace };
+    await this.withSession(flags, (session) => want(session, argv as string[], 'launched', options));
+  }
+}

@@ -1,0 +1,32 @@
+import { Args, Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { locate, statusOf } from '../lib/control/logs.ts';
+
+export default class Status extends ClusterCommand {
+  static override summary = 'Show what systemctl status says of units, on each of their machines';
+  static override description = 'Exit code: that of the first systemctl that did not answer 0.';
+  static override strict = false;
+  static override examples = ["<%= config.bin %> status 'demo@*'"];
+  static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };
+  static override flags = {
+    machine: Flags.string({ description: 'only on this machine', env: 'CLUSTER_MACHINE' }),
+  };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Status);
+    const answers = await this.withSession(flags, async (session) =>
+      statusOf(session, await locate(session, argv as string[], flags.machine)),
+    );
+    if (flags.json)
+      this.printJson(
+        answers.map(({ located, code, text }) => ({
+          unit: located.unit,
+          machine: located.machine.id,
+          code,
+          text,
+        })),
+      );
+    else this.print(answers.map(({ text }) => text).join('\n'));
+    process.exitCode = answers.find(({ code }) => code !== 0)?.code ?? 0;
+  }
+}

@@ -1,0 +1,22 @@
+import { Args } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { waitFlags } from '../flags.ts';
+import { lower } from '../lib/control/verbs.ts';
+
+export default class Unload extends ClusterCommand {
+  static override summary = 'Stop units and take them off their machines';
+  static override strict = false;
+  static override examples = ["<%= config.bin %> unload 'demo@*'"];
+  static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };
+  static override flags = waitFlags;
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Unload);
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
+    const units = await this.withSession(flags, (session) =>
+      lower(session, argv as string[], 'inactive', options),
+    );
+    if (flags.json) this.printJson({ units });
+    else process.stderr.write(`Successfully unloaded units [${units.join(' ')}].\n`);
+  }
+}

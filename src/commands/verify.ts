@@ -1,0 +1,24 @@
+import { Args } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+import { verifyFiles } from '../lib/control/verify.ts';
+import { ClusterError } from '../lib/error.ts';
+
+export default class Verify extends ClusterCommand {
+  static override summary =
+    'Check unit files: syntax, [X-Fleet] rules and, with a machine registered, systemd-analyze verify';
+  static override strict = false;
+  static override examples = ['<%= config.bin %> verify demo@.service'];
+  static override args = { file: Args.string({ description: 'unit files' }) };
+
+  async run(): Promise<void> {
+    const { argv, flags } = await this.parse(Verify);
+    if (argv.length === 0)
+      throw new ClusterError('no-units', 'No unit files given', { hint: 'cluster verify hello.service' });
+    const checked = await this.withSession(flags, (session) => verifyFiles(session, argv as string[]));
+    if (flags.json) return this.printJson(checked);
+    for (const { file, hash, warnings } of checked) {
+      this.print(`${file}: ok (${hash.slice(0, 7)})\n`);
+      for (const warning of warnings) process.stderr.write(`WARNING: ${file}: ${warning}\n`);
+    }
+  }
+}

@@ -1,0 +1,12 @@
+import { Command } from '@oclif/core';
+import { BIN, VERSION } from '../cli/about.ts';
+
+export default class Version extends Command {
+  static override summary = 'Print the version.';
+  static override examples = ['<%= config.bin %> version'];
+
+  async run(): Promise<void> {
+    await this.parse(Version);
+    this.log(`${BIN} version ${VERSION}`);
+  }
+}

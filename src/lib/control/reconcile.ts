@@ -1,0 +1,74 @@
+import { type Plan, planSnapshot } from '../plan/index.ts';
+import type { Step } from '../plan/model.ts';
+import { type Converged, converge, throwFailures, write } from './converge.ts';
+import { decide, type Intent, snapshotOf } from './decide.ts';
+import { findMachine } from './machines.ts';
+import { askAll, observe } from './observe.ts';
+import { findFiles, nameUnits } from './resolve.ts';
+import type { Session } from './session.ts';
+
+/** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found. */
+export async function reconcile(
+  session: Session,
+  wanted: string | undefined,
+  dryRun: boolean,
+): Promise<readonly Step[]> {
+  let converged: Converged;
+  const only = (state: Parameters<typeof findMachine>[0]): { only?: string } =>
+    wanted === undefined ? {} : { only: findMachine(state, wanted).id };
+  if (dryRun) {
+    const state = await session.state();
+    const options = { block: true, timeoutMs: 0, everything: true, dryRun, ...only(state) };
+    converged = await converge(session, state, decide(state, {}), new Set(), options);
+  } else {
+    const { before, decision } = await write(session, () => ({}));
+    const options = { block: true, timeoutMs: 0, everything: true, ...only(before) };
+    converged = await converge(session, before, decision, decision.changed, options);
+  }
+  throwFailures(converged.failures);
+  return converged.steps;
+}
+
+/** What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. */
+export async function planAll(session: Session, args: readonly string[]): Promise<Plan> {
+  const state = await session.state();
+  const intent = await intended(state, args);
+  const decision = decide(state, intent);
+  const units = new Set(decision.units.keys());
+  const answers = await askAll(session, [...decision.machines.values()], (machine, record) =>
+    observe(machine, record.id, units, true),
+  );
+  const down = new Set(answers.flatMap((answer) => ('error' in answer ? [answer.machine.id] : [])));
+  for (const answer of answers)
+    if ('error' in answer)
+      session.emit({
+        kind: 'unreachable',
+        machine: { id: answer.machine.id, address: answer.machine.target.address },
+        message: answer.error.message,
+        units: [],
+      });
+  const before = new Map(
+    [...decision.units].map(([name, unit]) => [
+      name,
+      { ...unit, machine: state.units.get(name)?.machine ?? null },
+    ]),
+  );
+  const snapshot = snapshotOf(decision.machines, before, decision.files);
+  const seen = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
+  return planSnapshot(
+    {
+      ...snapshot,
+      machines: snapshot.machines.map((item) => (down.has(item.id) ? { ...item, unreachable: true } : item)),
+    },
+    seen,
+  );
+}
+
+async function intended(state: Parameters<typeof findFiles>[0], args: readonly string[]): Promise<Intent> {
+  if (args.length === 0) return {};
+  const found = await findFiles(state, nameUnits(state, args), false);
+  return {
+    units: new Map(found.map(({ name, hash }) => [name, { hash, desired: 'launched' as const }])),
+    files: new Map(found.map(({ hash, text }) => [hash, text])),
+  };
+}

@@ -1,0 +1,96 @@
+import type { Config } from '../config/index.ts';
+import { ClusterError, EXIT } from '../error.ts';
+import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
+import { type MachineRecord, Registry, type RegistryState } from '../registry/index.ts';
+import type { Store } from '../store/port.ts';
+import type { Event } from './event.ts';
+
+export interface SessionOptions {
+  readonly config: Config;
+  /** Hears what happens, as it happens. */
+  readonly emit: (event: Event) => void;
+  readonly askPassphrase?: (keyFile: string) => Promise<string>;
+}
+
+/** What one run of a command works with: registry and machine connections, opened when first used. */
+export class Session {
+  readonly config: Config;
+  readonly emit: (event: Event) => void;
+  readonly #askPassphrase: SessionOptions['askPassphrase'];
+  #registry: Promise<Registry> | undefined;
+  #store: Store | undefined;
+  #pool: Promise<MachinePool> | undefined;
+
+  constructor(options: SessionOptions) {
+    this.config = options.config;
+    this.emit = options.emit;
+    this.#askPassphrase = options.askPassphrase;
+  }
+
+  registry(): Promise<Registry> {
+    this.#registry ??= this.#open();
+    return this.#registry;
+  }
+
+  /** The registry's content; broken values are announced once per call and left alone. */
+  async state(): Promise<RegistryState> {
+    const state = await (await this.registry()).load();
+    for (const problem of state.problems) this.emit({ kind: 'problem', ...problem });
+    return state;
+  }
+
+  async connect(target: MachineTarget): Promise<Machine> {
+    return (await this.pool()).use(target);
+  }
+
+  /** @throws ClusterError with the machine's legend; exit 4. */
+  async machine(record: MachineRecord): Promise<Machine> {
+    return this.connect(record.target);
+  }
+
+  pool(): Promise<MachinePool> {
+    this.#pool ??= import('../machine/index.ts').then(
+      ({ MachinePool }) => new MachinePool(this.ssh(), { starts: this.config.ssh.parallel }),
+    );
+    return this.#pool;
+  }
+
+  ssh(): SshOptions {
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config } = this.config.ssh;
+    return {
+      timeoutMs,
+      strictHostKeyChecking,
+      config,
+      ...(identity !== undefined && { identity }),
+      ...(knownHosts !== undefined && { knownHosts }),
+      ...(this.#askPassphrase && { askPassphrase: this.#askPassphrase }),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#pool) (await this.#pool).closeAll();
+    await this.#registry?.catch(() => undefined);
+    await this.#store?.close();
+  }
+
+  async #open(): Promise<Registry> {
+    const { openStore } = await import('../store/open.ts');
+    this.#store = await openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
+    return new Registry(this.#store, this.config.prefix);
+  }
+
+  async #tunnel(spec: string, host: string, port: number): Promise<import('node:stream').Duplex> {
+    const { parseSpec, resolveTarget } = await import('../machine/index.ts');
+    const target = await resolveTarget(parseSpec(spec), this.ssh(), { user: this.config.ssh.user });
+    return (await this.connect(target)).forward({ host, port });
+  }
+}
+
+/** @throws when nothing was added yet. */
+export function requireMachines(state: RegistryState): void {
+  if (state.machines.size > 0) return;
+  throw new ClusterError('no-machines', 'no machine is registered', {
+    hint: 'cluster machine add root@ADDRESS (or cluster lab up for throw-away ones)',
+    exit: EXIT.failed,
+  });
+}

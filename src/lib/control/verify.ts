@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { ClusterError, ClusterErrors } from '../error.ts';
+import type { Machine } from '../machine/index.ts';
+import { parseUnitName, renderUnit, validateUnit } from '../unit/index.ts';
+import { findMachine } from './machines.ts';
+import type { Session } from './session.ts';
+
+export interface Verified {
+  readonly file: string;
+  readonly unit: string;
+  readonly hash: string;
+  readonly warnings: readonly string[];
+}
+
+/** Checks unit files by our rules and, when a machine is registered, by its own `systemd-analyze verify`. */
+export async function verifyFiles(session: Session, files: readonly string[]): Promise<Verified[]> {
+  const errors: ClusterError[] = [];
+  const good: (Verified & { text: string })[] = [];
+  for (const file of files) {
+    try {
+      const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        throw new ClusterError('file-unreadable', `cannot read ${file}: ${error.code}`, {
+          file,
+          hint: 'check the path',
+        });
+      });
+      const name = parseUnitName(basename(file));
+      const { hash, warnings } = validateUnit(name.full, text, { file });
+      good.push({ file, unit: name.full, hash, warnings, text });
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      errors.push(error);
+    }
+  }
+  const out: Verified[] = [];
+  const machine = good.length > 0 ? await anyMachine(session) : null;
+  for (const { text, ...item } of good) {
+    const said = machine === null ? [] : await analyze(machine, item.unit, text);
+    out.push({ ...item, warnings: [...item.warnings, ...said] });
+  }
+  if (errors.length > 0) throw new ClusterErrors(errors);
+  return out;
+}
+
+async function anyMachine(session: Session): Promise<Machine | null> {
+  const state = await session.state();
+  for (const record of state.machines.values()) {
+    try {
+      return await session.machine(record);
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      session.emit({
+        kind: 'unreachable',
+        machine: { id: record.id, address: record.target.address },
+        message: error.message,
+        units: [],
+      });
+    }
+  }
+  return null;
+}
+
+const SCRIPT =
+  'd=$(mktemp -d) || exit 9; trap \'rm -rf "$d"\' EXIT; cat >"$d/$1" && systemd-analyze verify "$d/$2" 2>&1';
+
+async function analyze(machine: Machine, unit: string, text: string): Promise<string[]> {
+  const name = parseUnitName(unit);
+  // A template can only be analysed as one of its instances.
+  const probe = name.isTemplate ? unit.replace('@.', '@verify.') : unit;
+  const { stdout } = await machine.exec(['sh', '-c', SCRIPT, 'cluster-verify', unit, probe], { stdin: text });
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes(unit) || line.includes(probe))
+    .map((line) => line.replace(/\/tmp\/tmp\.[^/]*\//g, ''));
+}
+
+/** The stored text of a unit; with `render` as systemd on its machine (or the named one) will read it. */
+export async function catUnit(
+  session: Session,
+  arg: string,
+  options: { render: boolean; machine?: string },
+): Promise<string> {
+  const { nameUnits, requireKnown } = await import('./resolve.ts');
+  const state = await session.state();
+  const named = nameUnits(state, [arg]);
+  const [unit = ''] = requireKnown(state, named);
+  const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
+  if (!options.render) return text;
+  const { locate } = await import('./logs.ts');
+  const record =
+    options.machine === undefined
+      ? (await locate(session, [unit]))[0]?.machine
+      : findMachine(state, options.machine);
+  if (record === undefined)
+    throw new ClusterError('not-loaded', `Unit ${unit} is on no machine`, {
+      unit,
+      hint: 'name one: --machine ID',
+    });
+  const machine = await session.machine(record);
+  const facts = await machine.facts();
+  const release = await machine.exec(['cat', '/etc/os-release']);
+  return renderUnit(text, unit, {
+    hostname: facts.hostname,
+    machineId: facts.machineId,
+    bootId: facts.bootId,
+    kernel: facts.kernel,
+    architecture: facts.architecture,
+    osRelease: readOsRelease(release.stdout),
+  });
+}
+
+function readOsRelease(text: string): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const match = /^([A-Z_]+)=("?)(.*)\2$/.exec(line.trim());
+    if (match) out[match[1] ?? ''] = match[3] ?? '';
+  }
+  return out;
+}

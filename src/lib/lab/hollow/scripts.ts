@@ -1,0 +1,163 @@
+import { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import {
+  APPLY_EXIT,
+  APPLY_SCRIPT,
+  FACTS_SCRIPT,
+  JOURNAL_SCRIPT,
+  MANIFEST_DIR,
+  MANIFEST_SCRIPT,
+  MISSING,
+  UNIT_DIR,
+} from '../../machine/index.ts';
+import type { HollowCall } from './exec.ts';
+import { runJournalctl } from './journalctl.ts';
+import type { HollowTree } from './tree.ts';
+
+const FOREIGN_DIRS = [
+  UNIT_DIR,
+  '/run/systemd/system',
+  '/run/systemd/transient',
+  '/run/systemd/generator',
+  '/usr/local/lib/systemd/system',
+  '/usr/lib/systemd/system',
+  '/lib/systemd/system',
+];
+
+/** Recognises the constant scripts that our own client sends and does what they would do; undefined for anything else. */
+export async function runScript(call: HollowCall): Promise<number | null | undefined> {
+  const [shell, flag, text, , ...args] = call.argv;
+  if (shell !== 'sh' || flag !== '-c') return undefined;
+  if (text === APPLY_SCRIPT) return apply(call);
+  if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === FACTS_SCRIPT) return facts(call);
+  if (text === JOURNAL_SCRIPT) {
+    const [invocation = '', lines = '10'] = args;
+    const match = [`_SYSTEMD_INVOCATION_ID=${invocation}`, '+', `INVOCATION_ID=${invocation}`];
+    return runJournalctl({
+      ...call,
+      argv: ['journalctl', '-q', '--output=cat', `--lines=${lines}`, ...match],
+    });
+  }
+  return undefined;
+}
+
+function facts({ machine, root, out }: HollowCall): number {
+  const { id, kernel, architecture, systemd } = machine.facts();
+  const boot = machine.tree.text('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  const os = /PRETTY_NAME="([^"]*)"/.exec(machine.tree.text('/etc/os-release') ?? '')?.[1] ?? '';
+  const sudo = root ? 'root' : machine.faults.sudoRefused ? 'denied' : 'sudo';
+  const rows: Record<string, string> = {
+    'machine-id': id,
+    'boot-id': boot,
+    hostname: machine.hostname,
+    os,
+    systemd: `systemd ${systemd}`,
+    kernel,
+    architecture,
+    sudo,
+  };
+  for (const [key, value] of Object.entries(rows)) out(`${key} ${value}\n`);
+  return 0;
+}
+
+function manifest({ machine: { tree }, out }: HollowCall): number {
+  for (const unit of tree.list(MANIFEST_DIR)) {
+    const hash = tree.stat(`${UNIT_DIR}/${unit}`)
+      ? (tree.text(`${MANIFEST_DIR}/${unit}`) ?? '').trim()
+      : MISSING;
+    out(`${unit} ${hash}\n`);
+  }
+  return 0;
+}
+
+/** What the tar on stdin holds: path to text, or to a link's target. */
+type Stage = ReadonlyMap<string, { readonly text: string; readonly link: string | null }>;
+
+async function apply(call: HollowCall): Promise<number> {
+  const { machine, root, out, err } = call;
+  const { tree, faults } = machine;
+  const packed = await call.stdin();
+  if (!root) {
+    err(`mkdir: cannot create directory '/etc/cluster': Permission denied\n`);
+    return 1;
+  }
+  if (faults.diskFull) {
+    err(
+      `mktemp: failed to create directory via template '${UNIT_DIR}/.cluster-stage.XXXXXX': No space left on device\n`,
+    );
+    return 1;
+  }
+  const stage = await unpack(packed).catch(() => null);
+  if (!stage?.has('complete')) return APPLY_EXIT.incomplete;
+  const foreign = foreignUnits(tree, stage);
+  if (foreign.length > 0) {
+    for (const unit of foreign) out(`foreign ${unit}\n`);
+    return APPLY_EXIT.foreign;
+  }
+  tree.diskFull = false;
+  install(tree, stage, 'pending', MANIFEST_DIR);
+  for (const unit of listed(stage, 'remove'))
+    if (tree.stat(`${MANIFEST_DIR}/${unit}`)) removeUnit(tree, unit);
+  for (const unit of listed(stage, 'idle')) tree.remove(`${UNIT_DIR}/cluster.target.wants/${unit}`);
+  const target = stage.get('cluster.target');
+  if (target) tree.write(`${UNIT_DIR}/cluster.target`, Buffer.from(target.text));
+  install(tree, stage, 'enable', `${UNIT_DIR}/multi-user.target.wants`);
+  install(tree, stage, 'wants', `${UNIT_DIR}/cluster.target.wants`);
+  install(tree, stage, 'units', UNIT_DIR);
+  install(tree, stage, 'manifest', MANIFEST_DIR);
+  return 0;
+}
+
+async function unpack(packed: Buffer): Promise<Stage> {
+  const stage = new Map<string, { text: string; link: string | null }>();
+  const entries = Readable.from([packed]).pipe(extract());
+  for await (const entry of entries) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(Buffer.from(chunk as Uint8Array));
+    const { name, type, linkname } = entry.header;
+    stage.set(name, {
+      text: Buffer.concat(chunks).toString('utf8'),
+      link: type === 'symlink' ? (linkname ?? '') : null,
+    });
+  }
+  return stage;
+}
+
+function foreignUnits(tree: HollowTree, stage: Stage): string[] {
+  const units = [...stage.keys()]
+    .filter((path) => path.startsWith('units/'))
+    .map((path) => path.slice('units/'.length));
+  const foreign = units.filter(
+    (unit) =>
+      !tree.stat(`${MANIFEST_DIR}/${unit}`) && FOREIGN_DIRS.some((dir) => tree.stat(`${dir}/${unit}`)),
+  );
+  const target = tree.text(`${UNIT_DIR}/cluster.target`);
+  return target === null || target.startsWith('# Written by cluster\n')
+    ? foreign
+    : [...foreign, 'cluster.target'];
+}
+
+function install(tree: HollowTree, stage: Stage, from: string, to: string): void {
+  for (const [path, { text, link }] of stage) {
+    if (!path.startsWith(`${from}/`)) continue;
+    const place = `${to}/${path.slice(from.length + 1)}`;
+    if (link === null) tree.write(place, Buffer.from(text));
+    else tree.link(place, link);
+  }
+}
+
+function removeUnit(tree: HollowTree, unit: string): void {
+  for (const name of tree.list(UNIT_DIR)) {
+    const path = `${UNIT_DIR}/${name}`;
+    if (/\.(wants|requires|upholds)$/.test(name)) tree.remove(`${path}/${unit}`);
+    const link = tree.readlink(path);
+    if (link === unit || link === `${UNIT_DIR}/${unit}`) tree.remove(path);
+  }
+  tree.remove(`${UNIT_DIR}/${unit}`);
+  tree.remove(`${MANIFEST_DIR}/${unit}`);
+}
+
+function listed(stage: Stage, file: string): string[] {
+  return (stage.get(file)?.text ?? '').split('\n').filter((line) => line !== '');
+}

@@ -1,0 +1,117 @@
+import type { Behaviour, UnitDefinition } from './definition.ts';
+
+export type JobType = 'start' | 'stop' | 'restart';
+
+/** A queued or running job; `done` settles with systemd's job result. */
+export interface HollowJob {
+  readonly id: number;
+  readonly type: JobType;
+  readonly unit: string;
+  readonly done: Promise<string>;
+  result: string | null;
+}
+
+/** How a simulated process ended. */
+export interface ProcessEnd {
+  readonly code: number;
+  readonly signal: string | null;
+}
+
+/** One unit in the simulated systemd's memory. */
+export interface HollowUnit {
+  readonly name: string;
+  path: string;
+  def: UnitDefinition;
+  load: string;
+  active: string;
+  sub: string;
+  result: string;
+  /** CLD_EXITED 1, CLD_KILLED 2, as siginfo has them. */
+  mainCode: number;
+  mainStatus: number;
+  /** Exit status of the ExecStartPre= command that failed; 0 when none did. */
+  preStatus: number;
+  mainPid: number;
+  invocation: string;
+  restarts: number;
+  autoRestarts: number[];
+  since: number;
+  job: HollowJob | null;
+  timer: NodeJS.Timeout | null;
+  ticker: NodeJS.Timeout | null;
+}
+
+export type SystemdSignal =
+  | {
+      readonly kind: 'job-new' | 'job-removed';
+      readonly id: number;
+      readonly unit: string;
+      readonly result: string;
+    }
+  | { readonly kind: 'changed'; readonly unit: HollowUnit }
+  | { readonly kind: 'reloading'; readonly active: boolean };
+
+/** A D-Bus error by the name that the real systemd gives it. */
+export class BusError extends Error {
+  readonly errorName: string;
+
+  constructor(errorName: string, message: string) {
+    super(message);
+    this.errorName = errorName;
+  }
+}
+
+export const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
+
+const CLEAN = new Set(['SIGHUP', 'SIGINT', 'SIGPIPE', 'SIGTERM']);
+
+/** Whether systemd counts this end as a success. */
+export function isClean(def: UnitDefinition, end: ProcessEnd): boolean {
+  return end.signal ? CLEAN.has(end.signal) : end.code === 0 || def.successCodes.includes(end.code);
+}
+
+/** Whether `Restart=` brings a service back after such an end. */
+export function comesBack(def: UnitDefinition, end: ProcessEnd): boolean {
+  const clean = isClean(def, end);
+  switch (def.restart) {
+    case 'always':
+      return true;
+    case 'on-success':
+      return clean;
+    case 'on-failure':
+      return !clean;
+    case 'on-abnormal':
+    case 'on-abort':
+      return !clean && end.signal !== null;
+    default:
+      return false;
+  }
+}
+
+/** SubState of an active unit that is no service. */
+export function activeSub(name: string): string {
+  const kinds: Record<string, string> = {
+    socket: 'listening',
+    timer: 'waiting',
+    path: 'waiting',
+    mount: 'mounted',
+    automount: 'waiting',
+  };
+  return kinds[name.slice(name.lastIndexOf('.') + 1)] ?? 'active';
+}
+
+/** The first of these that fails in a way that counts, if any. */
+export function firstFailure(commands: readonly Behaviour[], def: UnitDefinition): Behaviour | undefined {
+  return commands.find((c) => !c.runs && !c.forgiven && !isClean(def, { code: c.code, signal: null }));
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { sleep } from './run.ts';
+
+/** Runs something while no other process does the same; a lock that a killed run left is taken over. */
+export async function withLock<T>(
+  file: string,
+  onWait: (pid: number) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  await mkdir(dirname(file), { recursive: true });
+  await acquire(file, onWait);
+  try {
+    return await work();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function acquire(file: string, onWait: (pid: number) => void): Promise<void> {
+  const mine = `${process.pid} ${startTime(process.pid)}\n`;
+  let told = false;
+  for (;;) {
+    try {
+      await writeFile(file, mine, { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = await readFile(file, 'utf8').catch(() => undefined);
+    if (holder === undefined) continue;
+    const [pid = '0', started] = holder.trim().split(' ');
+    if (holder !== '' && startTime(Number(pid)) !== started) {
+      // renamed first: of two that find the same dead holder only one gets it
+      const grave = `${file}.${process.pid}`;
+      await rename(file, grave).catch(() => {});
+      await rm(grave, { force: true });
+      continue;
+    }
+    if (!told) onWait(Number(pid));
+    told = true;
+    await sleep(200);
+  }
+}
+
+/** A process id alone may have been given to somebody else since. */
+function startTime(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '?';
+  } catch {
+    return 'gone';
+  }
+}

@@ -1,0 +1,144 @@
+import type { Duplex } from 'node:stream';
+import { ClusterError } from '../error.ts';
+import { type Bus, BusClosed, BusError, connectBus } from './dbus.ts';
+import { type Dialled, dial } from './dial.ts';
+import { busUnavailable, commandFailed, sudoRefused } from './errors.ts';
+import { parseFacts } from './facts.ts';
+import { checkApplied, packChange, parseManifest } from './files.ts';
+import { interactive } from './interactive.ts';
+import type { FileChange, JobOutcome, Machine, MachineTarget, SshOptions } from './port.ts';
+import { scriptArgv } from './scripts.ts';
+import { Session } from './session.ts';
+import { enableUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd.ts';
+
+const BUS_SOCKET = '/run/dbus/system_bus_socket';
+const JOURNAL_LINES = 10;
+
+/** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
+export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
+  return new SshMachine(await dial(target, options), target);
+}
+
+class SshMachine implements Machine {
+  readonly target: MachineTarget;
+  private readonly dialled: Dialled;
+  private readonly session: Session;
+  private opening: Promise<Bus> | undefined;
+
+  constructor(dialled: Dialled, target: MachineTarget) {
+    this.target = target;
+    this.dialled = dialled;
+    this.session = new Session(dialled.client, target);
+  }
+
+  async facts() {
+    const { stdout } = await this.session.exec(scriptArgv('facts'));
+    return parseFacts(this.target, stdout);
+  }
+
+  statuses(units: readonly string[]) {
+    return this.ask((bus) => unitStatuses(bus, units));
+  }
+
+  async manifest() {
+    const result = await this.session.exec(scriptArgv('manifest'), { sudo: true });
+    if (result.code !== 0)
+      throw commandFailed(this.target, 'reading the manifest', result.code, result.stderr);
+    return parseManifest(result.stdout);
+  }
+
+  async apply(change: FileChange) {
+    const stdin = await packChange(change);
+    checkApplied(this.target, await this.session.exec(scriptArgv('apply'), { sudo: true, stdin }));
+  }
+
+  reload() {
+    return this.ask(reload);
+  }
+
+  start(units: readonly string[], block: boolean) {
+    return this.jobs('start', units, block);
+  }
+
+  stop(units: readonly string[], block: boolean) {
+    return this.jobs('stop', units, block);
+  }
+
+  restart(units: readonly string[], block: boolean) {
+    return this.jobs('restart', units, block);
+  }
+
+  enable(units: readonly string[]) {
+    return this.ask((bus) => enableUnits(bus, units));
+  }
+
+  exec(...args: Parameters<Machine['exec']>) {
+    return this.session.exec(...args);
+  }
+
+  interactive(...args: Parameters<Machine['interactive']>) {
+    return interactive(this.session, ...args);
+  }
+
+  async forward(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
+    const place = 'path' in to ? to.path : `${to.host}:${to.port}`;
+    return await this.session.stream(to).catch((error: unknown) => {
+      if (error instanceof ClusterError) throw error;
+      throw new ClusterError('machine-forward', `${place} cannot be reached from ${this.target.address}`, {
+        machine: this.target.address,
+        hint: 'check that it listens there, and that sshd allows AllowTcpForwarding and AllowStreamLocalForwarding',
+        cause: error,
+      });
+    });
+  }
+
+  close() {
+    this.opening?.then((bus) => bus.close()).catch(() => undefined);
+    this.dialled.close();
+  }
+
+  private jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
+    return this.ask((bus) => runJobs(bus, kind, units, block, (invocation) => this.journal(invocation)));
+  }
+
+  private async journal(invocation: string): Promise<readonly string[]> {
+    const argv = scriptArgv('journal', invocation, String(JOURNAL_LINES));
+    const { stdout } = await this.session.exec(argv, { sudo: true });
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  private async ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {
+    try {
+      this.opening ??= this.openBus();
+      return await question(await this.opening);
+    } catch (error) {
+      if (error instanceof ClusterError) throw error;
+      if (error instanceof BusError) throw busUnavailable(this.target, error.message, error);
+      if (error instanceof BusClosed) throw this.session.lost(error);
+      throw error;
+    }
+  }
+
+  /** The bus socket itself where sshd and the login allow it, else the bridge that `systemctl -H` uses. */
+  private async openBus(): Promise<Bus> {
+    if (!this.session.needsSudo) {
+      try {
+        return await connectBus(await this.session.stream({ path: BUS_SOCKET }));
+      } catch (error) {
+        if (error instanceof ClusterError) throw error;
+      }
+    }
+    const channel = await this.session.channel(this.session.command(['systemd-stdio-bridge'], true));
+    let said = '';
+    channel.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    try {
+      return await connectBus(channel);
+    } catch (error) {
+      await this.session.checkSudo();
+      if (/sudo: .*(password|required)/.test(said)) throw sudoRefused(this.target);
+      throw busUnavailable(this.target, said.trim().split('\n').at(-1) || String(error), error);
+    }
+  }
+}

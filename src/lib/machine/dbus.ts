@@ -1,0 +1,246 @@
+import type { Duplex } from 'node:stream';
+
+/** An error answer of the bus or of the service behind it. */
+export class BusError extends Error {
+  /** D-Bus error name, such as `org.freedesktop.systemd1.NoSuchUnit`. */
+  readonly dbusName: string;
+
+  constructor(dbusName: string, message: string) {
+    super(message === '' ? dbusName : message);
+    this.name = 'BusError';
+    this.dbusName = dbusName;
+  }
+}
+
+/** The connection to the bus ended; nothing can be asked any more. */
+export class BusClosed extends Error {
+  constructor(why: string) {
+    super(why);
+    this.name = 'BusClosed';
+  }
+}
+
+export interface Signal {
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly body: readonly unknown[];
+}
+
+/** A method call; `destination` is the service's bus name. */
+export interface Call {
+  readonly destination: string;
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+  readonly signature?: string;
+  readonly body?: readonly unknown[];
+}
+
+export interface Bus {
+  call(call: Call): Promise<readonly unknown[]>;
+  /** Sends AddMatch without waiting: what is called after it on this bus comes after it there, too. */
+  on(rule: string, listener: (signal: Signal) => void): () => void;
+  /** Resolves with the reason when the connection ends. */
+  readonly closed: Promise<BusClosed>;
+  close(): void;
+}
+
+/** What the library's codec reads and writes; it ships no types for this. */
+interface Message {
+  type: number;
+  serial: number;
+  replySerial?: number;
+  errorName?: string;
+  path?: string;
+  interface?: string;
+  member?: string;
+  destination?: string;
+  signature?: string;
+  body?: readonly unknown[];
+}
+
+interface Codec {
+  marshall(message: Message): Buffer;
+  unmarshalMessages(
+    stream: { on(event: 'readable', listener: () => void): void; read(size: number): Buffer | null },
+    onMessage: (message: Message) => void,
+    options: object,
+  ): void;
+}
+
+const METHOD_CALL = 1;
+const METHOD_RETURN = 2;
+const ERROR = 3;
+const SIGNAL = 4;
+
+const DAEMON = {
+  destination: 'org.freedesktop.DBus',
+  path: '/org/freedesktop/DBus',
+  interface: 'org.freedesktop.DBus',
+} as const;
+
+/**
+ * Speaks D-Bus on a stream that is already connected to a bus socket. Only the codec of dbus-native is used: its client
+ * sends the local uid at login, drags in an XML parser, leaves calls unanswered when the stream ends and prints.
+ */
+export async function connectBus(stream: Duplex): Promise<Bus> {
+  const codec = await loadCodec();
+  await login(stream);
+  const bus = new StreamBus(stream, codec);
+  bus.call({ ...DAEMON, member: 'Hello' }).catch(() => bus.close());
+  return bus;
+}
+
+async function loadCodec(): Promise<Codec> {
+  // @ts-expect-error The package has no types for its inner modules.
+  const module: { default: Codec } = await import('@homebridge/dbus-native/lib/message.js');
+  return module.default;
+}
+
+/**
+ * SASL, all in one flight as sd-bus does it. EXTERNAL without an identity means "whoever the socket says I am": the uid
+ * on the other machine is not ours to know.
+ */
+function login(stream: Duplex): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const done = (error?: Error) => {
+      stream.off('readable', read).off('close', ended).off('end', ended).off('error', done);
+      if (error) reject(error);
+      else resolve();
+    };
+    const ended = () => done(new BusClosed('the bus closed the connection during login'));
+    const read = () => {
+      // Byte by byte up to the end of the line: what follows OK belongs to the message reader.
+      for (
+        let byte = stream.read(1) as Buffer | null;
+        byte !== null;
+        byte = stream.read(1) as Buffer | null
+      ) {
+        text += byte.toString('latin1');
+        if (!text.endsWith('\r\n')) {
+          if (text.length > 4096) return done(new BusClosed('what answers is not a bus'));
+          continue;
+        }
+        const line = text.trim();
+        text = '';
+        if (line.startsWith('OK')) return done();
+        if (!line.startsWith('DATA')) return done(new BusClosed(`the bus refused the login: ${line}`));
+      }
+    };
+    stream.on('readable', read).on('close', ended).on('end', ended).on('error', done);
+    stream.write('\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n');
+    read();
+  });
+}
+
+class StreamBus implements Bus {
+  private readonly stream: Duplex;
+  private readonly codec: Codec;
+  private serial = 0;
+  private over: BusClosed | undefined;
+  private tellClosed: (why: BusClosed) => void = () => undefined;
+  readonly closed = new Promise<BusClosed>((resolve) => {
+    this.tellClosed = resolve;
+  });
+  private readonly pending = new Map<
+    number,
+    { resolve: (body: readonly unknown[]) => void; reject: (error: Error) => void }
+  >();
+  private readonly listeners = new Set<(signal: Signal) => void>();
+
+  constructor(stream: Duplex, codec: Codec) {
+    this.stream = stream;
+    this.codec = codec;
+    const reader = {
+      on: (_event: 'readable', pump: () => void) => {
+        const guarded = () => {
+          try {
+            pump();
+          } catch (error) {
+            this.end(`the bus sent something that cannot be read (${String(error)})`);
+          }
+        };
+        stream.on('readable', guarded);
+        // The login may have left whole messages in the buffer, for which no further event comes.
+        queueMicrotask(guarded);
+      },
+      read: (size: number) => stream.read(size) as Buffer | null,
+    };
+    codec.unmarshalMessages(reader, (message) => this.receive(message), { ayBuffer: true });
+    stream.on('error', (error) => this.end(error.message));
+    stream.on('end', () => this.end('the connection to the bus ended'));
+    stream.on('close', () => this.end('the connection to the bus ended'));
+  }
+
+  call(call: Call): Promise<readonly unknown[]> {
+    if (this.over) return Promise.reject(this.over);
+    const serial = ++this.serial;
+    const { signature, body, ...rest } = call;
+    const data = this.codec.marshall({
+      ...rest,
+      ...(signature ? { signature, body: body ?? [] } : {}),
+      type: METHOD_CALL,
+      serial,
+    });
+    return new Promise((resolve, reject) => {
+      this.pending.set(serial, { resolve, reject });
+      this.stream.write(data);
+    });
+  }
+
+  on(rule: string, listener: (signal: Signal) => void): () => void {
+    this.listeners.add(listener);
+    const match = (member: string) =>
+      this.call({ ...DAEMON, member, signature: 's', body: [rule] }).catch(() => undefined);
+    void match('AddMatch');
+    return () => {
+      if (!this.listeners.delete(listener) || this.over) return;
+      void match('RemoveMatch');
+    };
+  }
+
+  close(): void {
+    this.end('the connection to the bus was closed');
+    this.stream.end();
+  }
+
+  private receive(message: Message): void {
+    if (message.type === SIGNAL) {
+      const signal: Signal = {
+        path: message.path ?? '',
+        interface: message.interface ?? '',
+        member: message.member ?? '',
+        body: message.body ?? [],
+      };
+      for (const listener of [...this.listeners]) listener(signal);
+      return;
+    }
+    if (message.type !== METHOD_RETURN && message.type !== ERROR) return;
+    const waiting = this.pending.get(message.replySerial ?? 0);
+    if (!waiting) return;
+    this.pending.delete(message.replySerial ?? 0);
+    const body = message.body ?? [];
+    if (message.type === METHOD_RETURN) waiting.resolve(body);
+    else
+      waiting.reject(
+        new BusError(message.errorName ?? 'unknown', typeof body[0] === 'string' ? body[0] : ''),
+      );
+  }
+
+  private end(why: string): void {
+    if (this.over) return;
+    this.over = new BusClosed(why);
+    for (const { reject } of this.pending.values()) reject(this.over);
+    this.pending.clear();
+    this.listeners.clear();
+    this.tellClosed(this.over);
+  }
+}
+
+/** The value of a D-Bus variant as the codec gives it: `[type, [value]]`. */
+export function variant(value: unknown): unknown {
+  const inner = Array.isArray(value) ? value[1] : undefined;
+  return Array.isArray(inner) ? inner[0] : undefined;
+}

@@ -1,0 +1,18 @@
+export { connectMachine } from './connect.ts';
+export { MachinePool, type PoolOptions } from './pool.ts';
+export type * from './port.ts';
+export { quote } from './quote.ts';
+export {
+  APPLY_EXIT,
+  APPLY_SCRIPT,
+  CLUSTER_TARGET,
+  FACTS_SCRIPT,
+  JOURNAL_SCRIPT,
+  MANIFEST_DIR,
+  MANIFEST_SCRIPT,
+  MISSING,
+  PENDING,
+  SCRIPT,
+  UNIT_DIR,
+} from './scripts.ts';
+export { type MachineSpec, parseSpec, resolveTarget } from './sshconfig.ts';

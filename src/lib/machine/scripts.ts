@@ -1,0 +1,162 @@
+/**
+ * The shell text that runs on machines. Constants only: what changes comes in on stdin or as arguments, never in the
+ * text, so a hollow machine can recognise each by equality. POSIX sh, busybox tools at least.
+ */
+
+/** `$0` of each script: shows in process lists and tells a hollow machine what is asked. */
+export const SCRIPT = {
+  apply: 'cluster-apply',
+  manifest: 'cluster-manifest',
+  facts: 'cluster-facts',
+  journal: 'cluster-journal',
+} as const;
+
+/** Where unit files go, and where the manifest of what is ours is kept. */
+export const UNIT_DIR = '/etc/systemd/system';
+export const MANIFEST_DIR = '/etc/cluster/units';
+
+/** The hash that the manifest shows of a unit whose install did not reach its end. */
+export const PENDING = 'pending';
+/** ... and of one whose file somebody removed behind our back. */
+export const MISSING = 'missing';
+
+/** Started at boot; wants every launched unit. The first line is how apply knows it as ours. */
+export const CLUSTER_TARGET = `# Written by cluster
+[Unit]
+Description=Units launched by cluster
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Exit codes of APPLY_SCRIPT. */
+export const APPLY_EXIT = { foreign: 3, incomplete: 5 } as const;
+
+/**
+ * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
+ * enable/cluster.target (symlink), the lists `remove`, `idle` (installed, not launched), and last `complete`.
+ * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
+ * connection changes nothing; then come renames only. The manifest says `pending` from before the first file is
+ * touched until after the last, so that an interrupted run is seen and done again.
+ */
+export const APPLY_SCRIPT = `set -eu
+umask 022
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+own=/etc/cluster/units
+sys=/etc/systemd/system
+mkdir -p "$own" "$sys/cluster.target.wants" "$sys/multi-user.target.wants"
+if command -v flock >/dev/null 2>&1; then
+  exec 9>/etc/cluster/lock
+  flock 9
+  rm -rf "$sys"/.cluster-stage.*
+fi
+stage=$(mktemp -d "$sys/.cluster-stage.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
+trap 'exit 130' HUP INT TERM
+tar -x -m -o -f - -C "$stage"
+[ -f "$stage/complete" ] || exit 5
+foreign=0
+for f in "$stage"/units/*; do
+  n=\${f##*/}
+  [ -f "$f" ] && [ ! -e "$own/$n" ] || continue
+  for d in "$sys" /run/systemd/system /run/systemd/transient /run/systemd/generator /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+    if [ -e "$d/$n" ] || [ -L "$d/$n" ]; then
+      printf 'foreign %s\\n' "$n"
+      foreign=1
+      break
+    fi
+  done
+done
+if [ -e "$sys/cluster.target" ]; then
+  first=
+  read -r first <"$sys/cluster.target" || :
+  if [ "$first" != '# Written by cluster' ]; then
+    printf 'foreign %s\\n' cluster.target
+    foreign=1
+  fi
+fi
+[ "$foreign" = 0 ] || exit 3
+into() {
+  to=$1
+  shift
+  if [ -e "$1" ] || [ -L "$1" ]; then mv -f "$@" "$to/"; fi
+}
+into "$own" "$stage"/pending/*
+set --
+while read -r n; do
+  [ -e "$own/$n" ] || continue
+  for l in "$sys"/*.wants/"$n" "$sys"/*.requires/"$n" "$sys"/*.upholds/"$n"; do
+    if [ -L "$l" ]; then set -- "$@" "$l"; fi
+  done
+  for l in "$sys"/*; do
+    if [ -L "$l" ]; then
+      t=$(readlink "$l")
+      if [ "$t" = "$n" ] || [ "$t" = "$sys/$n" ]; then set -- "$@" "$l"; fi
+    fi
+  done
+  set -- "$@" "$sys/$n"
+done <"$stage/remove"
+if [ $# -gt 0 ]; then rm -f "$@"; fi
+set --
+while read -r n; do
+  if [ -e "$own/$n" ]; then set -- "$@" "$own/$n"; fi
+done <"$stage/remove"
+if [ $# -gt 0 ]; then rm -f "$@"; fi
+set --
+while read -r n; do
+  l=$sys/cluster.target.wants/$n
+  if [ -L "$l" ]; then set -- "$@" "$l"; fi
+done <"$stage/idle"
+if [ $# -gt 0 ]; then rm -f "$@"; fi
+into "$sys" "$stage/cluster.target"
+into "$sys/multi-user.target.wants" "$stage"/enable/*
+into "$sys/cluster.target.wants" "$stage"/wants/*
+into "$sys" "$stage"/units/*
+into "$own" "$stage"/manifest/*
+`;
+
+/** Prints `NAME HASH` for each unit that is ours. */
+export const MANIFEST_SCRIPT = `set -u
+own=/etc/cluster/units
+[ -d "$own" ] || exit 0
+cd "$own" || exit 1
+for n in *; do
+  [ -f "$n" ] || continue
+  h=
+  read -r h <"./$n" || :
+  [ -e "/etc/systemd/system/$n" ] || h=missing
+  printf '%s %s\\n' "$n" "$h"
+done
+`;
+
+/** Prints `KEY VALUE` lines; what is not there is left out. */
+export const FACTS_SCRIPT = `export LC_ALL=C
+say() { [ -n "$2" ] && printf '%s %s\\n' "$1" "$2"; }
+say machine-id "$(cat /etc/machine-id 2>/dev/null)"
+say boot-id "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+say hostname "$(uname -n)"
+say os "$( (. /etc/os-release 2>/dev/null || . /usr/lib/os-release 2>/dev/null; printf %s "\${PRETTY_NAME:-}") )"
+say systemd "$(systemctl --version 2>/dev/null)"
+say kernel "$(uname -r)"
+say architecture "$(uname -m)"
+if [ "$(id -u)" = 0 ]; then say sudo root
+elif sudo -n true >/dev/null 2>&1; then say sudo sudo
+else say sudo denied
+fi
+`;
+
+/** `$1` = invocation id, `$2` = number of lines. Flushes first: a unit that died at once is ahead of its journal. */
+export const JOURNAL_SCRIPT = `journalctl --sync >/dev/null 2>&1
+exec journalctl --quiet --no-pager --output=cat --lines="$2" "_SYSTEMD_INVOCATION_ID=$1" + "INVOCATION_ID=$1"
+`;
+
+/** The argument list that runs one of the scripts. */
+export function scriptArgv(name: keyof typeof SCRIPT, ...args: readonly string[]): string[] {
+  const text = {
+    apply: APPLY_SCRIPT,
+    manifest: MANIFEST_SCRIPT,
+    facts: FACTS_SCRIPT,
+    journal: JOURNAL_SCRIPT,
+  };
+  return ['sh', '-c', text[name], SCRIPT[name], ...args];
+}

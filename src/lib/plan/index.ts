@@ -1,0 +1,6 @@
+export { type DiffOptions, diff } from './diff.ts';
+export { type Facts, UnitFacts } from './facts.ts';
+export { type Inventory, readInventory } from './inventory.ts';
+export type * from './model.ts';
+export { place } from './place.ts';
+export { type ExtraUnit, type Plan, planInventory, planSnapshot } from './plan.ts';

@@ -1,0 +1,59 @@
+import type { MachineRecord, UnitRecord } from './model.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fields(value: unknown, what: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${what} is not an object`);
+  return value as Fields;
+}
+
+function text(of: Fields, name: string): string {
+  const value = of[name];
+  if (typeof value !== 'string') throw new Error(`"${name}" is not a text`);
+  return value;
+}
+
+function version(of: Fields): 1 {
+  if (of.v !== 1) throw new Error(`version ${JSON.stringify(of.v)} is not one this program knows (1)`);
+  return 1;
+}
+
+/** @throws Error whose message names the field that is wrong. */
+export function readUnit(value: unknown, name: string): UnitRecord {
+  const of = fields(value, 'unit');
+  const desired = text(of, 'desired');
+  if (desired !== 'inactive' && desired !== 'loaded' && desired !== 'launched')
+    throw new Error(`"desired" is ${JSON.stringify(desired)}, not inactive, loaded or launched`);
+  const machine = of.machine === null ? null : text(of, 'machine');
+  if (text(of, 'name') !== name)
+    throw new Error(`"name" is ${JSON.stringify(of.name)}, the key says ${name}`);
+  return { v: version(of), name, hash: text(of, 'hash'), desired, machine };
+}
+
+/** @throws Error whose message names the field that is wrong. */
+export function readMachine(value: unknown, id: string): MachineRecord {
+  const of = fields(value, 'machine');
+  const target = fields(of.target, '"target"');
+  const facts = fields(of.facts, '"facts"');
+  text(target, 'address');
+  text(target, 'user');
+  if (typeof target.port !== 'number') throw new Error('"target.port" is not a number');
+  for (const [key, item] of Object.entries(fields(of.metadata, '"metadata"')))
+    if (typeof item !== 'string') throw new Error(`"metadata.${key}" is not a text`);
+  if (text(of, 'id') !== id) throw new Error(`"id" is ${JSON.stringify(of.id)}, the key says ${id}`);
+  return {
+    v: version(of),
+    id,
+    target: target as unknown as MachineRecord['target'],
+    facts: facts as unknown as MachineRecord['facts'],
+    metadata: of.metadata as Record<string, string>,
+  };
+}
+
+/** @throws Error whose message names the field that is wrong. */
+export function readFileText(value: unknown): string {
+  const of = fields(value, 'file');
+  version(of);
+  return text(of, 'text');
+}

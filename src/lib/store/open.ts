@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import type { Config, EtcdConfig } from '../config/index.ts';
+import { ClusterError, EXIT } from '../error.ts';
+import type { Store } from './port.ts';
+
+/** Opens a stream from `machine` to `host:port` as seen from there. */
+export type Tunnel = (machine: string, host: string, port: number) => Promise<Duplex>;
+
+/**
+ * Opens the store that the configuration names: etcd when there is an endpoint, else the embedded one. Drivers are
+ * loaded only here and only when used: etcd3 alone costs over 100 ms.
+ */
+export async function openStore(config: Config, tunnel?: Tunnel): Promise<Store> {
+  if (config.etcd === null) {
+    const { openEmbedded } = await import('./embedded.ts');
+    return openEmbedded(config.dataDir);
+  }
+  return openConfigured(config.etcd, tunnel);
+}
+
+async function openConfigured(config: EtcdConfig, tunnel: Tunnel | undefined): Promise<Store> {
+  const { tunnel: machine, user, password } = config;
+  if (machine !== undefined && tunnel === undefined) {
+    throw new ClusterError('store-unreachable', `no tunnel through ${machine} is possible here`, {
+      exit: EXIT.store,
+      hint: 'run the command without --tunnel',
+    });
+  }
+  const [ca, cert, key] = await Promise.all([pem(config.ca), pem(config.cert), pem(config.key)]);
+  const { openEtcd } = await import('./etcd.ts');
+  return openEtcd({
+    endpoints: config.endpoints,
+    timeoutMs: config.timeoutMs,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    ...(machine !== undefined && tunnel && { connect: (host, port) => tunnel(machine, host, port) }),
+  });
+}
+
+async function pem(path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new ClusterError('config-invalid', `cannot read ${path}: ${code}`, {
+      file: path,
+      hint: 'check --ca-file, --cert-file and --key-file',
+      cause,
+    });
+  }
+}

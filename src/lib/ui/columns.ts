@@ -1,0 +1,40 @@
+import type { MachineRow, UnitFileRow, UnitRow } from '../control/lists.ts';
+import { machineId, machineLegend, metadataText } from './format.ts';
+import type { Columns } from './table.ts';
+
+const hash = (text: string, full: boolean): string => (full ? text : text.slice(0, 7));
+
+export function unitColumns(full: boolean): Columns<UnitRow> {
+  return {
+    unit: (row) => row.unit,
+    machine: (row) => (row.machine === null ? '-' : machineLegend(row.machine, full)),
+    load: (row) => row.load,
+    active: (row) => row.active,
+    sub: (row) => row.sub,
+    hash: (row) => hash(row.hash, full),
+  };
+}
+
+export function unitFileColumns(full: boolean): Columns<UnitFileRow> {
+  const target = (row: UnitFileRow): string =>
+    row.global ? 'global' : row.target === null ? '-' : machineLegend(row.target, full);
+  return {
+    unit: (row) => row.unit,
+    hash: (row) => hash(row.hash, full),
+    desc: (row) => row.desc,
+    dstate: (row) => row.dstate,
+    global: (row) => String(row.global),
+    state: (row) => row.state ?? '-',
+    target,
+    tmachine: target,
+  };
+}
+
+export function machineColumns(full: boolean): Columns<MachineRow> {
+  return {
+    machine: (row) => machineId(row.id, full),
+    ip: (row) => row.address,
+    hostname: (row) => row.hostname,
+    metadata: (row) => metadataText(row.metadata),
+  };
+}

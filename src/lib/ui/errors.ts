@@ -1,0 +1,77 @@
+import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
+
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly debug: boolean;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+interface OclifError {
+  readonly oclif?: { readonly exit?: number };
+}
+
+/**
+ * What a person reads when a command fails: one line of what is wrong, one line of what to try, a stack only with
+ * --debug. With --json the same as `{"error": {...}}` on stdout.
+ * @returns the exit code.
+ */
+export function report(error: unknown, options: ReportOptions): number {
+  const list = error instanceof ClusterErrors ? error.errors : [known(error)];
+  const first = list[0] ?? known(error);
+  if (options.json) {
+    const all = list.map(asJson);
+    const body = all.length > 1 ? { error: all[0], errors: all } : { error: all[0] };
+    options.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+  } else if (!(error instanceof ClusterErrors && error.announced)) {
+    for (const item of list) {
+      options.stderr.write(`${line(item)}\n`);
+      if (item.hint !== undefined) options.stderr.write(`  try: ${item.hint}\n`);
+    }
+  }
+  if (options.debug) options.stderr.write(`${stack(error)}\n`);
+  return first.exit;
+}
+
+function line(error: ClusterError): string {
+  const { file, line: at, machine } = error.place;
+  const where =
+    file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
+  const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
+  return `Error: ${on}${where}${error.message}`.replace(/[\r\n]+/g, ' ');
+}
+
+function asJson(error: ClusterError): Record<string, unknown> {
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint && { hint: error.hint }),
+    ...error.place,
+  };
+}
+
+function known(error: unknown): ClusterError {
+  if (error instanceof ClusterError) return error;
+  const exit = (error as OclifError)?.oclif?.exit;
+  const text = error instanceof Error ? error.message : String(error);
+  if (exit !== undefined) {
+    const [message = '', ...rest] = text
+      .split('\n')
+      .filter((part) => part.trim() !== '' && part !== 'See more help with --help');
+    const detail = rest.join(' ');
+    return new ClusterError('usage', detail === '' ? message : `${message} ${detail}`, {
+      hint: 'cluster help',
+      exit: EXIT.usage,
+    });
+  }
+  return new ClusterError('internal', text === '' ? 'unknown failure' : text, {
+    hint: 'this is a fault of cluster itself; run again with --debug and report what it prints',
+    cause: error,
+  });
+}
+
+function stack(error: unknown): string {
+  const parts: string[] = [];
+  for (let item = error; item instanceof Error; item = item.cause) parts.push(item.stack ?? item.message);
+  return parts.join('\ncaused by: ');
+}

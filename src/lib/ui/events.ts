@@ -1,0 +1,83 @@
+import type { Event } from '../control/event.ts';
+import type { Exclusion } from '../plan/model.ts';
+import { machineLegend } from './format.ts';
+
+export interface Sentence {
+  /** Results go to stdout, everything a script does not want to read to stderr. */
+  readonly to: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** What happened, in fleet's sentences where fleet has one. */
+export function sentences(event: Event): Sentence[] {
+  const out = (text: string): Sentence[] => [{ to: 'stdout', text }];
+  const err = (text: string): Sentence[] => [{ to: 'stderr', text }];
+  switch (event.kind) {
+    case 'problem':
+      return err(`WARNING: ${event.key}: ${event.message}; left alone`);
+    case 'created':
+    case 'inactive':
+      return out(`Unit ${event.unit} inactive`);
+    case 'state':
+      return out(`Unit ${event.unit} ${event.state} on ${machineLegend(event.machine, false)}`);
+    case 'destroyed':
+      return out(`Destroyed ${event.unit}`);
+    case 'triggered':
+      return out(`Triggered ${event.global ? 'global ' : ''}unit ${event.unit} ${event.verb}`);
+    case 'same':
+      return out(`Found same Unit(${event.unit}) in Registry, nothing to do`);
+    case 'differs':
+      return err(
+        `WARNING: Unit ${event.unit} in registry differs from local ${event.template ? 'template ' : ''}unit file ${event.path}. Add --replace to override.`,
+      );
+    case 'outdated':
+      return err(
+        `WARNING: ${event.template} changed; out of date now: ${event.units.join(' ')}. Roll it out with start --replace.`,
+      );
+    case 'unreplaceable':
+      return err(
+        `Warning: can not replace Unit(${event.unit}) in state '${event.desired}', use the appropriate command`,
+      );
+    case 'refused':
+      return refusal(event.unit, event.reasons).map((text) => ({ to: 'stderr', text }));
+    case 'failed':
+      return [
+        ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
+        ...event.journal.map((line): Sentence => ({ to: 'stderr', text: `  | ${line}` })),
+        ...err(`  try: cluster journal ${event.unit}`),
+      ];
+    case 'unreachable':
+      return [
+        ...err(
+          `Error: ${machineLegend(event.machine, false)}: ${event.message}${event.units.length > 0 ? ` (${event.units.join(' ')})` : ''}`,
+        ),
+        ...err(`  try: ${event.hint ?? 'cluster reconcile, when it is back: the request stands'}`),
+      ];
+    case 'machine-added':
+      return out(
+        `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
+      );
+    case 'machine-removed':
+      return out(`Removed machine ${machineLegend(event.machine, false)}`);
+    case 'warning':
+      return err(`WARNING: ${event.message}`);
+    case 'step':
+      return [];
+  }
+}
+
+/** How many machines are spelled out before the rest is only counted. */
+const SPELLED = 10;
+
+/** Which rule keeps a unit off each machine. */
+export function refusal(unit: string, reasons: readonly Exclusion[]): string[] {
+  const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
+  for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
+    lines.push(`  ${machine.slice(0, 8)}...  ${rule}: ${detail}`);
+  if (reasons.length > SPELLED)
+    lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
+  lines.push(
+    '  try: cluster list-machines, or change its [X-Fleet] section; it is placed as soon as a machine fits (cluster reconcile)',
+  );
+  return lines;
+}

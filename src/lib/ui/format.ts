@@ -1,0 +1,18 @@
+/** `e9436653...`, or the whole id with `full`. */
+export function machineId(id: string, full: boolean): string {
+  return full ? id : `${id.slice(0, 8)}...`;
+}
+
+/** `e9436653.../10.133.191.90`; a machine that is no longer known has no address. */
+export function machineLegend(machine: { id: string; address?: string | undefined }, full: boolean): string {
+  const id = machineId(machine.id, full);
+  return machine.address === undefined ? id : `${id}/${machine.address}`;
+}
+
+/** `k=v,k=v` sorted by key; empty for none. */
+export function metadataText(metadata: Readonly<Record<string, string>>): string {
+  return Object.keys(metadata)
+    .sort()
+    .map((key) => `${key}=${metadata[key]}`)
+    .join(',');
+}

@@ -1,0 +1,25 @@
+import type { Plan } from '../plan/index.ts';
+import type { Step } from '../plan/model.ts';
+import { refusal } from './events.ts';
+import { renderTable } from './table.ts';
+
+/** Steps as a person reads them, machine by machine. */
+export function stepLines(steps: readonly Step[]): string {
+  const rows = steps.map(({ machine, action, unit, reason }) => [
+    machine.length > 12 ? `${machine.slice(0, 8)}...` : machine,
+    action,
+    unit || '-',
+    reason,
+  ]);
+  return renderTable(['machine', 'action', 'unit', 'why'], rows, true);
+}
+
+/** A whole plan: what would be done, what cannot be, what looks odd. */
+export function planText(plan: Plan): string {
+  const parts: string[] = [];
+  if (plan.steps.length > 0) parts.push(stepLines(plan.steps));
+  for (const { unit, reasons } of plan.refusals) parts.push(`${refusal(unit, reasons).join('\n')}\n`);
+  for (const warning of plan.warnings) parts.push(`WARNING: ${warning}\n`);
+  if (plan.steps.length === 0 && plan.refusals.length === 0) parts.push('Nothing to do.\n');
+  return parts.join('\n');
+}

@@ -1,0 +1,33 @@
+const SHORT = 8;
+
+/** The first eight characters of a machine id, as lists show it. */
+export function shortMachineId(id: string): string {
+  return id.slice(0, SHORT);
+}
+
+/** Does `MachineID=wanted` name the machine `id`: its full id or exactly the short one, no other prefix. */
+export function matchMachineId(id: string, wanted: string): boolean {
+  return wanted !== '' && (wanted === id || wanted === shortMachineId(id));
+}
+
+/** Every required key must be there (AND) with one of its values (OR). */
+export function matchMetadata(
+  required: Readonly<Record<string, readonly string[]>>,
+  machine: Readonly<Record<string, string>>,
+): boolean {
+  for (const [key, wanted] of Object.entries(required)) {
+    const value = Object.hasOwn(machine, key) ? machine[key] : undefined;
+    if (value === undefined || !wanted.includes(value)) return false;
+  }
+  return true;
+}
+
+/** `k=v,k=v` as fleet reads it: blanks trimmed, the last duplicate wins, pairs without `=` dropped. */
+export function parseMetadata(text: string): Record<string, string> {
+  const pairs: [string, string][] = [];
+  for (const part of text.split(',')) {
+    const at = part.indexOf('=');
+    if (at !== -1) pairs.push([part.slice(0, at).trim(), part.slice(at + 1).trim()]);
+  }
+  return Object.fromEntries(pairs);
+}

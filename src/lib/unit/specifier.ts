@@ -1,0 +1,133 @@
+import { unescape, unescapePath } from './escape.ts';
+import { printUnitFile, readUnitFile, type UnitLine } from './file.ts';
+import { parseUnitName, type UnitName } from './name.ts';
+
+/** What a machine knows about itself; what is missing takes the value of a system manager run by root. */
+export interface MachineFacts {
+  readonly hostname: string;
+  /** /etc/machine-id; dashes are dropped. */
+  readonly machineId: string;
+  readonly bootId: string;
+  /** `uname -r` */
+  readonly kernel: string;
+  /** As systemd names it, such as `x86-64`. */
+  readonly architecture: string;
+  /** The fields of os-release: `ID`, `VERSION_ID`, `BUILD_ID`, `VARIANT_ID`, `IMAGE_ID`, `IMAGE_VERSION`. */
+  readonly osRelease?: Readonly<Record<string, string>>;
+  readonly prettyHostname?: string;
+  readonly user?: string;
+  readonly uid?: number;
+  readonly group?: string;
+  readonly gid?: number;
+  readonly home?: string;
+  readonly shell?: string;
+  /** Where the unit file lies there; default `/etc/systemd/system/NAME`. */
+  readonly fragmentPath?: string;
+}
+
+type Resolve = (name: UnitName) => string;
+
+/** Specifiers that a unit's name alone decides. */
+const BY_NAME: Readonly<Record<string, Resolve>> = {
+  '%': () => '%',
+  n: (name) => name.full,
+  N: (name) => name.name,
+  p: (name) => name.prefix,
+  P: (name) => unescape(name.prefix),
+  i: (name) => name.instance ?? '',
+  I: (name) => unescape(name.instance ?? ''),
+  j: (name) => lastPart(name),
+  J: (name) => unescape(lastPart(name)),
+  f: (name) => unescapePath(name.instance ?? name.prefix),
+};
+
+const BY_MACHINE: Readonly<Record<string, (facts: MachineFacts, name: UnitName) => string>> = {
+  a: (facts) => facts.architecture,
+  A: (facts) => facts.osRelease?.IMAGE_VERSION ?? '',
+  b: (facts) => facts.bootId.replaceAll('-', ''),
+  B: (facts) => facts.osRelease?.BUILD_ID ?? '',
+  C: () => '/var/cache',
+  d: (_, name) => `/run/credentials/${name.full}`,
+  E: () => '/etc',
+  g: (facts) => facts.group ?? 'root',
+  G: (facts) => String(facts.gid ?? 0),
+  h: (facts) => facts.home ?? '/root',
+  H: (facts) => facts.hostname,
+  l: (facts) => facts.hostname.split('.')[0]!,
+  L: () => '/var/log',
+  m: (facts) => facts.machineId.replaceAll('-', ''),
+  M: (facts) => facts.osRelease?.IMAGE_ID ?? '',
+  o: (facts) => facts.osRelease?.ID ?? 'linux',
+  q: (facts) => facts.prettyHostname ?? facts.hostname,
+  s: (facts) => facts.shell ?? '/bin/sh',
+  S: () => '/var/lib',
+  t: () => '/run',
+  T: () => '/tmp',
+  u: (facts) => facts.user ?? 'root',
+  U: (facts) => String(facts.uid ?? 0),
+  v: (facts) => facts.kernel,
+  V: () => '/var/tmp',
+  w: (facts) => facts.osRelease?.VERSION_ID ?? '',
+  W: (facts) => facts.osRelease?.VARIANT_ID ?? '',
+  y: (facts, name) => fragmentPath(facts, name),
+  Y: (facts, name) => fragmentPath(facts, name).replace(/\/[^/]*$/, ''),
+};
+
+/** What a specifier that only a machine can resolve stands for, for messages. */
+const MEANING: Readonly<Record<string, string>> = {
+  a: 'the architecture',
+  b: 'the boot id',
+  H: 'the host name',
+  l: 'the short host name',
+  m: 'the machine id',
+  q: 'the pretty host name',
+  v: 'the kernel release',
+};
+
+/** Why `%x` has no value before placement; null when the name decides it or systemd does not know it. */
+export function machineMeaning(letter: string): string | null {
+  if (!Object.hasOwn(BY_MACHINE, letter)) return null;
+  return MEANING[letter] ?? 'something that only the machine knows';
+}
+
+/** Replaces what `resolve` answers; a specifier it answers null for stays, as in systemd. */
+export function expandSpecifiers(text: string, resolve: (letter: string) => string | null): string {
+  return text.includes('%') ? text.replace(/%(.)/gsu, (all, letter: string) => resolve(letter) ?? all) : text;
+}
+
+/** The value of a specifier that the name alone decides, else null. Throws `bad-escape` for `%I` of a wrong escape. */
+export function resolveByName(letter: string, name: UnitName): string | null {
+  return Object.hasOwn(BY_NAME, letter) ? BY_NAME[letter]!(name) : null;
+}
+
+/**
+ * The text as a machine's systemd 252 will see it: the specifiers in all values filled in, comments and the rest as
+ * they were. Throws for a bad unit name or an instance that cannot be unescaped.
+ */
+export function renderUnit(text: string, unit: string | UnitName, facts: MachineFacts): string {
+  const name = typeof unit === 'string' ? parseUnitName(unit) : unit;
+  const expand = (part: string): string =>
+    expandSpecifiers(part, (letter) => resolveByName(letter, name) ?? byMachine(letter, facts, name));
+  const render = (line: UnitLine): UnitLine => {
+    if (line.kind === 'option') {
+      const at = line.raw.indexOf('=') + 1;
+      return { ...line, raw: line.raw.slice(0, at) + expand(line.raw.slice(at)) };
+    }
+    if (line.kind !== 'continuation' || /^\s*[#;]/.test(line.raw)) return line;
+    return { ...line, raw: expand(line.raw) };
+  };
+  const file = readUnitFile(text);
+  return printUnitFile({ ...file, lines: file.lines.map(render) });
+}
+
+function byMachine(letter: string, facts: MachineFacts, name: UnitName): string | null {
+  return Object.hasOwn(BY_MACHINE, letter) ? BY_MACHINE[letter]!(facts, name) : null;
+}
+
+function lastPart(name: UnitName): string {
+  return name.prefix.slice(name.prefix.lastIndexOf('-') + 1);
+}
+
+function fragmentPath(facts: MachineFacts, name: UnitName): string {
+  return facts.fragmentPath ?? `/etc/systemd/system/${name.full}`;
+}

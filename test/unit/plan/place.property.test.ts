@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type MachineView,
+  type PlacementResult,
+  place,
+  type Snapshot,
+  UnitFacts,
+  type UnitView,
+} from '../../../src/lib/plan/index.ts';
+import { compileGlob } from '../../../src/lib/unit/index.ts';
+
+const NAMES = ['a', 'b', 'c', 'd', 'w@1', 'w@2', 'w@3', 'x@1', 'x@2'].map((n) => `${n}.service`);
+const GLOBS = ['w@*.service', 'x@?.service', 'a.service', 'c.service', '*.service', 'w@1.service'];
+const IDS = ['M1', 'M2', 'M3', 'M4'];
+
+const machineArb: fc.Arbitrary<MachineView> = fc.record({
+  id: fc.constantFrom(...IDS),
+  metadata: fc.constantFrom<Record<string, string>>({}, { d: 'ssd' }, { d: 'hdd', z: '1' }),
+  cordoned: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+  unreachable: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+});
+
+/** Only combinations that fleet's validity rules allow. */
+const sectionArb = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('') },
+  { weight: 3, arbitrary: fc.subarray(GLOBS, { minLength: 1, maxLength: 2 }).map(lines('Conflicts')) },
+  { weight: 4, arbitrary: fc.subarray(NAMES, { minLength: 1, maxLength: 2 }).map(lines('MachineOf')) },
+  { weight: 3, arbitrary: fc.subarray(GLOBS.slice(0, 4), { minLength: 1, maxLength: 1 }).map(lines('Replaces')) },
+  { weight: 1, arbitrary: fc.constantFrom(...IDS).map((id) => `MachineID=${id}\n`) },
+  { weight: 2, arbitrary: fc.constantFrom('ssd', 'hdd').map((v) => `MachineMetadata=d=${v}\n`) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.subarray(GLOBS, { maxLength: 1 }), fc.constantFrom('', 'MachineMetadata=d=ssd\n'))
+      .map(([globs, metadata]) => `Global=true\n${lines('Conflicts')(globs)}${metadata}`),
+  },
+);
+
+function lines(key: string) {
+  return (values: readonly string[]): string => values.map((value) => `${key}=${value}\n`).join('');
+}
+
+const unitArb: fc.Arbitrary<UnitView> = fc
+  .record({
+    name: fc.constantFrom(...NAMES),
+    section: sectionArb,
+    desired: fc.constantFrom('launched' as const, 'launched' as const, 'loaded' as const, 'inactive' as const),
+    machine: fc.option(fc.constantFrom(...IDS, 'gone')),
+  })
+  .map(({ name, section, desired, machine }) => ({
+    name,
+    file: section === '' ? '' : `[X-Fleet]\n${section}`,
+    desired,
+    machine: section.includes('Global') ? null : machine,
+  }));
+
+const snapshotArb: fc.Arbitrary<Snapshot> = fc.record({
+  machines: fc.uniqueArray(machineArb, { selector: (m) => m.id, maxLength: 4 }),
+  units: fc.uniqueArray(unitArb, { selector: (u) => u.name, maxLength: 9 }),
+});
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const check = (property: (snapshot: Snapshot, result: PlacementResult) => void): void =>
+  fc.assert(
+    fc.property(snapshotArb, (snapshot) => property(snapshot, place(snapshot))),
+    { numRuns: 3_000 },
+  );
+
+function population(result: PlacementResult): Map<string, string[]> {
+  const on = new Map<string, string[]>();
+  const add = (machine: string, unit: string) => on.set(machine, [...(on.get(machine) ?? []), unit]);
+  for (const { unit, machine } of result.placements) add(machine, unit);
+  for (const { unit, machines } of result.global) for (const machine of machines) add(machine, unit);
+  return on;
+}
+
+function requirementsOf(snapshot: Snapshot) {
+  const facts = new UnitFacts();
+  return new Map(snapshot.units.map((u) => [u.name, facts.of(u.name, u.file).requirements]));
+}
+
+describe('place', () => {
+  it('never puts two conflicting units on one machine', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      for (const units of population(result).values()) {
+        for (const a of units) {
+          for (const b of units) {
+            if (a === b) continue;
+            for (const glob of requirements.get(a)?.conflicts ?? []) {
+              expect(compileGlob(glob).test(b), `${a} conflicts with ${b}`).toBe(false);
+            }
+          }
+        }
+      }
+    });
+  });
+
+  it('puts a follower where all its leaders are', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      const on = population(result);
+      for (const { unit, machine } of result.placements) {
+        for (const leader of requirements.get(unit)?.machineOf ?? []) expect(on.get(machine)).toContain(leader);
+      }
+    });
+  });
+
+  it('puts a global unit on every machine that qualifies', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      const on = population(result);
+      for (const { unit, machines } of result.global) {
+        const { metadata = {}, conflicts = [] } = requirements.get(unit) ?? {};
+        for (const machine of snapshot.machines) {
+          if (machines.includes(machine.id) || machine.cordoned) continue;
+          const qualifies = Object.entries(metadata).every(([k, vs]) => vs.includes(machine.metadata[k] ?? ''));
+          const kept = (on.get(machine.id) ?? []).some(
+            (other) =>
+              conflicts.some((glob) => compileGlob(glob).test(other)) ||
+              requirements.get(other)?.conflicts.some((glob) => compileGlob(glob).test(unit)),
+          );
+          expect(qualifies && !kept, `${unit} is missing on ${machine.id}`).toBe(false);
+        }
+      }
+    });
+  });
+
+  it('never has a replaced unit beside the one that replaces it, unless they replace each other', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      const globals = new Set(result.global.map(({ unit }) => unit));
+      const names = snapshot.units.map((u) => u.name).filter((name) => !globals.has(name));
+      const replaces = (a: string, b: string): boolean =>
+        a !== b && (requirements.get(a)?.replaces ?? []).some((glob) => compileGlob(glob).test(b));
+      // Followers can close a circle too; such pairs are left to the stability property.
+      const leads = (a: string, b: string): boolean => requirements.get(b)?.machineOf.includes(a) ?? false;
+      const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+        names.some((next) => {
+          if (seen.has(next) || !(replaces(from, next) || leads(from, next))) return false;
+          seen.add(next);
+          return next === to || reaches(next, to, seen);
+        });
+      for (const units of population(result).values()) {
+        for (const a of units) {
+          for (const b of units) {
+            if (globals.has(a) || globals.has(b) || !replaces(a, b)) continue;
+            expect(reaches(b, a), `${a} replaces ${b}`).toBe(true);
+          }
+        }
+      }
+    });
+  });
+
+  it('changes nothing when its answer is given back', () => {
+    check((snapshot, result) => {
+      const placed = new Map(result.placements.map(({ unit, machine }) => [unit, machine]));
+      const on = new Map(result.global.map(({ unit, machines }) => [unit, machines]));
+      const units = snapshot.units.map((unit) => {
+        const machines = on.get(unit.name);
+        return { ...unit, machine: placed.get(unit.name) ?? null, ...(machines ? { machines } : {}) };
+      });
+      const again = place({ ...snapshot, units });
+      const essence = ({ placements, global, refusals }: PlacementResult) => ({
+        placements: placements.map(({ unit, machine }) => ({ unit, machine })),
+        global,
+        refusals: refusals.map(({ unit }) => unit),
+      });
+      expect(essence(again)).toEqual(essence(result));
+      for (const { reason, machine } of again.placements) expect(reason).toBe(`stays on ${machine}`);
+    });
+  });
+
+  it('does not depend on the order of its input', () => {
+    check((snapshot, result) => {
+      const turned = { machines: [...snapshot.machines].reverse(), units: [...snapshot.units].reverse() };
+      expect(plain(place(turned))).toEqual(plain(result));
+    });
+  });
+
+  it('has each wanted unit in one list, and in a refusal each machine exactly once', () => {
+    check((snapshot, result) => {
+      const wanted = snapshot.units.filter((u) => u.desired !== 'inactive').map((u) => u.name);
+      const lists = [...result.placements, ...result.global, ...result.refusals].map(({ unit }) => unit);
+      expect(lists.sort()).toEqual(wanted.sort());
+      const ids = snapshot.machines.map(({ id }) => id).sort();
+      for (const { reasons } of result.refusals) {
+        expect(reasons.map(({ machine }) => machine)).toEqual(ids);
+        for (const { detail } of reasons) {
+          expect(detail).not.toMatch(/undefined|null|would not come to an end/);
+          expect(detail.length).toBeGreaterThan(10);
+        }
+      }
+    });
+  });
+
+  it('keeps every unit that was not new, moved or refused for a reason, and says so', () => {
+    check((_snapshot, result) => {
+      for (const { machine, previous, reason } of result.placements) {
+        expect(reason).not.toMatch(/undefined|null/);
+        if (previous !== null && previous !== machine) {
+          expect(reason).toMatch(/went away|can no longer run it|pushed from|follows/);
+        }
+      }
+    });
+  });
+});
