@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { place, type MachineView, type UnitView } from '../src/lib/plan/index.ts';
+import { type MachineView, place, type UnitView } from '../src/lib/plan/index.ts';
 
 export interface PlacementFigure {
   readonly units: number;
@@ -19,7 +19,8 @@ export function benchPlacement(sizes: readonly number[]): PlacementFigure[] {
     const start = performance.now();
     const result = place(snapshot);
     const ms = performance.now() - start;
-    if (result.placements.length !== units) throw new Error(`${result.refusals.length} units found no machine`);
+    if (result.placements.length !== units)
+      throw new Error(`${result.refusals.length} units found no machine`);
     const rssMb = process.memoryUsage().rss / 2 ** 20;
     return { units, machines: snapshot.machines.length, ms: Math.round(ms), rssMb: Math.round(rssMb) };
   });

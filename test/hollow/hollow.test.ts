@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type HollowLab, hollowUp, type LabMachine } from '../../src/lib/lab/hollow/lab.ts';
 import type { HollowMachine } from '../../src/lib/lab/hollow/machine.ts';
+import { hollowDown, hollowStatus, startHollowProcess } from '../../src/lib/lab/hollow/process.ts';
 import {
   connectMachine,
   type InstallFile,
@@ -277,4 +278,22 @@ test('ids are the same for the same name and number, and known_hosts names every
   for (const { port } of other.machines) expect(known).toContain(`[127.0.0.1]:${port} ssh-ed25519 `);
   await other.close();
   await rm(second, { recursive: true, force: true });
+});
+
+test('a lab in a process of its own outlives whoever started it, and goes when told', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'cluster-hollow-'));
+  const entry = join(home, 'serve.mts');
+  const room = new URL('../../src/lib/lab/hollow/process.ts', import.meta.url).href;
+  const options = { name: 'apart', machines: 2, stateDir: join(home, 'state') };
+  const serve = `import { runHollowProcess } from ${JSON.stringify(room)};\nawait runHollowProcess(${JSON.stringify(options)});\n`;
+  await writeFile(entry, serve);
+  const argv = ['--import', import.meta.resolve('tsx'), entry];
+  const state = await startHollowProcess({ ...options, argv });
+  expect(state.machines.map(({ name }) => name)).toEqual(['apart-1', 'apart-2']);
+  expect((await (await connect(state.machines[1]!)).facts()).machineId).toBe(state.machines[1]!.id);
+  expect((await startHollowProcess({ ...options, argv })).pid).toBe(state.pid);
+  expect(await hollowDown(options.stateDir)).toBe(true);
+  expect(await hollowStatus(options.stateDir)).toBeNull();
+  expect(await hollowDown(options.stateDir)).toBe(false);
+  await rm(home, { recursive: true, force: true });
 });

@@ -48,7 +48,10 @@ function whyLeader(state: State, unit: Wanted, rank: number): Why | null {
   const circle = circleOf(state, unit);
   if (circle !== null) return { rule: 'machine-of', detail: circle };
   const name = machineOf[missing] ?? '';
-  return { rule: 'machine-of', detail: `MachineOf=${name}, ${whereIs(state, unit.leaders[missing] ?? -1, name)}` };
+  return {
+    rule: 'machine-of',
+    detail: `MachineOf=${name}, ${whereIs(state, unit.leaders[missing] ?? -1, name)}`,
+  };
 }
 
 function whereIs(state: State, leader: number, name: string): string {
@@ -109,7 +112,8 @@ function whyReplaced(state: State, unit: Wanted, rank: number): Why | null {
 
 function whyClosed(state: State, rank: number): Why | null {
   const machine = state.machines.list[rank];
-  if (machine?.cordoned) return { rule: 'cordoned', detail: 'the machine is cordoned and takes no new units' };
+  if (machine?.cordoned)
+    return { rule: 'cordoned', detail: 'the machine is cordoned and takes no new units' };
   if (machine?.unreachable) return { rule: 'unreachable', detail: 'the machine cannot be reached' };
   return null;
 }

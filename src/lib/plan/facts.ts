@@ -25,15 +25,17 @@ export class UnitFacts {
       this.#facts.set(text, byKey);
       this.#parts.set(text, partsUsed(text));
     }
-    const key = keyOf(name, this.#parts.get(text) ?? 'name');
-    const known = byKey.get(key);
+    const parts = this.#parts.get(text) ?? 'name';
+    const known = byKey.get(keyOf(name, parts));
     if (known !== undefined) {
       parseUnitName(name);
       return known;
     }
     const { requirements, hash, warnings } = validateUnit(name, text, file === undefined ? {} : { file });
     const facts: Facts = { requirements, hash, warnings };
-    byKey.set(key, facts);
+    // Warnings name the unit, so a text that gives any is read again for each name.
+    if (warnings.length > 0) this.#parts.set(text, 'name');
+    byKey.set(keyOf(name, warnings.length > 0 ? 'name' : parts), facts);
     return facts;
   }
 }

@@ -1,4 +1,5 @@
 import { ClusterError, type ErrorOptions } from '../error.ts';
+import { nearest } from '../unit/index.ts';
 import type { Desired, MachineView, UnitView } from './model.ts';
 
 /** An inventory as a person writes it, checked: ids and names are unique, every value has its type. */
@@ -68,7 +69,8 @@ function readUnit(value: unknown, index: number): UnitView {
   const place = { unit: name };
   const desired = optional(unit.desired, (v) => readDesired(v, `desired of ${name}`, place)) ?? 'launched';
   const machine = optional(unit.machine, (v) => text(v, `machine of ${name}`, place)) ?? null;
-  if (machine === '') throw invalid(`machine of ${name} is empty`, { ...place, hint: 'write null for nowhere' });
+  if (machine === '')
+    throw invalid(`machine of ${name} is empty`, { ...place, hint: 'write null for nowhere' });
   const machines = optional(unit.machines, (v) =>
     list(v, `machines of ${name}`, place).map((id) => text(id, `machines of ${name}`, place)),
   );
@@ -85,8 +87,11 @@ function readDesired(value: unknown, where: string, place: ErrorOptions): Desire
   const word = text(value, where, place);
   const desired = DESIRED.find((d) => d === word);
   if (desired !== undefined) return desired;
-  const hint = `did you mean "${nearest(word, DESIRED)}"?`;
-  throw invalid(`${where} is "${word}", not one of ${DESIRED.join(', ')}`, { ...place, hint });
+  const near = nearest(word, DESIRED);
+  throw invalid(`${where} is "${word}", not one of ${DESIRED.join(', ')}`, {
+    ...place,
+    ...(near === null ? {} : { hint: `did you mean "${near}"?` }),
+  });
 }
 
 function fields(value: unknown, where: string, allowed?: readonly string[]): Fields {
@@ -96,9 +101,11 @@ function fields(value: unknown, where: string, allowed?: readonly string[]): Fie
   const found = value as Fields;
   for (const key of Object.keys(found)) {
     if (allowed === undefined || allowed.includes(key)) continue;
+    const near = nearest(key, allowed);
+    const guess = near === null ? '' : `did you mean "${near}"? `;
     throw invalid(`${where} has the unknown key "${key}"`, {
       key,
-      hint: `did you mean "${nearest(key, allowed)}"? Known keys: ${allowed.join(', ')}`,
+      hint: `${guess}known keys: ${allowed.join(', ')}`,
     });
   }
   return found;
@@ -134,21 +141,3 @@ function kindOf(value: unknown): string {
 
 const invalid = (message: string, options: ErrorOptions = {}): ClusterError =>
   new ClusterError('inventory-invalid', message, options);
-
-function nearest(word: string, known: readonly string[]): string {
-  const scored = known.map((k) => ({ k, d: distance(word.toLowerCase(), k) }));
-  return scored.reduce((best, next) => (next.d < best.d ? next : best)).k;
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}

@@ -73,7 +73,8 @@ export class MachineTable {
       const any = new Uint32Array(wordsFor(this.size));
       for (const value of values) {
         const having = this.#values.get(key)?.get(value);
-        if (having !== undefined) for (let w = 0; w < any.length; w++) any[w] = (any[w] as number) | (having[w] as number);
+        if (having !== undefined)
+          for (let w = 0; w < any.length; w++) any[w] = (any[w] as number) | (having[w] as number);
       }
       keepOnly(bits, any);
     }

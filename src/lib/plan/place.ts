@@ -87,7 +87,7 @@ function keepValid(run: Run, current: Int32Array): State {
       if (rank < 0 || gone.has(index)) continue;
       const unit = state.unit(index);
       if (state.fits(unit, rank)) state.add(unit, rank);
-      else run.left.set(index, `${machines.id(rank)} can no longer run it: ${explain(state, unit, rank)?.detail}`);
+      else run.left.set(index, whyLeft(state, unit, rank));
     }
     state.settleGlobals();
     // A follower was let stay on the assumption that its global leader qualifies; where it does not, decide again.
@@ -99,10 +99,7 @@ function keepValid(run: Run, current: Int32Array): State {
     for (const index of orphans) {
       const rank = state.at[index] as number;
       gone.add(index);
-      run.left.set(
-        index,
-        `${machines.id(rank)} can no longer run it: ${explain(state, state.unit(index), rank)?.detail}`,
-      );
+      run.left.set(index, whyLeft(state, state.unit(index), rank));
     }
   }
 }
@@ -148,6 +145,15 @@ function pushAway(run: Run, state: State, unit: Wanted, why: string): void {
   for (const follower of run.followers.get(unit.index) ?? []) {
     pushAway(run, state, state.unit(follower), `follows ${unit.name}`);
   }
+}
+
+function whyLeft(state: State, unit: Wanted, rank: number): string {
+  const why = explain(state, unit, rank);
+  const missing = unit.leaders.find((leader) => !state.leads(leader, rank)) ?? -1;
+  // The leader has only left so far; where it goes is decided later.
+  const moving = why?.rule === 'machine-of' && missing >= 0 && !state.unit(missing).global;
+  if (moving) return `follows ${state.unit(missing).name}`;
+  return `${state.machines.id(rank)} can no longer run it: ${why?.detail}`;
 }
 
 function whyHere(state: State, unit: Wanted): string {

@@ -48,7 +48,8 @@ export function planInventory(inventory: unknown, extra: readonly ExtraUnit[] = 
   const facts = new UnitFacts();
   const before = new Map(units.map((unit) => [unit.name, unit]));
   const twice = firstTwice(extra.map(({ name }) => name));
-  if (twice !== undefined) throw new ClusterError('unit-duplicate', `unit ${twice} is given twice`, { unit: twice });
+  if (twice !== undefined)
+    throw new ClusterError('unit-duplicate', `unit ${twice} is given twice`, { unit: twice });
   const added = extra.map(({ name, file }): UnitView => {
     const known = before.get(name);
     return { ...(known ?? { name, machine: null }), file, desired: 'launched' };
@@ -92,7 +93,10 @@ function checkUnit(unit: UnitView, source: string | undefined, facts: UnitFacts)
   }
   if (!requirements.global && machines !== undefined) {
     const hint = 'use "machine"';
-    throw new ClusterError('inventory-invalid', `unit ${name} is not global and has "machines"`, { ...place, hint });
+    throw new ClusterError('inventory-invalid', `unit ${name} is not global and has "machines"`, {
+      ...place,
+      hint,
+    });
   }
 }
 
@@ -111,7 +115,11 @@ function observedOnPaper({ machines, units }: Snapshot, facts: UnitFacts): Obser
 }
 
 /** Where a global unit already is decides whether a cordoned machine keeps it; what was observed tells. */
-function withKnownGlobals(snapshot: Snapshot, observations: readonly Observation[], facts: UnitFacts): Snapshot {
+function withKnownGlobals(
+  snapshot: Snapshot,
+  observations: readonly Observation[],
+  facts: UnitFacts,
+): Snapshot {
   if (!snapshot.machines.some((machine) => machine.cordoned)) return snapshot;
   const installed = new Map<string, string[]>();
   for (const { unit, machine, hash } of observations) {

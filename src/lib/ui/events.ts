@@ -73,7 +73,7 @@ const SPELLED = 10;
 export function refusal(unit: string, reasons: readonly Exclusion[]): string[] {
   const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
   for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
-    lines.push(`  ${machine.slice(0, 8)}...  ${rule}: ${detail}`);
+    lines.push(`  ${machine.length > 12 ? `${machine.slice(0, 8)}...` : machine}  ${rule}: ${detail}`);
   if (reasons.length > SPELLED)
     lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
   lines.push(

@@ -3,7 +3,7 @@ import { ClusterError } from '../error.ts';
 const PLAIN = /^[0-9A-Za-z:_.]$/;
 
 /** systemd-escape: any text as part of a unit name (`/` becomes `-`, other odd bytes `\xNN`). */
-export function escape(text: string): string {
+export function escapeName(text: string): string {
   let out = '';
   for (const byte of new TextEncoder().encode(text)) {
     const char = String.fromCharCode(byte);
@@ -14,8 +14,8 @@ export function escape(text: string): string {
   return out;
 }
 
-/** The reverse of {@link escape}. Throws `bad-escape` for a backslash that starts no `\xNN`, or bytes that are no UTF-8. */
-export function unescape(text: string): string {
+/** The reverse of {@link escapeName}. Throws `bad-escape` for a backslash that starts no `\xNN`, or bytes that are no UTF-8. */
+export function unescapeName(text: string): string {
   if (!/[-\\]/.test(text)) return text;
   const bytes: number[] = [];
   const encoder = new TextEncoder();
@@ -45,12 +45,12 @@ export function unescape(text: string): string {
 export function escapePath(path: string): string {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) throw badEscape(path, 'a path with ".." has no unit name');
-  return parts.length === 0 ? '-' : escape(parts.join('/'));
+  return parts.length === 0 ? '-' : escapeName(parts.join('/'));
 }
 
 /** The reverse of {@link escapePath}: always an absolute path. */
 export function unescapePath(text: string): string {
-  return text === '-' ? '/' : `/${unescape(text)}`;
+  return text === '-' ? '/' : `/${unescapeName(text)}`;
 }
 
 function badEscape(text: string, why: string): ClusterError {

@@ -205,7 +205,7 @@ export function effectiveValues(file: UnitFile, section: string, key: string): s
 }
 
 function joined(value: string): string {
-  if (!value.includes('\n')) return value;
+  if (!value.includes('\n') && !continues(value)) return value;
   return value
     .split('\n')
     .map((line) => line.trimStart())

@@ -1,4 +1,4 @@
-export { escape, escapePath, unescape, unescapePath } from './escape.ts';
+export { escapeName, escapePath, unescapeName, unescapePath } from './escape.ts';
 export {
   canonicalText,
   effectiveValues,

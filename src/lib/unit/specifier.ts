@@ -1,4 +1,4 @@
-import { unescape, unescapePath } from './escape.ts';
+import { unescapeName, unescapePath } from './escape.ts';
 import { printUnitFile, readUnitFile, type UnitLine } from './file.ts';
 import { parseUnitName, type UnitName } from './name.ts';
 
@@ -33,11 +33,11 @@ const BY_NAME: Readonly<Record<string, Resolve>> = {
   n: (name) => name.full,
   N: (name) => name.name,
   p: (name) => name.prefix,
-  P: (name) => unescape(name.prefix),
+  P: (name) => unescapeName(name.prefix),
   i: (name) => name.instance ?? '',
-  I: (name) => unescape(name.instance ?? ''),
+  I: (name) => unescapeName(name.instance ?? ''),
   j: (name) => lastPart(name),
-  J: (name) => unescape(lastPart(name)),
+  J: (name) => unescapeName(lastPart(name)),
   f: (name) => unescapePath(name.instance ?? name.prefix),
 };
 
@@ -108,14 +108,11 @@ export function renderUnit(text: string, unit: string | UnitName, facts: Machine
   const name = typeof unit === 'string' ? parseUnitName(unit) : unit;
   const expand = (part: string): string =>
     expandSpecifiers(part, (letter) => resolveByName(letter, name) ?? byMachine(letter, facts, name));
-  const render = (line: UnitLine): UnitLine => {
-    if (line.kind === 'option') {
-      const at = line.raw.indexOf('=') + 1;
-      return { ...line, raw: line.raw.slice(0, at) + expand(line.raw.slice(at)) };
-    }
-    if (line.kind !== 'continuation' || /^\s*[#;]/.test(line.raw)) return line;
-    return { ...line, raw: expand(line.raw) };
-  };
+  // systemd reads on after a comment inside a continued value, so what looks broken may be the rest of one.
+  const render = (line: UnitLine): UnitLine =>
+    ['option', 'continuation', 'broken'].includes(line.kind) && !/^\s*[#;]/.test(line.raw)
+      ? { ...line, raw: expand(line.raw) }
+      : line;
   const file = readUnitFile(text);
   return printUnitFile({ ...file, lines: file.lines.map(render) });
 }

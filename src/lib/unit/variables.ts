@@ -38,7 +38,7 @@ export function expandVariables(
       if (braced !== undefined && (close === '' || !/^[A-Za-z_]\w*$/.test(braced))) {
         throw new ClusterError('bad-variable', `${JSON.stringify(all)} in ${place.unit} is not a variable`, {
           ...place,
-          hint: 'write ${NAME}, or $$ for a dollar sign',
+          hint: 'write $NAME with the name in braces, or $$ for a dollar sign',
         });
       }
       const name = braced ?? bare ?? '';

@@ -92,7 +92,8 @@ const checks: Record<string, (c: Case, result: PlacementResult) => void> = {
   has_replace: (c, result) => {
     const found = pushed(result);
     expect(found.length > 0).toBe(c.expect.replace);
-    if (c.expect.with !== undefined && found[0] !== c.given.unit?.name) expect(found).toContain(c.expect.with);
+    if (c.expect.with !== undefined && found[0] !== c.given.unit?.name)
+      expect(found).toContain(c.expect.with);
   },
   able_to_run: (c, result) => {
     const runs = whereIs(result, c.given.unit?.name ?? '') !== null;
@@ -103,7 +104,8 @@ const checks: Record<string, (c: Case, result: PlacementResult) => void> = {
   schedule_round: (c, result) => expect(byText(tasksOf(c, result))).toEqual(byText(c.expect.tasks ?? [])),
   schedule_until_stable: (c, result) => {
     const { placements = {}, same_machine = [], different_machines = [] } = c.expect;
-    for (const [unit, machine] of Object.entries(placements)) expect(whereIs(result, unit), unit).toBe(machine);
+    for (const [unit, machine] of Object.entries(placements))
+      expect(whereIs(result, unit), unit).toBe(machine);
     for (const group of same_machine) {
       expect(new Set(group.map((unit) => whereIs(result, unit))).size, group.join()).toBe(1);
     }

@@ -26,7 +26,10 @@ const sectionArb = fc.oneof(
   { weight: 3, arbitrary: fc.constant('') },
   { weight: 3, arbitrary: fc.subarray(GLOBS, { minLength: 1, maxLength: 2 }).map(lines('Conflicts')) },
   { weight: 4, arbitrary: fc.subarray(NAMES, { minLength: 1, maxLength: 2 }).map(lines('MachineOf')) },
-  { weight: 3, arbitrary: fc.subarray(GLOBS.slice(0, 4), { minLength: 1, maxLength: 1 }).map(lines('Replaces')) },
+  {
+    weight: 3,
+    arbitrary: fc.subarray(GLOBS.slice(0, 4), { minLength: 1, maxLength: 1 }).map(lines('Replaces')),
+  },
   { weight: 1, arbitrary: fc.constantFrom(...IDS).map((id) => `MachineID=${id}\n`) },
   { weight: 2, arbitrary: fc.constantFrom('ssd', 'hdd').map((v) => `MachineMetadata=d=${v}\n`) },
   {
@@ -45,7 +48,12 @@ const unitArb: fc.Arbitrary<UnitView> = fc
   .record({
     name: fc.constantFrom(...NAMES),
     section: sectionArb,
-    desired: fc.constantFrom('launched' as const, 'launched' as const, 'loaded' as const, 'inactive' as const),
+    desired: fc.constantFrom(
+      'launched' as const,
+      'launched' as const,
+      'loaded' as const,
+      'inactive' as const,
+    ),
     machine: fc.option(fc.constantFrom(...IDS, 'gone')),
   })
   .map(({ name, section, desired, machine }) => ({
@@ -102,7 +110,8 @@ describe('place', () => {
       const requirements = requirementsOf(snapshot);
       const on = population(result);
       for (const { unit, machine } of result.placements) {
-        for (const leader of requirements.get(unit)?.machineOf ?? []) expect(on.get(machine)).toContain(leader);
+        for (const leader of requirements.get(unit)?.machineOf ?? [])
+          expect(on.get(machine)).toContain(leader);
       }
     });
   });
@@ -115,7 +124,9 @@ describe('place', () => {
         const { metadata = {}, conflicts = [] } = requirements.get(unit) ?? {};
         for (const machine of snapshot.machines) {
           if (machines.includes(machine.id) || machine.cordoned) continue;
-          const qualifies = Object.entries(metadata).every(([k, vs]) => vs.includes(machine.metadata[k] ?? ''));
+          const qualifies = Object.entries(metadata).every(([k, vs]) =>
+            vs.includes(machine.metadata[k] ?? ''),
+          );
           const kept = (on.get(machine.id) ?? []).some(
             (other) =>
               conflicts.some((glob) => compileGlob(glob).test(other)) ||

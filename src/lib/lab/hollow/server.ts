@@ -1,4 +1,4 @@
-import { createServer, type Socket, type Server as TcpServer } from 'node:net';
+import { connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { AuthContext, Connection, ParsedKey, ServerChannel, Session } from 'ssh2';
 import ssh2 from 'ssh2';
 import { serveBus } from './bus.ts';
@@ -36,9 +36,8 @@ export interface HollowServer {
 export async function serveMachine(options: HollowServerOptions): Promise<HollowServer> {
   const { machine } = options;
   const sockets = new Set<Socket>();
-  const ssh = new ssh2.Server(
-    { hostKeys: [options.hostKey as unknown as Buffer], ident: 'hollow' },
-    (client) => serveConnection(client, options),
+  const ssh = new ssh2.Server({ hostKeys: [{ key: options.hostKey }], ident: 'hollow' }, (client) =>
+    serveConnection(client, options),
   );
   const tcp = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -177,7 +176,26 @@ async function exec(
     channel.stderr.write(`hollow machine: ${String(error)}\n`);
     return 70;
   });
-  if (code !== null) finish(channel, code);
+  if (code === null) return;
+  await heard(channel);
+  finish(channel, code);
+}
+
+/**
+ * A real command takes a moment to start and end; ours would answer in the packet that accepts it, before a client has
+ * a listener in place. The client's own end of input, or a few milliseconds, says that it has.
+ */
+function heard(channel: ServerChannel): Promise<void> {
+  return new Promise((resolve) => {
+    if (channel.readableEnded || channel.destroyed) return resolve();
+    const timer = setTimeout(resolve, 5);
+    const go = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    channel.once('end', go).once('close', go);
+    channel.resume();
+  });
 }
 
 function finish(channel: ServerChannel, code: number): void {

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sleep } from './run.ts';
 
@@ -20,10 +21,21 @@ export async function withLock<T>(
 
 async function acquire(file: string, onWait: (pid: number) => void): Promise<void> {
   const mine = `${process.pid} ${startTime(process.pid)}\n`;
+  const draft = `${file}.${process.pid}.${randomUUID()}`;
+  await writeFile(draft, mine);
+  try {
+    await waitFor(file, draft, onWait);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function waitFor(file: string, draft: string, onWait: (pid: number) => void): Promise<void> {
   let told = false;
   for (;;) {
     try {
-      await writeFile(file, mine, { flag: 'wx' });
+      // a link appears with its content; a file that is created and then written could be seen empty
+      await link(draft, file);
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -31,9 +43,9 @@ async function acquire(file: string, onWait: (pid: number) => void): Promise<voi
     const holder = await readFile(file, 'utf8').catch(() => undefined);
     if (holder === undefined) continue;
     const [pid = '0', started] = holder.trim().split(' ');
-    if (holder !== '' && startTime(Number(pid)) !== started) {
+    if (startTime(Number(pid)) !== started) {
       // renamed first: of two that find the same dead holder only one gets it
-      const grave = `${file}.${process.pid}`;
+      const grave = `${draft}.dead`;
       await rename(file, grave).catch(() => {});
       await rm(grave, { force: true });
       continue;

@@ -1,0 +1,65 @@
+/**
+ * The one description of the configuration file. docs/cluster.example.yaml is this text (a test holds them equal), and
+ * the validation takes the allowed keys and their types from it: a list is a list, `3s` a duration, a number a number,
+ * and `One of:` in the comment above a key names its only values.
+ */
+export const EXAMPLE = `# Configuration of \`cluster\`. Every key is optional; keep only what you change.
+# Looked for in ./cluster.yaml, then in ~/.config/cluster/config.yaml ($XDG_CONFIG_HOME). Both are read; the first wins,
+# key by key. Flags win over environment variables, and those over files.
+# Relative paths are relative to the file that names them; ~ is your home directory.
+
+# Directory of the embedded store, used when no etcd endpoint is configured.
+# CLUSTER_DATA_DIR. Default: ~/.local/share/cluster ($XDG_DATA_HOME).
+data-dir: ~/.local/share/cluster
+
+# Keep the registry in etcd 3.4 or newer instead, to share it with your team, gateways or several computers.
+etcd:
+  # Where etcd listens; https:// for TLS. With several, the next one is tried when one is away.
+  # CLUSTER_ENDPOINT (comma-separated). Default: none, the embedded store is used.
+  endpoints:
+    - https://127.0.0.1:2379
+  # Certificate of the authority that signed etcd's certificate (PEM file).
+  # CLUSTER_CA_FILE. Default: the authorities that Node.js knows.
+  ca: ~/etcd/ca.pem
+  # Client certificate and its key (PEM files), if etcd asks for one.
+  # CLUSTER_CERT_FILE, CLUSTER_KEY_FILE
+  cert: ~/etcd/client.pem
+  key: ~/etcd/client.key
+  # Login, if etcd has authentication enabled. The password is better given in the environment.
+  # CLUSTER_ETCD_USER, CLUSTER_ETCD_PASSWORD
+  user: cluster
+  password: secret
+  # Reach the endpoints through the SSH connection to this machine, so that etcd may listen on its loopback only.
+  # CLUSTER_TUNNEL. Without endpoints, etcd is then expected on that machine at http://127.0.0.1:2379.
+  tunnel: root@10.0.0.5
+  # How long one request may take. Units: ms, s, m.
+  # CLUSTER_REQUEST_TIMEOUT
+  timeout: 3s
+  # All keys are below this prefix.
+  # CLUSTER_KEY_PREFIX
+  prefix: /cluster
+
+# How machines are reached.
+ssh:
+  # Login where an address names none.
+  # CLUSTER_SSH_USERNAME
+  user: root
+  # Private key file. Default: the agent, then the usual files in ~/.ssh.
+  # CLUSTER_SSH_IDENTITY
+  identity: ~/.ssh/id_ed25519
+  # Known host keys.
+  # CLUSTER_KNOWN_HOSTS_FILE. Default: ~/.ssh/known_hosts.
+  known-hosts: ~/.ssh/known_hosts
+  # accept-new writes down the key of a machine never seen before; a changed key is always refused.
+  # CLUSTER_STRICT_HOST_KEY_CHECKING. One of: yes, accept-new
+  strict-host-key-checking: yes
+  # How long connecting may take.
+  # CLUSTER_SSH_TIMEOUT
+  timeout: 10s
+  # OpenSSH client configuration that is honoured (Host, User, Port, IdentityFile, ProxyJump).
+  # CLUSTER_SSH_CONFIG
+  config: ~/.ssh/config
+  # How many machines are connected to at the same time.
+  # CLUSTER_SSH_PARALLEL
+  parallel: 30
+`;

@@ -1,0 +1,163 @@
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { ClusterError } from '../error.ts';
+import { type Found, readFileValues } from './file.ts';
+import type { Config, ConfigFlags, ConfigInput, EtcdConfig, Source, SshConfig } from './index.ts';
+import { durationMs, type Kind, problemWith } from './kind.ts';
+
+interface Setting {
+  readonly flag: keyof ConfigFlags;
+  readonly env: string;
+  readonly kind?: Kind;
+  readonly path?: true;
+}
+
+interface Value {
+  readonly text: string;
+  readonly source: Source;
+}
+
+const DURATION: Kind = { type: 'duration' };
+
+/** Every key of the file with its flag and variable. A test holds this list and the example file together. */
+export const SETTINGS: Readonly<Record<string, Setting>> = {
+  'data-dir': { flag: 'dataDir', env: 'CLUSTER_DATA_DIR', path: true },
+  'etcd.endpoints': { flag: 'endpoint', env: 'CLUSTER_ENDPOINT', kind: { type: 'list' } },
+  'etcd.ca': { flag: 'caFile', env: 'CLUSTER_CA_FILE', path: true },
+  'etcd.cert': { flag: 'certFile', env: 'CLUSTER_CERT_FILE', path: true },
+  'etcd.key': { flag: 'keyFile', env: 'CLUSTER_KEY_FILE', path: true },
+  'etcd.user': { flag: 'etcdUser', env: 'CLUSTER_ETCD_USER' },
+  'etcd.password': { flag: 'etcdPassword', env: 'CLUSTER_ETCD_PASSWORD' },
+  'etcd.tunnel': { flag: 'tunnel', env: 'CLUSTER_TUNNEL' },
+  'etcd.timeout': { flag: 'requestTimeout', env: 'CLUSTER_REQUEST_TIMEOUT', kind: DURATION },
+  'etcd.prefix': { flag: 'keyPrefix', env: 'CLUSTER_KEY_PREFIX' },
+  'ssh.user': { flag: 'sshUsername', env: 'CLUSTER_SSH_USERNAME' },
+  'ssh.identity': { flag: 'sshIdentity', env: 'CLUSTER_SSH_IDENTITY', path: true },
+  'ssh.known-hosts': { flag: 'knownHostsFile', env: 'CLUSTER_KNOWN_HOSTS_FILE', path: true },
+  'ssh.strict-host-key-checking': {
+    flag: 'strictHostKeyChecking',
+    env: 'CLUSTER_STRICT_HOST_KEY_CHECKING',
+    kind: { type: 'choice', choices: ['yes', 'accept-new'] },
+  },
+  'ssh.timeout': { flag: 'sshTimeout', env: 'CLUSTER_SSH_TIMEOUT', kind: DURATION },
+  'ssh.config': { flag: 'sshConfig', env: 'CLUSTER_SSH_CONFIG', path: true },
+  'ssh.parallel': { flag: 'sshParallel', env: 'CLUSTER_SSH_PARALLEL', kind: { type: 'number' } },
+};
+
+/** See loadConfig. */
+export async function readConfig(input: ConfigInput): Promise<Config> {
+  const { env, cwd, home } = input;
+  const userDirectory = absoluteOr(env.XDG_CONFIG_HOME, join(home, '.config'));
+  const files = await Promise.all([
+    readFileValues(join(cwd, 'cluster.yaml')),
+    readFileValues(join(userDirectory, 'cluster', 'config.yaml')),
+  ]);
+  const values = new Map<string, Value>();
+  for (const [key, setting] of Object.entries(SETTINGS)) {
+    const value = pick(key, setting, input, files);
+    if (value !== undefined) values.set(key, value);
+  }
+  const text = (key: string): string | undefined => values.get(key)?.text;
+  const prefix = keyPrefix(values.get('etcd.prefix'));
+  return {
+    dataDir: text('data-dir') ?? join(absoluteOr(env.XDG_DATA_HOME, join(home, '.local', 'share')), 'cluster'),
+    etcd: etcdConfig(values, prefix),
+    prefix,
+    ssh: sshConfig(text, home),
+    sources: Object.fromEntries([...values].map(([key, value]) => [key, value.source])),
+  };
+}
+
+function pick(
+  key: string,
+  { flag, env, kind, path }: Setting,
+  { flags, env: environment, cwd, home }: ConfigInput,
+  files: readonly (ReadonlyMap<string, Found> | undefined)[],
+): Value | undefined {
+  const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const typed: [string | undefined, string][] = [
+    [flags[flag], option],
+    [environment[env] || undefined, env],
+  ];
+  for (const [text, source] of typed) {
+    if (text === undefined) continue;
+    const problem = text === '' ? 'expected a value' : kind && problemWith(kind, text);
+    if (problem) throw new ClusterError('config-invalid', `${source} is '${text}'`, { hint: problem, key });
+    return { text: path ? absolutePath(text, cwd, home) : text, source };
+  }
+  for (const file of files) {
+    const found = file?.get(key);
+    if (found === undefined) continue;
+    const text = path ? absolutePath(found.value, dirname(found.file), home) : found.value;
+    return { text, source: `${found.file}:${found.line}` };
+  }
+  return undefined;
+}
+
+function etcdConfig(values: ReadonlyMap<string, Value>, prefix: string): EtcdConfig | null {
+  const text = (key: string): string | undefined => values.get(key)?.text;
+  const optional = <Name extends string>(name: Name): Partial<Record<Name, string>> => {
+    const value = text(`etcd.${name}`);
+    return (value === undefined ? {} : { [name]: value }) as Partial<Record<Name, string>>;
+  };
+  const tunnel = text('etcd.tunnel');
+  const given = values.get('etcd.endpoints');
+  const endpoints = (given?.text ?? '').split(',').flatMap((part) => part.trim() || []);
+  if (endpoints.length === 0 && tunnel !== undefined) endpoints.push('http://127.0.0.1:2379');
+  if (endpoints.length === 0) return null;
+  for (const endpoint of endpoints) {
+    if (/^(https?:\/\/)?(\[[0-9a-f:.]+\]|[\w.-]+):\d{1,5}\/?$/i.test(endpoint)) continue;
+    throw invalid(given, 'etcd.endpoints', endpoint, 'expected an address such as https://10.0.0.5:2379');
+  }
+  if ((text('etcd.cert') === undefined) !== (text('etcd.key') === undefined)) {
+    const key = values.has('etcd.cert') ? 'etcd.cert' : 'etcd.key';
+    throw new ClusterError('config-invalid', `${key} is given alone`, {
+      key,
+      hint: 'a client certificate needs both etcd.cert and etcd.key',
+    });
+  }
+  return {
+    endpoints: endpoints.map((endpoint) => endpoint.replace(/\/$/, '')),
+    ...optional('ca'),
+    ...optional('cert'),
+    ...optional('key'),
+    ...optional('user'),
+    ...optional('password'),
+    ...optional('tunnel'),
+    timeoutMs: durationMs(text('etcd.timeout') ?? '3s') ?? 3000,
+    prefix,
+  };
+}
+
+function sshConfig(text: (key: string) => string | undefined, home: string): SshConfig {
+  const identity = text('ssh.identity');
+  const knownHosts = text('ssh.known-hosts');
+  return {
+    user: text('ssh.user') ?? 'root',
+    ...(identity !== undefined && { identity }),
+    ...(knownHosts !== undefined && { knownHosts }),
+    strictHostKeyChecking: text('ssh.strict-host-key-checking') === 'accept-new' ? 'accept-new' : 'yes',
+    timeoutMs: durationMs(text('ssh.timeout') ?? '10s') ?? 10_000,
+    config: text('ssh.config') ?? join(home, '.ssh', 'config'),
+    parallel: Number(text('ssh.parallel') ?? 30),
+  };
+}
+
+function keyPrefix(value: Value | undefined): string {
+  if (value === undefined) return '/cluster';
+  const trimmed = value.text.replace(/\/+$/, '');
+  if (/^(\/[\w.-]+)+$/.test(trimmed)) return trimmed;
+  throw invalid(value, 'etcd.prefix', value.text, 'expected a path such as /cluster');
+}
+
+function invalid(value: Value | undefined, key: string, text: string, hint: string): ClusterError {
+  return new ClusterError('config-invalid', `${value?.source ?? key}: ${key} is '${text}'`, { key, hint });
+}
+
+function absolutePath(path: string, base: string, home: string): string {
+  if (path === '~') return home;
+  return path.startsWith('~/') ? join(home, path.slice(2)) : resolve(base, path);
+}
+
+function absoluteOr(path: string | undefined, fallback: string): string {
+  return path !== undefined && isAbsolute(path) ? path : fallback;
+}

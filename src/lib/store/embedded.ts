@@ -1,0 +1,132 @@
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RootDatabase } from 'lmdb';
+import { ClusterError, EXIT } from '../error.ts';
+import { embeddedError } from './embedded-errors.ts';
+import { Tables } from './embedded-tables.ts';
+import { checkTransaction, leaseExpired } from './limits.ts';
+import type { Entry, Lease, Range, Resync, Revision, Store, StoreEvent, Transaction } from './port.ts';
+
+const POLL_MS = 50;
+
+/**
+ * Opens (and makes) the embedded store in `directory`. Several processes may have it open; LMDB's write lock is given
+ * back by the kernel when one is killed, and a half-done write is never seen.
+ */
+export async function openEmbedded(directory: string): Promise<Store> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { open } = await import('lmdb');
+    const root = open({ path: directory, noSubdir: false, maxDbs: 8, maxReaders: 1000 });
+    const tables = new Tables(root, directory);
+    root.readerCheck();
+    return new EmbeddedStore(root, tables, directory);
+  } catch (error) {
+    throw embeddedError(error, directory);
+  }
+}
+
+class EmbeddedStore implements Store {
+  readonly #root: RootDatabase;
+  readonly #tables: Tables;
+  readonly #directory: string;
+  readonly #closing = new AbortController();
+
+  constructor(root: RootDatabase, tables: Tables, directory: string) {
+    this.#root = root;
+    this.#tables = tables;
+    this.#directory = directory;
+  }
+
+  async get(key: string): Promise<Entry | null> {
+    return this.#read(() => this.#tables.entry(key));
+  }
+
+  async range(prefix: string): Promise<Range> {
+    return this.#read(() => this.#tables.range(prefix));
+  }
+
+  async commit(transaction: Transaction): Promise<Revision | null> {
+    checkTransaction(transaction);
+    return this.#write(() => this.#tables.apply(transaction));
+  }
+
+  async lease(ttlSeconds: number): Promise<Lease> {
+    const id = this.#write(() => this.#tables.grant(ttlSeconds, Date.now()));
+    return {
+      id,
+      ttl: ttlSeconds,
+      keepAlive: async () => {
+        const alive = this.#write(() => this.#tables.renew(id, ttlSeconds, Date.now()));
+        if (!alive) throw leaseExpired(id);
+      },
+      revoke: async () => this.#write(() => this.#tables.revoke([id])),
+    };
+  }
+
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent | Resync> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    let last = after;
+    while (!ended.aborted) {
+      const seen = this.#read(() => this.#tables.since(last));
+      if (seen === 'trimmed') {
+        const range = this.#read(() => this.#tables.range(prefix));
+        last = range.revision;
+        yield { type: 'resync', range };
+      } else {
+        for (const event of seen.events) {
+          const key = event.type === 'put' ? event.entry.key : event.key;
+          if (key.startsWith(prefix)) yield event;
+          if (ended.aborted) return;
+        }
+        last = Math.max(last, seen.until);
+      }
+      if (seen === 'trimmed' || seen.more) continue;
+      await sleep(POLL_MS, undefined, { signal: ended }).catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    await this.#root.close();
+  }
+
+  /** Reads in one snapshot, after keys whose lease ran out have been removed for everyone. */
+  #read<T>(action: () => T): T {
+    return this.#guard(() => {
+      // Without this, lmdb may answer from a snapshot older than another process's last write.
+      this.#root.resetReadTxn();
+      if (this.#tables.expired(Date.now()).length > 0) {
+        this.#root.transactionSync(() => this.#sweep());
+        this.#root.resetReadTxn();
+      }
+      return action();
+    });
+  }
+
+  #write<T>(action: () => T): T {
+    return this.#guard(() =>
+      this.#root.transactionSync(() => {
+        this.#sweep();
+        return action();
+      }),
+    );
+  }
+
+  #sweep(): void {
+    const expired = this.#tables.expired(Date.now());
+    if (expired.length > 0) this.#tables.revoke(expired);
+  }
+
+  #guard<T>(action: () => T): T {
+    if (this.#closing.signal.aborted) {
+      throw new ClusterError('store-unreachable', 'the store is closed', { exit: EXIT.store });
+    }
+    try {
+      return action();
+    } catch (error) {
+      throw embeddedError(error, this.#directory);
+    }
+  }
+}

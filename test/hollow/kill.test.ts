@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Workplace, workplace } from '../support/cli.ts';
+
+const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
+const ROUNDS = 50;
+let at: Workplace;
+
+beforeAll(async () => {
+  at = await workplace();
+  expect((await at.run('lab', 'up', '--hollow', '3', '--name', 'kill')).code).toBe(0);
+  await at.file('k@.service', '[Service]\nExecStart=/bin/sleep infinity\n');
+  await at.file('g.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n');
+});
+
+afterAll(async () => {
+  await at.run('lab', 'down', '--name', 'kill');
+  await at.remove();
+});
+
+/** Runs a command and kills it at that moment, if it still runs then. */
+async function killed(args: readonly string[], afterMs: number): Promise<void> {
+  const child = spawn(process.execPath, [ENTRY, ...args], { cwd: at.dir, env: at.env, stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  await Promise.race([ended, sleep(afterMs)]);
+  child.kill('SIGKILL');
+  await ended;
+}
+
+test(`kill -9 at ${ROUNDS} random moments leaves nothing that the next command does not put right`, async () => {
+  const verbs = [
+    ['start', 'k@<1..6>.service'],
+    ['stop', 'k@*'],
+    ['start', 'g.service'],
+    ['unload', 'k@*'],
+    ['destroy', 'k@*'],
+    ['load', 'k@<1..6>.service'],
+    ['destroy', 'g.service'],
+  ];
+  for (let round = 0; round < ROUNDS; round++)
+    await killed(verbs[Math.floor(Math.random() * verbs.length)] ?? [], 80 + Math.random() * 400);
+  const put = await at.run('reconcile');
+  expect(put.stderr).toBe('');
+  expect(put.code).toBe(0);
+  expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  const files = JSON.parse((await at.run('list-unit-files', '--json')).stdout) as { unit: string; dstate: string; global: boolean }[];
+  const units = JSON.parse((await at.run('list-units', '--json')).stdout) as { unit: string; active: string }[];
+  for (const { unit, dstate, global } of files) {
+    const seen = units.filter((row) => row.unit === unit);
+    expect(seen).toHaveLength(dstate === 'inactive' ? 0 : global ? 3 : 1);
+    for (const row of seen) expect(row.active, unit).toBe(dstate === 'launched' ? 'active' : 'inactive');
+  }
+}, 180_000);
+
+test('operators at the same moment: all of different units come to be, and rules hold between them', async () => {
+  await at.run('destroy', 'k@*');
+  await at.file('c@.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=c@*.service\n');
+  const all = await Promise.all([1, 2, 3].map((n) => at.run('start', `c@${n}.service`)));
+  expect(all.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(3).fill({ code: 0, stderr: '' }));
+  const { stdout } = await at.run('list-units', '--json');
+  const where = (JSON.parse(stdout) as { unit: string; machine: { id: string } }[]).filter(({ unit }) => unit.startsWith('c@'));
+  expect(new Set(where.map(({ machine }) => machine.id)).size).toBe(3);
+});
