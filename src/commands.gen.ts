@@ -3,6 +3,8 @@ import type { CommandModule } from './cli/model.ts';
 
 export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   cat: () => import('./commands/cat.ts'),
+  complete: () => import('./commands/complete.ts'),
+  completion: () => import('./commands/completion.ts'),
   destroy: () => import('./commands/destroy.ts'),
   help: () => import('./commands/help.ts'),
   journal: () => import('./commands/journal.ts'),

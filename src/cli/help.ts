@@ -9,7 +9,7 @@ import { unknownCommand } from './usage.ts';
 export async function showHelp(argv: readonly string[]): Promise<void> {
   const manifest = await readManifest();
   const config = slimConfig(manifest);
-  const help = new Help(config, { hideAliasesFromRoot: true, respectNoCacheDefault: true });
+  const help = new OpenHelp(config, { hideAliasesFromRoot: true, respectNoCacheDefault: true });
   const words = argv.filter((word) => !word.startsWith('-'));
   if (words.length === 0) return await help.showRootHelp();
   const names = new Map([...Object.keys(manifest.commands).map((id) => [id, id] as const), ...aliases(manifest)]);
@@ -20,11 +20,15 @@ export async function showHelp(argv: readonly string[]): Promise<void> {
   }
   const topic = words.length === 1 ? config.findTopic(words[0]!) : undefined;
   if (topic === undefined) throw await unknownCommand(words);
-  await new TopicHelp(config).showTopicHelp(topic);
+  await help.showTopicHelp(topic);
 }
 
-/** oclif keeps a topic's help to itself. */
-class TopicHelp extends Help {
+/** oclif keeps these to itself. */
+class OpenHelp extends Help {
+  override async showRootHelp(): Promise<void> {
+    await super.showRootHelp();
+  }
+
   override async showTopicHelp(topic: Parameters<Help['showTopicHelp']>[0]): Promise<void> {
     await super.showTopicHelp(topic);
   }

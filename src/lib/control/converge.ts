@@ -1,7 +1,7 @@
 import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 import type { Machine } from '../machine/index.ts';
 import { diff } from '../plan/index.ts';
-import type { Assignment, Step } from '../plan/model.ts';
+import type { Assignment, Observation, Step } from '../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { carryOut } from './carryout.ts';
 import { type Decision, decide, type Intent } from './decide.ts';
@@ -17,6 +17,8 @@ export interface ConvergeOptions {
   /** Also look at units that nobody named, on all machines or on this one. */
   readonly everything?: boolean;
   readonly only?: string;
+  /** Less is wanted than before: that a unit has no machine is then nothing to tell. */
+  readonly lowering?: boolean;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
@@ -61,7 +63,7 @@ export async function converge(
   const failures: ClusterError[] = [];
   const steps: Step[] = [];
   for (const refusal of decision.result.refusals) {
-    if (!options.everything && !concerned.has(refusal.unit)) continue;
+    if (options.lowering || (!options.everything && !concerned.has(refusal.unit))) continue;
     session.emit({ kind: 'refused', unit: refusal.unit, reasons: refusal.reasons });
     failures.push(
       new ClusterError('unplaceable', `unit ${refusal.unit} cannot be placed`, { unit: refusal.unit }),
@@ -102,7 +104,9 @@ async function convergeMachine(
   const assigned = decision.assignments.filter(
     (item) => item.machine === record.id && (everything || units.has(item.unit)),
   );
-  const steps = [...diff(assigned, observations)];
+  const finished = everything ? finishedOneshots(assigned, observations, decision.files) : new Set<string>();
+  const seen = observations.map((item) => (finished.has(item.unit) ? { ...item, active: 'active' } : item));
+  const steps = [...diff(assigned, seen)];
   for (const step of steps) session.emit({ kind: 'step', step, machine: nameOf(record) });
   if (options.dryRun) return steps;
   const assignments = new Map(assigned.map((item): [string, Assignment] => [item.unit, item]));
@@ -134,6 +138,21 @@ async function convergeMachine(
   }
   announce(session, record, steps, assignments, decision, failed, options.block);
   return steps;
+}
+
+/** A oneshot that is inactive has done its work: only a person starts it again, not every reconcile. */
+function finishedOneshots(
+  assigned: readonly Assignment[],
+  observations: readonly Observation[],
+  files: ReadonlyMap<string, string>,
+): Set<string> {
+  const seen = new Map(observations.map((item) => [item.unit, item]));
+  const done = assigned.filter(({ unit, hash, desired }) => {
+    const now = seen.get(unit);
+    const idle = now?.active === 'inactive' && now.hash === hash && desired === 'launched';
+    return idle && /^\s*Type\s*=\s*oneshot\s*$/m.test(files.get(hash) ?? '');
+  });
+  return new Set(done.map(({ unit }) => unit));
 }
 
 function announce(

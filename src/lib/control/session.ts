@@ -57,10 +57,11 @@ export class Session {
 
   ssh(): SshOptions {
     const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config } = this.config.ssh;
+    const chosen = this.config.sources['ssh.config'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
-      config,
+      ...(chosen && { config }),
       ...(identity !== undefined && { identity }),
       ...(knownHosts !== undefined && { knownHosts }),
       ...(this.#askPassphrase && { askPassphrase: this.#askPassphrase }),

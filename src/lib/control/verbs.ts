@@ -149,7 +149,7 @@ export async function lower(
     before,
     decision,
     new Set([...all, ...decision.changed]),
-    waiting(options),
+    { ...waiting(options), lowering: true },
   );
   if (desired === 'inactive') for (const unit of touched) session.emit({ kind: 'inactive', unit });
   throwFailures(failures);
@@ -180,7 +180,7 @@ export async function destroy(
     before,
     decision,
     new Set([...names, ...decision.changed]),
-    waiting(options),
+    { ...waiting(options), lowering: true },
   );
   throwFailures(failures);
   const after = await write(session, (state) => ({

@@ -69,6 +69,9 @@ interface Codec {
   ): void;
 }
 
+/** dbus-daemon answers LimitsExceeded to the 129th call that waits for its reply. */
+const MAX_PENDING = 100;
+
 const METHOD_CALL = 1;
 const METHOD_RETURN = 2;
 const ERROR = 3;
@@ -148,6 +151,7 @@ class StreamBus implements Bus {
     number,
     { resolve: (body: readonly unknown[]) => void; reject: (error: Error) => void }
   >();
+  private readonly unsent: Buffer[] = [];
   private readonly listeners = new Set<(signal: Signal) => void>();
 
   constructor(stream: Duplex, codec: Codec) {
@@ -186,7 +190,8 @@ class StreamBus implements Bus {
     });
     return new Promise((resolve, reject) => {
       this.pending.set(serial, { resolve, reject });
-      this.stream.write(data);
+      this.unsent.push(data);
+      this.send();
     });
   }
 
@@ -206,6 +211,13 @@ class StreamBus implements Bus {
     this.stream.end();
   }
 
+  /** Calls in the order they were made; what is not yet sent counts as pending, too. */
+  private send(): void {
+    while (this.unsent.length > 0 && this.pending.size - this.unsent.length < MAX_PENDING) {
+      this.stream.write(this.unsent.shift());
+    }
+  }
+
   private receive(message: Message): void {
     if (message.type === SIGNAL) {
       const signal: Signal = {
@@ -221,6 +233,7 @@ class StreamBus implements Bus {
     const waiting = this.pending.get(message.replySerial ?? 0);
     if (!waiting) return;
     this.pending.delete(message.replySerial ?? 0);
+    this.send();
     const body = message.body ?? [];
     if (message.type === METHOD_RETURN) waiting.resolve(body);
     else

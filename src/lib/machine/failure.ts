@@ -8,9 +8,18 @@ export type Failure = NonNullable<JobOutcome['failure']>;
 const JOB_WORDS: Readonly<Record<string, string>> = {
   dependency: 'a unit that it requires failed',
   canceled: 'the job was cancelled by another one',
-  timeout: 'it took too long',
   assert: 'an Assert...= in its file is not met',
   unsupported: 'this machine does not support that unit type',
+};
+
+/** Values of Result= that say more than how the process ended. */
+const RESULT_WORDS: Readonly<Record<string, string>> = {
+  timeout: 'it took too long',
+  watchdog: 'it missed its watchdog',
+  'oom-kill': 'the machine ran out of memory',
+  protocol: 'it ended before it said that it is ready',
+  'start-limit-hit': 'it was started too often',
+  resources: 'systemd could not get what it needs for it',
 };
 
 /** Exit statuses that are systemd's own, set before the program ran: systemd.exec(5). */
@@ -58,14 +67,14 @@ export async function failureOf(
       : []),
   ]);
   const why = typeof result === 'string' && result !== 'success' ? result : job;
-  const how =
-    JOB_WORDS[job] ??
+  const end =
     ended(Number(code ?? 0), Number(status ?? 0)) ??
     [...commands(pre), ...commands(post)]
       .map((last) => ended(...last))
       .find((words) => words !== undefined) ??
-    (Number(errno ?? 0) > 0 ? errnoName(Number(errno)) : undefined) ??
-    (why === 'timeout' ? JOB_WORDS.timeout! : why);
+    (Number(errno ?? 0) > 0 ? errnoName(Number(errno)) : undefined);
+  const words = JOB_WORDS[job] ?? RESULT_WORDS[why];
+  const how = words && end ? `${words} (${end})` : (words ?? end ?? why);
   const id =
     invocation instanceof Uint8Array && invocation.length === 16
       ? Buffer.from(invocation).toString('hex')

@@ -108,6 +108,12 @@ type Ended = string | BusError;
 
 async function runJob(bus: Bus, kind: JobKind, unit: string, watch: JobWatch | null): Promise<Ended> {
   try {
+    // Clears the start limit: a person who asks for a start means it, however often systemd has tried.
+    if (kind !== 'stop') {
+      bus
+        .call({ ...MANAGER, member: 'ResetFailedUnit', signature: 's', body: [unit] })
+        .catch(() => undefined);
+    }
     const [job] = await bus.call({
       ...MANAGER,
       member: METHOD[kind],
@@ -131,7 +137,7 @@ async function outcome(
   readJournal: ReadJournal,
 ): Promise<JobOutcome> {
   if (ended instanceof BusError) return { unit, result: 'failed', status, failure: refusal(ended, status) };
-  const died = ended === 'done' && watch !== null && (watch.died(unit) || hasDied(status));
+  const died = ended === 'done' && (watch?.died(unit, status) ?? false);
   if (!died && !BAD_RESULTS.has(ended)) return { unit, result: ended, status };
   const result = died ? 'failed' : ended;
   const failure: Failure = await failureOf(bus, unit, result, readJournal);
@@ -144,7 +150,7 @@ function hasDied(status: { readonly active: string; readonly sub: string }): boo
 
 interface JobWatch {
   result(job: string): Promise<string>;
-  died(unit: string): boolean;
+  died(unit: string, status: UnitStatus): boolean;
   settle(units: readonly string[]): Promise<void>;
   end(): void;
 }
@@ -156,6 +162,7 @@ interface JobWatch {
 function watchJobs(bus: Bus, starting: boolean): JobWatch {
   const ended = new Map<string, string>();
   const waiting = new Map<string, (result: string) => void>();
+  const changed = new Set<string>();
   const dead = new Set<string>();
   const jobs = (signal: Signal) => {
     if (signal.member !== 'JobRemoved') return;
@@ -166,11 +173,12 @@ function watchJobs(bus: Bus, starting: boolean): JobWatch {
   };
   const states = (signal: Signal) => {
     if (signal.member !== 'PropertiesChanged' || signal.body[0] !== `${SYSTEMD}.Unit`) return;
-    const changed = new Map(
+    const now = new Map(
       (signal.body[1] as [string, unknown][]).map(([name, value]) => [name, String(variant(value))]),
     );
-    const active = changed.get('ActiveState') ?? '';
-    if (hasDied({ active, sub: changed.get('SubState') ?? '' })) dead.add(signal.path);
+    changed.add(signal.path);
+    const active = now.get('ActiveState') ?? '';
+    if (hasDied({ active, sub: now.get('SubState') ?? '' })) dead.add(signal.path);
   };
   const stops = [bus.on(JOB_REMOVED, jobs), ...(starting ? [bus.on(UNIT_CHANGED, states)] : [])];
   // AlreadySubscribed is the one possible refusal.
@@ -184,10 +192,12 @@ function watchJobs(bus: Bus, starting: boolean): JobWatch {
         bus.closed.then(reject, reject);
       });
     },
-    died: (unit) => dead.has(unitPath(unit)),
+    died: (unit, status) => starting && (dead.has(unitPath(unit)) || hasDied(status)),
     settle: async (units) => {
-      const running = await unitStatuses(bus, units);
-      if (running.some((status) => status.unit.endsWith('.service') && status.sub === 'running')) {
+      // A unit that has not changed was running before: nothing to wait for.
+      const fresh = units.filter((unit) => unit.endsWith('.service') && changed.has(unitPath(unit)));
+      const statuses = await unitStatuses(bus, fresh);
+      if (statuses.some((status) => status.sub === 'running')) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       }
     },

@@ -71,6 +71,7 @@ function known(error: unknown): ClusterError {
 }
 
 function stack(error: unknown): string {
+  if (error instanceof ClusterErrors) return error.errors.map(stack).join('\n');
   const parts: string[] = [];
   for (let item = error; item instanceof Error; item = item.cause) parts.push(item.stack ?? item.message);
   return parts.join('\ncaused by: ');

@@ -240,6 +240,30 @@ describe('planInventory', () => {
     );
   });
 
+  it.each([
+    ['each other', ['a', 'b']],
+    ['one another in a circle', ['a', 'b', 'c']],
+  ])('ignores Replaces between units that replace %s', (_title, names) => {
+    const units = names.map((name, i) =>
+      unit(`${name}.service`, `Replaces=${names[(i + 1) % names.length]}.service`),
+    );
+    const plan = planInventory({ machines: [{ id: 'A' }], units });
+    expect(plan.placements.map(({ machine }) => machine)).toEqual(names.map(() => 'A'));
+  });
+
+  it('goes on heeding the Conflicts of a neighbour when a unit with the same rule is pushed away', () => {
+    const units = [
+      unit('a-new.service', 'Replaces=old.service'),
+      unit('b.service'),
+      unit('old.service', 'MachineMetadata=x=1', { machine: 'A' }),
+      unit('old-side.service', 'MachineOf=old.service\nConflicts=b.service', { machine: 'A' }),
+      unit('z-keep.service', 'Conflicts=b.service', { machine: 'A' }),
+    ];
+    const plan = planInventory({ machines: [{ id: 'A', metadata: { x: '1' } }], units });
+    expect(plan.placements.map(({ unit }) => unit)).toEqual(['a-new.service', 'z-keep.service']);
+    expect(plan.refusals.map(({ unit }) => unit)).toEqual(['b.service', 'old-side.service', 'old.service']);
+  });
+
   it('refuses what is replaced and has nowhere else to go', () => {
     const units = [
       unit('old.service', 'MachineID=A', { machine: 'A' }),

@@ -1,0 +1,66 @@
+/** The arrows of ARCHITECTURE.md. `room` may import only itself and what is listed. */
+const SHARED = '^src/lib/error\\.ts$';
+const room = (name) => `^src/lib/${name}/`;
+
+function only(name, allowed, extra = []) {
+  return {
+    name: `${name}-arrows`,
+    severity: 'error',
+    from: { path: room(name), pathNot: '\\.test\\.ts$' },
+    to: { path: '^src/', pathNot: [SHARED, room(name), ...allowed.map(room), ...extra] },
+  };
+}
+
+function pure(name, core = []) {
+  return {
+    name: `${name}-is-pure`,
+    severity: 'error',
+    from: { path: room(name), pathNot: '\\.test\\.ts$' },
+    to: { pathNot: [SHARED, room('(unit|plan|route)'), ...core.map((item) => `^(node:)?${item}$`)] },
+  };
+}
+
+module.exports = {
+  forbidden: [
+    pure('unit', ['crypto']),
+    pure('plan'),
+    pure('route'),
+    {
+      name: 'machine-and-store-are-strangers',
+      severity: 'error',
+      from: { path: room('(machine|store)') },
+      to: { path: room('(machine|store)'), pathNot: '^src/lib/$1/' },
+    },
+    only('registry', ['store', 'unit', 'plan', 'route']),
+    only('control', ['registry', 'machine', 'plan', 'unit', 'store', 'config']),
+    {
+      name: 'commands-call-verbs',
+      severity: 'error',
+      from: { path: '^src/commands/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^src/',
+        pathNot: [SHARED, '^src/(commands|cli)/', room('(control|ui|lab|config|discovery|gateway)')],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'nobody-imports-commands',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(commands/|commands\\.gen\\.ts$)' },
+      to: { path: '^src/commands/' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      // The command map loads commands lazily, and help reads the map.
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['dynamic-import', 'type-only'] } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,41 @@
+import { Args, Command } from '@oclif/core';
+
+/** Each asks `cluster complete` at every Tab, so that the script never goes stale. */
+const SCRIPTS = {
+  bash: `_cluster() {
+  local IFS=$'\\n' cur=\${COMP_WORDS[COMP_CWORD]}
+  COMPREPLY=($(compgen -W "$(cluster complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+}
+complete -o default -F _cluster cluster`,
+  zsh: `#compdef cluster
+_cluster() {
+  local -a names
+  names=(\${(f)"$(cluster complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  compadd -- $names || _files
+}
+compdef _cluster cluster`,
+  fish: `function __cluster_complete
+  set -l words (commandline -opc)[2..-1] (commandline -ct)
+  cluster complete -- $words 2>/dev/null
+end
+complete -c cluster -a '(__cluster_complete)'`,
+} as const;
+
+const isShell = (name: string): name is keyof typeof SCRIPTS => Object.hasOwn(SCRIPTS, name);
+
+export default class Completion extends Command {
+  static override summary = 'Print a completion script for your shell.';
+  static override args = {
+    shell: Args.string({ required: true, options: Object.keys(SCRIPTS), description: 'bash, zsh or fish' }),
+  };
+  static override examples = [
+    'source <(cluster completion bash)',
+    'source <(cluster completion zsh)',
+    'cluster completion fish | source',
+  ];
+
+  async run(): Promise<void> {
+    const { args } = await this.parse(Completion);
+    if (isShell(args.shell)) this.log(SCRIPTS[args.shell]);
+  }
+}

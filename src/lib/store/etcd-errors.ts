@@ -1,0 +1,66 @@
+import {
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCDeadlineExceededError,
+  GRPCFailedPreconditionError,
+  GRPCUnavailableError,
+} from 'etcd3';
+import { ClusterError, EXIT } from '../error.ts';
+
+/** What etcd or gRPC said, as a person understands it. */
+export function etcdError(error: unknown, endpoint: string, timeoutMs: number): ClusterError {
+  if (error instanceof ClusterError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const make = (code: string, message: string, hint: string): ClusterError =>
+    new ClusterError(code, message, { exit: EXIT.store, hint, cause: error });
+  if (isLeaseGone(error)) return make('lease-expired', 'the lease has expired', 'run the command again');
+  if (error instanceof EtcdAuthenticationFailedError || /user name is empty|user name not found/.test(text)) {
+    return make('store-auth', `etcd at ${endpoint} does not accept this login`, 'check --etcd-user and --etcd-password');
+  }
+  if (error instanceof EtcdPermissionDeniedError) {
+    return make('store-auth', `etcd at ${endpoint} does not permit this`, 'grant the user readwrite on the key prefix');
+  }
+  if (error instanceof EtcdInvalidAuthTokenError) {
+    return make('store-auth', `etcd at ${endpoint} dropped our login`, 'run the command again');
+  }
+  if (error instanceof GRPCFailedPreconditionError && /authentication is not enabled/.test(text)) {
+    return make('store-auth', `etcd at ${endpoint} has no authentication enabled`, 'leave out --etcd-user');
+  }
+  if (/certificate|\bSSL\b|\bTLS\b|ERR_SSL|ERR_TLS|altname|routines/i.test(text)) {
+    const reason = /(?:Last error: )?(?:Error: )?([^:]*certificate[^;(]*)/i.exec(text)?.[1]?.trim() ?? 'TLS handshake';
+    return make(
+      'store-auth',
+      `no trusted TLS connection to etcd at ${endpoint} (${reason})`,
+      'check --ca-file, --cert-file, --key-file and https:// in --endpoint',
+    );
+  }
+  if (error instanceof GRPCDeadlineExceededError && !isUnsent(error)) {
+    const message = `etcd at ${endpoint} gave no answer within ${timeoutMs} ms`;
+    return make('store-timeout', message, 'see how etcd is doing, or raise --request-timeout');
+  }
+  if (error instanceof GRPCDeadlineExceededError || error instanceof GRPCUnavailableError) {
+    const hint = 'check that etcd runs there and that the address is right; --tunnel reaches it over SSH';
+    return make('store-unreachable', `etcd cannot be reached at ${endpoint}`, hint);
+  }
+  return make('store-failed', `etcd at ${endpoint} refused the request: ${text}`, 'see the log of etcd');
+}
+
+/** The request surely did not reach a server, so that repeating it is safe even for a write. */
+export function isUnsent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof GRPCDeadlineExceededError) return /LB pick|name resolution|[Ww]aiting for/.test(error.message);
+  return error instanceof GRPCUnavailableError && /No connection established|Name resolution|ECONNREFUSED/i.test(error.message);
+}
+
+/** Worth one more try for a read. */
+export function isPassing(error: unknown): boolean {
+  return (
+    error instanceof GRPCUnavailableError || (error instanceof Error && /leader changed|no leader/.test(error.message))
+  );
+}
+
+export function isLeaseGone(error: unknown): boolean {
+  return error instanceof EtcdLeaseInvalidError || (error instanceof Error && /lease not found/.test(error.message));
+}

@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Duplex } from 'node:stream';
+import type { IEvent, IKeyValue, IRequestOp } from 'etcd3';
+import { ClusterError, EXIT } from '../error.ts';
+import { type Endpoint, EtcdClient } from './etcd-client.ts';
+import { isLeaseGone } from './etcd-errors.ts';
+import { watchOnce } from './etcd-watch.ts';
+import { checkTransaction, leaseExpired, prefixEnd } from './limits.ts';
+import type { Entry, Lease, Range, Resync, Revision, Store, StoreEvent, Transaction, Write } from './port.ts';
+import { type LocalTunnel, listenTunnel } from './tunnel.ts';
+
+export interface OpenEtcdOptions {
+  /** `https://host:port`, `http://host:port`, or `host:port` (TLS when a certificate is given). */
+  readonly endpoints: readonly string[];
+  /** PEM. */
+  readonly ca?: Buffer | string;
+  readonly cert?: Buffer | string;
+  readonly key?: Buffer | string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly timeoutMs: number;
+  /** Opens the stream to an endpoint, instead of dialling it from here. */
+  readonly connect?: (host: string, port: number) => Promise<Duplex>;
+}
+
+const PAGE = 1000;
+const RECONNECT_MS = [50, 100, 250, 500, 1000];
+
+/** Opens the store on etcd. Nothing is sent yet: the first call meets the errors. */
+export async function openEtcd(options: OpenEtcdOptions): Promise<Store> {
+  const tunnels: LocalTunnel[] = [];
+  const endpoints: Endpoint[] = [];
+  for (const name of options.endpoints) endpoints.push(await resolveEndpoint(name, options, tunnels));
+  return new EtcdStore(new EtcdClient(endpoints, options), tunnels);
+}
+
+async function resolveEndpoint(
+  name: string,
+  { ca, cert, key, connect }: OpenEtcdOptions,
+  tunnels: LocalTunnel[],
+): Promise<Endpoint> {
+  const match = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(name);
+  if (match === null) {
+    throw new ClusterError('config-invalid', `${name} is not an etcd endpoint`, { hint: 'expected https://HOST:PORT' });
+  }
+  const [, scheme, host = '', port = ''] = match;
+  const secure = scheme === 'https' || (scheme === undefined && (ca ?? cert) !== undefined);
+  const credentials = secure && {
+    ...(ca !== undefined && { rootCertificate: Buffer.from(ca) }),
+    ...(key !== undefined && { privateKey: Buffer.from(key) }),
+    ...(cert !== undefined && { certChain: Buffer.from(cert) }),
+  };
+  if (connect === undefined) return { name, address: `${host}:${port}`, ...(credentials && { credentials }) };
+  const bare = host.replace(/^\[|\]$/g, '');
+  const tunnel = await listenTunnel(() => connect(bare, Number(port)));
+  tunnels.push(tunnel);
+  return {
+    name,
+    address: `127.0.0.1:${tunnel.port}`,
+    ...(credentials && { credentials, serverName: bare }),
+  };
+}
+
+class EtcdStore implements Store {
+  readonly #client: EtcdClient;
+  readonly #tunnels: readonly LocalTunnel[];
+  readonly #closing = new AbortController();
+
+  constructor(client: EtcdClient, tunnels: readonly LocalTunnel[]) {
+    this.#client = client;
+    this.#tunnels = tunnels;
+  }
+
+  async get(key: string): Promise<Entry | null> {
+    const { kvs } = await this.#client.kv((kv) => kv.range({ key: Buffer.from(key) }), 'read');
+    return kvs[0] ? entryOf(kvs[0]) : null;
+  }
+
+  /** Pages at the revision of the first page, since one gRPC message holds only so much. */
+  async range(prefix: string): Promise<Range> {
+    const end = prefixEnd(prefix) ?? Buffer.from([0]);
+    const entries: Entry[] = [];
+    let key = prefix === '' ? Buffer.from([0]) : Buffer.from(prefix);
+    let revision: Revision = 0;
+    let limit = PAGE;
+    for (;;) {
+      const request = { key, range_end: end, limit, ...(revision > 0 && { revision }) };
+      let page: { kvs: IKeyValue[]; more: boolean; header: { revision: string } };
+      try {
+        page = await this.#client.kv((kv) => kv.range(request), 'read');
+      } catch (error) {
+        const text = String((error as Error).cause ?? error);
+        if (/compacted/.test(text)) return this.range(prefix);
+        if (limit === 1 || !/larger than max/.test(text)) throw error;
+        limit = Math.max(1, limit >> 3);
+        continue;
+      }
+      if (revision === 0) revision = Number(page.header.revision);
+      for (const kv of page.kvs) entries.push(entryOf(kv));
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) return { entries, revision };
+      key = Buffer.concat([last.key, Buffer.from([0])]);
+    }
+  }
+
+  async commit(transaction: Transaction): Promise<Revision | null> {
+    checkTransaction(transaction);
+    const request = {
+      compare: transaction.compare.map(({ key, revision }) => ({
+        key: Buffer.from(key),
+        target: 'Mod' as const,
+        result: 'Equal' as const,
+        mod_revision: revision,
+      })),
+      success: transaction.writes.map(operation),
+    };
+    const { succeeded, header } = await this.#client.kv((kv) => kv.txn(request), 'write');
+    return succeeded ? Number(header.revision) : null;
+  }
+
+  async lease(ttlSeconds: number): Promise<Lease> {
+    const { ID: id, TTL } = await this.#client.lease((lease) => lease.leaseGrant({ TTL: ttlSeconds, ID: 0 }));
+    return {
+      id,
+      ttl: Number(TTL),
+      keepAlive: async () => {
+        const left = await this.#client.lease(async (client) => {
+          const stream = await client.leaseKeepAlive({ deadline: Date.now() + this.#client.timeoutMs });
+          return new Promise<number>((resolve, reject) => {
+            stream.on('data', ({ TTL: ttl }) => {
+              resolve(Number(ttl));
+              stream.end();
+            });
+            stream.on('error', reject);
+            stream.on('end', () => reject(new Error('etcd ended the stream')));
+            stream.write({ ID: id });
+          });
+        });
+        if (left <= 0) throw leaseExpired(id);
+      },
+      revoke: async () => {
+        try {
+          await this.#client.lease((client) => client.leaseRevoke({ ID: id }));
+        } catch (error) {
+          if (!isLeaseGone((error as Error).cause)) throw error;
+        }
+      },
+    };
+  }
+
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent | Resync> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    let last = after;
+    let failures = 0;
+    while (!ended.aborted) {
+      try {
+        for await (const part of watchOnce(this.#client, prefix, last, ended)) {
+          failures = 0;
+          if (part === 'compacted') {
+            const range = await this.range(prefix);
+            last = range.revision;
+            yield { type: 'resync', range };
+            break;
+          }
+          last = Number(part.at(-1)?.kv.mod_revision ?? last);
+          for (const event of part) {
+            if (ended.aborted) return;
+            yield eventOf(event);
+          }
+        }
+      } catch (error) {
+        if (ended.aborted) return;
+        const failure = this.#client.error(error);
+        // A refusal stays one however often it is asked; anything else may pass.
+        if (failure instanceof ClusterError && failure.code === 'store-auth' && !/dropped/.test(failure.message)) {
+          throw failure;
+        }
+        this.#client.streamFailed();
+        const wait = RECONNECT_MS[Math.min(failures++, RECONNECT_MS.length - 1)];
+        await sleep(wait, undefined, { signal: ended }).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new ClusterError('store-unreachable', 'the store is closed', { exit: EXIT.store }));
+    this.#client.close();
+    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
+  }
+}
+
+function operation(write: Write): IRequestOp {
+  if ('remove' in write) return { request_delete_range: { key: Buffer.from(write.remove) } };
+  const { put, value, lease } = write;
+  return {
+    request_put: { key: Buffer.from(put), value: Buffer.from(value), ...(lease !== undefined && { lease }) },
+  };
+}
+
+function entryOf({ key, value, mod_revision, lease }: IKeyValue): Entry {
+  return {
+    key: key.toString(),
+    value: value.toString(),
+    revision: Number(mod_revision),
+    lease: lease === '0' ? null : lease,
+  };
+}
+
+function eventOf({ type, kv }: IEvent): StoreEvent {
+  if (String(type).toUpperCase() !== 'DELETE') return { type: 'put', entry: entryOf(kv) };
+  return { type: 'remove', key: kv.key.toString(), revision: Number(kv.mod_revision) };
+}
