@@ -46,7 +46,9 @@ export function bootstrap() {
     shell: process.platform === 'win32',
   });
   if (result.status !== 0) {
-    process.stderr.write(`npm ci failed (${result.error?.message ?? `exit ${result.status ?? result.signal}`})\n`);
+    process.stderr.write(
+      `npm ci failed (${result.error?.message ?? `exit ${result.status ?? result.signal}`})\n`,
+    );
     process.exit(1);
   }
   rmSync(unfinished, { force: true });

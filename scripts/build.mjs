@@ -136,10 +136,9 @@ async function bundle() {
 /** Runs the bundle as bin/run.js does, warms the usual start and returns its exports and the compiled code. */
 async function compile(/** @type {string} */ code) {
   const filename = path.join(dist, 'cluster.cjs');
-  const script = new vm.Script(
-    `(function (exports, require, module, __filename, __dirname) {${code}\n})`,
-    { filename },
-  );
+  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${code}\n})`, {
+    filename,
+  });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(filename), module, filename, dist);
   await module.exports.warm();
@@ -168,7 +167,8 @@ async function main() {
   put(path.join(dist, 'cluster.cjs'), code);
   if (stamp !== undefined) put(path.join(dist, 'stamp'), stamp);
   for (const name of readdirSync(dist)) {
-    if (/^cluster-.*\.cache$/.test(name) && name !== cacheName) rmSync(path.join(dist, name), { force: true });
+    if (/^cluster-.*\.cache$/.test(name) && name !== cacheName)
+      rmSync(path.join(dist, name), { force: true });
   }
   if (!quiet) {
     const kib = (/** @type {{ length: number }} */ part) => `${Math.round(part.length / 1024)} KiB`;

@@ -7,7 +7,11 @@ let at: Workplace;
 /** Columns of a list without header, row by row. */
 async function rows(...args: string[]): Promise<string[][]> {
   const { stdout } = await at.run(...args, '--no-legend');
-  return stdout.trimEnd().split('\n').filter(Boolean).map((line) => line.split(/\s+/));
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split(/\s+/));
 }
 
 beforeAll(async () => {
@@ -16,7 +20,10 @@ beforeAll(async () => {
   expect(up.stderr).toBe('');
   expect(up.code).toBe(0);
   await at.file('hello.service', SLEEP);
-  await at.file('demo@.service', `[Service]\nEnvironment=CONTAINER=demo\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=\${CONTAINER}@*.service\n`);
+  await at.file(
+    'demo@.service',
+    `[Service]\nEnvironment=CONTAINER=demo\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=\${CONTAINER}@*.service\n`,
+  );
   await at.file('side@.service', `${SLEEP}[X-Fleet]\nMachineOf=demo@%i.service\n`);
   await at.file('all.service', `${SLEEP}[X-Fleet]\nGlobal=true\n`);
   await at.file('bad.service', '[Service]\nExecStart=/bin/false\n');
@@ -33,7 +40,7 @@ describe('the life of units, on hollow machines', () => {
     expect(await rows('list-machines')).toHaveLength(3);
   });
 
-  test('start spreads instances by Conflicts, in fleet\'s words', async () => {
+  test("start spreads instances by Conflicts, in fleet's words", async () => {
     const ran = await at.run('start', 'demo@<1..3>.service');
     expect(ran.stderr).toBe('');
     expect(ran.code).toBe(0);
@@ -81,9 +88,14 @@ describe('the life of units, on hollow machines', () => {
   });
 
   test('a changed file is noticed, and rolled out with --replace to all instances', async () => {
-    await at.file('demo@.service', '[Unit]\nDescription=new\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=demo@*.service\n');
+    await at.file(
+      'demo@.service',
+      '[Unit]\nDescription=new\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=demo@*.service\n',
+    );
     const plain = await at.run('start', 'demo@1.service');
-    expect(plain.stderr).toContain('WARNING: Unit demo@1.service in registry differs from local template unit file demo@.service. Add --replace to override.');
+    expect(plain.stderr).toContain(
+      'WARNING: Unit demo@1.service in registry differs from local template unit file demo@.service. Add --replace to override.',
+    );
     const replaced = await at.run('start', '--replace', 'demo@1.service');
     expect(replaced.code).toBe(0);
     expect((await at.run('cat', 'demo@3.service')).stdout).toContain('Description=new');
@@ -92,15 +104,22 @@ describe('the life of units, on hollow machines', () => {
 
   test('stop, unload and destroy by pattern', async () => {
     const stopped = await at.run('stop', 'demo@*');
-    expect(stopped.stderr).toBe('Successfully stopped units [demo@1.service demo@2.service demo@3.service].\n');
-    expect((await rows('list-units')).filter(([unit]) => unit?.startsWith('demo')).every(([, , active]) => active === 'inactive')).toBe(true);
+    expect(stopped.stderr).toBe(
+      'Successfully stopped units [demo@1.service demo@2.service demo@3.service].\n',
+    );
+    expect(
+      (await rows('list-units'))
+        .filter(([unit]) => unit?.startsWith('demo'))
+        .every(([, , active]) => active === 'inactive'),
+    ).toBe(true);
     expect((await at.run('unload', 'demo@2')).stdout).toContain('Unit demo@2.service inactive');
     expect((await at.run('destroy', 'demo@*', 'side@2')).code).toBe(0);
     expect((await rows('list-unit-files')).map(([unit]) => unit)).toEqual(['all.service', 'hello.service']);
   });
 
   test('a machine that leaves gives its units to the others', async () => {
-    const [, machine = ''] = (await rows('list-units', '--full')).find(([unit]) => unit === 'hello.service') ?? [];
+    const [, machine = ''] =
+      (await rows('list-units', '--full')).find(([unit]) => unit === 'hello.service') ?? [];
     const id = machine.split('/')[0] ?? '';
     expect((await at.run('machine', 'rm', id)).code).toBe(1);
     expect((await at.run('machine', 'rm', '--force', id)).code).toBe(0);

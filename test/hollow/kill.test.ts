@@ -45,8 +45,15 @@ test(`kill -9 at ${ROUNDS} random moments leaves nothing that the next command d
   expect(put.stderr).toBe('');
   expect(put.code).toBe(0);
   expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
-  const files = JSON.parse((await at.run('list-unit-files', '--json')).stdout) as { unit: string; dstate: string; global: boolean }[];
-  const units = JSON.parse((await at.run('list-units', '--json')).stdout) as { unit: string; active: string }[];
+  const files = JSON.parse((await at.run('list-unit-files', '--json')).stdout) as {
+    unit: string;
+    dstate: string;
+    global: boolean;
+  }[];
+  const units = JSON.parse((await at.run('list-units', '--json')).stdout) as {
+    unit: string;
+    active: string;
+  }[];
   for (const { unit, dstate, global } of files) {
     const seen = units.filter((row) => row.unit === unit);
     expect(seen).toHaveLength(dstate === 'inactive' ? 0 : global ? 3 : 1);
@@ -60,6 +67,8 @@ test('operators at the same moment: all of different units come to be, and rules
   const all = await Promise.all([1, 2, 3].map((n) => at.run('start', `c@${n}.service`)));
   expect(all.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(3).fill({ code: 0, stderr: '' }));
   const { stdout } = await at.run('list-units', '--json');
-  const where = (JSON.parse(stdout) as { unit: string; machine: { id: string } }[]).filter(({ unit }) => unit.startsWith('c@'));
+  const where = (JSON.parse(stdout) as { unit: string; machine: { id: string } }[]).filter(({ unit }) =>
+    unit.startsWith('c@'),
+  );
   expect(new Set(where.map(({ machine }) => machine.id)).size).toBe(3);
 });

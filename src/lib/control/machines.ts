@@ -1,4 +1,4 @@
-import { ClusterError, ClusterErrors } from '../error.ts';
+import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 import { type MachineTarget, parseSpec, resolveTarget } from '../machine/index.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { nearest } from '../unit/index.ts';
@@ -67,6 +67,7 @@ export async function addTargets(
     targets.map(async (target) => {
       try {
         const facts = await (await session.connect(target)).facts();
+        if (facts.sudo === 'denied') throw sudoDenied(target);
         found.push({ v: 1, id: facts.machineId, target, facts });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
@@ -115,6 +116,14 @@ function onlyOn<Item extends { machines: ReadonlyMap<string, MachineRecord> }>(
   ids: ReadonlySet<string>,
 ): Item {
   return { ...decision, machines: new Map([...decision.machines].filter(([id]) => ids.has(id))) };
+}
+
+function sudoDenied(target: MachineTarget): ClusterError {
+  return new ClusterError('sudo-refused', `${target.user} may not use sudo on ${target.address} without a password`, {
+    machine: target.address,
+    hint: `allow it there: ${target.user} ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/, or log in as root`,
+    exit: EXIT.machine,
+  });
 }
 
 function refuseTwins(found: { id: string; target: MachineTarget }[], errors: ClusterError[]): void {

@@ -20,6 +20,7 @@ export class Session {
   #registry: Promise<Registry> | undefined;
   #store: Store | undefined;
   #pool: Promise<MachinePool> | undefined;
+  #ssh: SshOptions | undefined;
 
   constructor(options: SessionOptions) {
     this.config = options.config;
@@ -55,7 +56,13 @@ export class Session {
     return this.#pool;
   }
 
+  /** One object per run: passphrases and the parsed ssh_config are remembered by it. */
   ssh(): SshOptions {
+    this.#ssh ??= this.#sshOptions();
+    return this.#ssh;
+  }
+
+  #sshOptions(): SshOptions {
     const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config } = this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
     return {

@@ -35,6 +35,7 @@ export const APPLY_EXIT = { foreign: 3, incomplete: 5 } as const;
 /**
  * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
  * enable/cluster.target (symlink), the lists `remove`, `idle` (installed, not launched), and last `complete`.
+ * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs.
  * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
  * connection changes nothing; then come renames only. The manifest says `pending` from before the first file is
  * touched until after the last, so that an interrupted run is seen and done again.
@@ -76,6 +77,10 @@ if [ -e "$sys/cluster.target" ]; then
   fi
 fi
 [ "$foreign" = 0 ] || exit 3
+for f in "$stage"/units/*; do
+  n=\${f##*/}
+  if [ -f "$sys/$n" ] && cmp -s "$f" "$sys/$n"; then rm -f "$f"; fi
+done
 into() {
   to=$1
   shift

@@ -1,0 +1,16 @@
+export {
+  type LabDownOptions,
+  type LabStatus,
+  type LabUpOptions,
+  labCutOff,
+  labDown,
+  labKill,
+  labLeftovers,
+  labReboot,
+  labReconnect,
+  labStatus,
+  labUp,
+} from './lab.ts';
+export { labSshArgs } from './machine.ts';
+export { labPossible } from './possible.ts';
+export type { LabMachine } from './state.ts';

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { appendFile, chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LabPaths } from './paths.ts';
+import { must } from './run.ts';
+import type { LabMachine } from './state.ts';
+
+/** Logins of the image: root, one with and one without sudo. */
+const LOGINS = [
+  { home: 'root', uid: 0 },
+  { home: 'home/admin', uid: 1000 },
+  { home: 'home/nosudo', uid: 1001 },
+] as const;
+
+/** Makes the lab's key pair the first time. */
+export async function ensureLabKey(lab: LabPaths): Promise<void> {
+  if (existsSync(lab.identity) && existsSync(`${lab.identity}.pub`)) return;
+  await keygen(lab.identity, `cluster-lab-${lab.name}`);
+}
+
+/** Lets the lab's key in for every login of a machine. */
+export async function authorize(lab: LabPaths, root: string): Promise<void> {
+  const key = await readFile(`${lab.identity}.pub`, 'utf8');
+  for (const { home, uid } of LOGINS) {
+    const dir = join(root, home, '.ssh');
+    const file = join(dir, 'authorized_keys');
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await writeFile(file, key, { mode: 0o600 });
+    for (const path of [dir, file]) await chown(path, uid, uid);
+  }
+}
+
+/** Gives a machine its host key the first time, and returns its known_hosts line. */
+export async function ensureHostKey(root: string, machine: LabMachine): Promise<string> {
+  const file = join(root, 'etc/ssh/ssh_host_ed25519_key');
+  if (!existsSync(file) || !existsSync(`${file}.pub`)) await keygen(file, machine.name);
+  const [type, key] = (await readFile(`${file}.pub`, 'utf8')).split(' ');
+  return `${machine.address} ${type} ${key}\n`;
+}
+
+/** Writes a machine's line, once, so that nobody has to accept a key unseen. */
+export async function trust(lab: LabPaths, line: string): Promise<void> {
+  const known = existsSync(lab.knownHosts) ? await readFile(lab.knownHosts, 'utf8') : '';
+  if (known.split('\n').includes(line.trim())) return;
+  const address = `${line.split(' ')[0]} `;
+  const kept = known.split('\n').filter((old) => old !== '' && !old.startsWith(address));
+  await writeFile(lab.knownHosts, kept.map((old) => `${old}\n`).join(''));
+  await appendFile(lab.knownHosts, line);
+}
+
+async function keygen(file: string, comment: string): Promise<void> {
+  // of a pair that a killed run left half, ssh-keygen would ask whether to overwrite it
+  await must('rm', ['-f', file, `${file}.pub`]);
+  await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
+  await chmod(file, 0o600);
+}

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { labPossible } from '../../src/lib/lab/real/index.ts';
+import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+
+const NAME = 'units';
+const why = labPossible();
+if (why !== null) process.stderr.write(`real machines are skipped: ${why}\n`);
+const real = why === null ? test : test.skip;
+let at: Workplace;
+
+interface Row {
+  unit: string;
+  active: string;
+  sub: string;
+  machine: { id: string; address: string };
+}
+
+async function ok(...args: string[]): Promise<Ran> {
+  const ran = await at.run(...args);
+  expect(ran, ran.stderr).toMatchObject({ code: 0 });
+  return ran;
+}
+
+async function units(): Promise<Row[]> {
+  return JSON.parse((await at.run('list-units', '--json')).stdout) as Row[];
+}
+
+beforeAll(async () => {
+  if (why !== null) return;
+  at = await workplace();
+  await ok('lab', 'up', '--machines', '3', '--name', NAME);
+  await at.file(
+    'demo@.service',
+    '[Service]\nEnvironment=CONTAINER=demo\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=100ms\n[X-Fleet]\nConflicts=${CONTAINER}@*.service\n',
+  );
+  await at.file(
+    'side@.service',
+    '[Unit]\nBindsTo=demo@%i.service\nAfter=demo@%i.service\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=demo@%i.service\n',
+  );
+  await at.file('all.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n');
+  await at.file('fails.service', '[Service]\nExecStart=/bin/sh -c "echo this is why; exit 3"\n');
+  await at.file('once.service', '[Service]\nType=oneshot\nExecStart=/bin/true\n');
+  await at.file('tick.timer', '[Timer]\nOnActiveSec=1h\nUnit=once.service\n');
+  await at.file('gate.socket', '[Socket]\nListenStream=/run/gate.sock\nAccept=yes\n');
+  await at.file('gate@.service', '[Service]\nExecStart=/bin/cat\nStandardInput=socket\n');
+  await at.file('room.mount', '[Mount]\nWhat=tmpfs\nWhere=/room\nType=tmpfs\n');
+  await at.file('goal.target', '[Unit]\nDescription=a goal\n');
+  await at.file('door.path', '[Path]\nPathExists=/nonexistent\nUnit=once.service\n');
+}, 600_000);
+
+afterAll(async () => {
+  if (why !== null) return;
+  await at.run('lab', 'down', '--name', NAME);
+  await at.remove();
+}, 120_000);
+
+real('units run by the rules of [X-Fleet] on real machines', async () => {
+  await ok('start', 'all.service', 'demo@<1..3>.service', 'side@1.service');
+  const rows = await units();
+  const of = (unit: string) => rows.filter((row) => row.unit === unit);
+  expect(rows.every(({ active, sub }) => active === 'active' && sub === 'running')).toBe(true);
+  expect(of('all.service')).toHaveLength(3);
+  expect(
+    new Set(['demo@1.service', 'demo@2.service', 'demo@3.service'].map((unit) => of(unit)[0]?.machine.id))
+      .size,
+  ).toBe(3);
+  expect(of('side@1.service')[0]?.machine.id).toBe(of('demo@1.service')[0]?.machine.id);
+  expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+});
+
+real('a killed process comes back by systemd', async () => {
+  const pid = async () =>
+    (
+      await ok(
+        'ssh',
+        'demo@1.service',
+        '--',
+        'systemctl',
+        'show',
+        '-p',
+        'MainPID',
+        '--value',
+        'demo@1.service',
+      )
+    ).stdout.trim();
+  const before = await pid();
+  await ok('ssh', 'demo@1.service', '--', 'kill', '-9', before);
+  await expect
+    .poll(
+      async () => {
+        const now = await pid();
+        return now !== '0' && now !== before;
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+});
+
+real('a failed start says how it ended and what it printed', async () => {
+  const ran = await at.run('start', 'fails.service');
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toMatch(/exit status 3/);
+  expect(ran.stderr).toMatch(/this is why/);
+  await ok('destroy', 'fails.service');
+});
+
+real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
+  await ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
+  const rows = await units();
+  const active = (unit: string) => rows.find((row) => row.unit === unit)?.active;
+  expect(['tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path'].map(active)).toEqual(
+    Array(5).fill('active'),
+  );
+  expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  await ok('destroy', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
+});
+
+real('status, journal and ssh work, exit codes are passed on', async () => {
+  expect((await ok('status', 'demo@2')).stdout).toMatch(/Active: active/);
+  expect((await ok('journal', 'demo@2')).stdout).toMatch(/demo@2\.service/);
+  expect((await ok('ssh', 'demo@2', '--', 'echo', 'a b;c')).stdout).toBe('a b;c\n');
+  expect((await at.run('ssh', 'demo@2', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
+  expect((await ok('cat', '--render', 'demo@2')).stdout).not.toContain('%i');
+});
+
+real('a unit that cluster did not install is neither overwritten nor stopped', async () => {
+  await at.file('systemd-journald.service', '[Service]\nExecStart=/bin/true\n');
+  const ran = await at.run('start', 'systemd-journald.service');
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toMatch(/not installed by cluster/);
+  await at.run('destroy', 'systemd-journald.service');
+  expect(
+    (await ok('ssh', 'demo@1.service', '--', 'systemctl', 'is-active', 'systemd-journald.service')).stdout,
+  ).toBe('active\n');
+});
+
+real('a login with sudo does as well, one without is refused', async () => {
+  const [row] = await units();
+  const { identity, knownHosts } = (
+    JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
+      identity: string;
+      knownHosts: string;
+    }[]
+  )[0] ?? { identity: '', knownHosts: '' };
+  const other = await workplace({ CLUSTER_SSH_IDENTITY: identity, CLUSTER_KNOWN_HOSTS_FILE: knownHosts });
+  try {
+    expect(await other.run('machine', 'add', `admin@${row?.machine.address}`)).toMatchObject({ code: 0 });
+    await other.file('mine.service', '[Service]\nExecStart=/bin/sleep infinity\n');
+    const started = await other.run('start', 'mine.service');
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    expect(await other.run('destroy', 'mine.service')).toMatchObject({ code: 0 });
+    const refused = await other.run('machine', 'add', `nosudo@${row?.machine.address}`);
+    expect(refused.stderr).toMatch(/sudo/);
+    expect(refused.code).toBe(4);
+  } finally {
+    await other.remove();
+  }
+});
+
+real('a machine that reboots starts its launched units by itself', async () => {
+  const { labReboot } = await import('../../src/lib/lab/real/index.ts');
+  const row = (await units()).find(({ unit }) => unit === 'demo@3.service');
+  const machines = JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
+    id: string;
+    name: string;
+  }[];
+  const machine = machines.find(({ id }) => id === row?.machine.id)?.name ?? '';
+  await labReboot(NAME, machine);
+  await expect
+    .poll(
+      async () =>
+        (await units())
+          .filter(({ machine: { id } }) => id === row?.machine.id)
+          .every(({ active }) => active === 'active'),
+      { timeout: 60_000, interval: 500 },
+    )
+    .toBe(true);
+});
+
+real('destroy leaves nothing on the machines', async () => {
+  await ok('destroy', 'all.service', 'demo@*', 'side@1');
+  for (const n of [1, 2, 3])
+    expect(
+      (
+        await ok(
+          'lab',
+          'ssh',
+          '--name',
+          NAME,
+          `${NAME}-${n}`,
+          '--',
+          'sh',
+          '-c',
+          'ls /etc/cluster/units /etc/systemd/system/cluster.target.wants',
+        )
+      ).stdout.replace(/^\/.*\n|\n/gm, ''),
+    ).toBe('');
+});
