@@ -36,18 +36,25 @@ export class Session {
   }
 
   /** Opens a session channel that runs a command; it holds one of the sessions until it closes. */
-  async channel(command: string, options: ExecOptions = {}): Promise<ClientChannel> {
-    return await this.hold((done) => this.client.exec(command, options, done));
+  async channel(
+    command: string,
+    options: ExecOptions = {},
+    opened?: (channel: ClientChannel) => void,
+  ): Promise<ClientChannel> {
+    return await this.hold((done) => this.client.exec(command, options, done), opened);
   }
 
-  /** A session channel, by `exec` or `shell` of ssh2. */
+  /** A session channel, by `exec` or `shell` of ssh2; `opened` hears of it before anything can come through it. */
   async hold(
     open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+    opened?: (channel: ClientChannel) => void,
   ): Promise<ClientChannel> {
     const release = await this.sessions.take();
     try {
-      const channel = await this.ask<ClientChannel>(open);
-      channel.once('close', release);
+      const channel = await this.ask<ClientChannel>(open, (made) => {
+        made.once('close', release);
+        opened?.(made);
+      });
       return channel;
     } catch (error) {
       release();
@@ -58,8 +65,12 @@ export class Session {
   async exec(argv: readonly string[], choices: ExecChoices = {}): Promise<ExecResult> {
     const { sudo = false, signal } = choices;
     signal?.throwIfAborted();
-    const channel = await this.channel(this.command(argv, sudo));
-    const result = await this.collect(channel, choices);
+    // A quick command's exit can stand in the same packet as its start: who listens a moment later misses it.
+    let ended: Promise<ExecResult> | undefined;
+    await this.channel(this.command(argv, sudo), {}, (channel) => {
+      ended = this.collect(channel, choices);
+    });
+    const result = await (ended as unknown as Promise<ExecResult>);
     if (sudo && this.needsSudo && result.code !== 0 && /sudo/.test(result.stderr)) await this.checkSudo();
     return result;
   }
@@ -83,7 +94,10 @@ export class Session {
     return unreachable(this.target, 'the connection was lost', cause);
   }
 
-  private async ask<T>(open: (done: (error: Error | undefined, value: T) => void) => void): Promise<T> {
+  private async ask<T>(
+    open: (done: (error: Error | undefined, value: T) => void) => void,
+    opened?: (value: T) => void,
+  ): Promise<T> {
     if (this.over) throw this.lost();
     return await new Promise<T>((resolve, reject) => {
       const ended = () => reject(this.lost());
@@ -92,7 +106,10 @@ export class Session {
         open((error, value) => {
           this.client.off('close', ended);
           if (error) reject(error);
-          else resolve(value);
+          else {
+            opened?.(value);
+            resolve(value);
+          }
         });
       } catch (error) {
         this.client.off('close', ended);
