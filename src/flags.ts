@@ -30,3 +30,9 @@ export const listFlags = {
 export const labFlags = {
   name: Flags.string({ description: 'name of the lab', default: 'lab', env: 'CLUSTER_LAB_NAME' }),
 };
+
+/** What stands after `--` is the remote command, word for word: oclif would drop a word that it saw before. */
+export function splitCommand(argv: readonly string[]): { head: string[]; rest: string[] } {
+  const at = argv.indexOf('--');
+  return at === -1 ? { head: [...argv], rest: [] } : { head: argv.slice(0, at), rest: argv.slice(at + 1) };
+}

@@ -35,7 +35,9 @@ export async function candidates(words: readonly string[]): Promise<string[]> {
 function nextWords(ids: readonly string[], done: readonly string[]): string[] {
   const prefix = done.map((word) => `${word}:`).join('');
   if (prefix !== '' && TOPICS[done[0] ?? ''] === undefined) return [];
-  const rest = ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length).split(':')[0] ?? '');
+  const rest = ids
+    .filter((id) => id.startsWith(prefix))
+    .map((id) => id.slice(prefix.length).split(':')[0] ?? '');
   return [...new Set(rest)];
 }
 

@@ -7,7 +7,10 @@ export interface Found {
 }
 
 /** The longest run of leading words that names one of `ids`: `machine add x` is `machine:add` with `x`. */
-export function findCommand(argv: readonly string[], ids: { readonly has: (id: string) => boolean }): Found | undefined {
+export function findCommand(
+  argv: readonly string[],
+  ids: { readonly has: (id: string) => boolean },
+): Found | undefined {
   const words = leadingWords(argv);
   for (let length = words.length; length > 0; length--) {
     const id = words.slice(0, length).join(':');

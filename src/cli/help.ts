@@ -12,7 +12,10 @@ export async function showHelp(argv: readonly string[]): Promise<void> {
   const help = new OpenHelp(config, { hideAliasesFromRoot: true, respectNoCacheDefault: true });
   const words = argv.filter((word) => !word.startsWith('-'));
   if (words.length === 0) return await help.showRootHelp();
-  const names = new Map([...Object.keys(manifest.commands).map((id) => [id, id] as const), ...aliases(manifest)]);
+  const names = new Map([
+    ...Object.keys(manifest.commands).map((id) => [id, id] as const),
+    ...aliases(manifest),
+  ]);
   const found = findCommand(words, names);
   if (found !== undefined) {
     const command = config.findCommand(names.get(found.id) ?? found.id) as Command.Loadable;

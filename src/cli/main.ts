@@ -98,7 +98,10 @@ async function help(argv: readonly string[]): Promise<string> {
 function globals(line: readonly string[]): Globals {
   const leading = line[0] === '--debug';
   if (leading) process.env.CLUSTER_DEBUG = '1';
-  return { argv: leading ? line.slice(1) : line, debug: /^(1|true|yes)$/i.test(process.env.CLUSTER_DEBUG ?? '') };
+  return {
+    argv: leading ? line.slice(1) : line,
+    debug: /^(1|true|yes)$/i.test(process.env.CLUSTER_DEBUG ?? ''),
+  };
 }
 
 function before(argv: readonly string[], flag: string): boolean {

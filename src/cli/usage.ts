@@ -60,7 +60,10 @@ export async function readable(error: unknown, id: string): Promise<unknown> {
   }
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name));
   if (error.constructor.name === 'RequiredArgsError') {
-    return new ClusterError('missing-argument', `missing argument: ${names.join(', ')}`, { hint, exit: EXIT.usage });
+    return new ClusterError('missing-argument', `missing argument: ${names.join(', ')}`, {
+      hint,
+      exit: EXIT.usage,
+    });
   }
   return new ClusterError('usage', oneLine(error.message), { hint, exit: EXIT.usage });
 }

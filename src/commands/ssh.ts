@@ -1,11 +1,13 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { splitCommand } from '../flags.ts';
 import { sshTarget } from '../lib/control/logs.ts';
 import { ClusterError } from '../lib/error.ts';
 
 export default class Ssh extends ClusterCommand {
   static override summary = 'Open a shell on a machine, or run a command there; its exit code is passed on';
   static override strict = false;
+  static passThrough = true;
   static override examples = [
     '<%= config.bin %> ssh e9436653',
     '<%= config.bin %> ssh hello.service -- uptime',
@@ -25,8 +27,9 @@ export default class Ssh extends ClusterCommand {
   };
 
   async run(): Promise<void> {
-    const { argv, flags } = await this.parse(Ssh);
-    const words = argv as string[];
+    const { head, rest } = splitCommand(this.argv);
+    const { argv, flags } = await this.parse(Ssh, head);
+    const words = [...(argv as string[]), ...rest];
     if (flags.machine !== undefined && flags.unit !== undefined)
       throw new ClusterError(
         'two-targets',

@@ -75,12 +75,29 @@ export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
   let output = '';
 
   const start = async (): Promise<void> => {
-    const args = ['--data-dir', join(directory, 'data'), '--name', 'test', '--logger', 'zap', '--unsafe-no-fsync'];
+    const args = [
+      '--data-dir',
+      join(directory, 'data'),
+      '--name',
+      'test',
+      '--logger',
+      'zap',
+      '--unsafe-no-fsync',
+    ];
     args.push('--listen-client-urls', endpoint, '--advertise-client-urls', endpoint);
     args.push('--listen-peer-urls', `http://127.0.0.1:${peer}`);
     args.push('--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`);
     args.push('--initial-cluster', `test=http://127.0.0.1:${peer}`);
-    if (tls) args.push('--trusted-ca-file', tls.ca, '--cert-file', tls.cert, '--key-file', tls.key, '--client-cert-auth');
+    if (tls)
+      args.push(
+        '--trusted-ca-file',
+        tls.ca,
+        '--cert-file',
+        tls.cert,
+        '--key-file',
+        tls.key,
+        '--client-cert-auth',
+      );
     if (!unsafeNoFsync()) args.splice(args.indexOf('--unsafe-no-fsync'), 1);
     const running = spawn('etcd', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     child = running;
@@ -115,6 +132,9 @@ export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
 
 let noFsync: boolean | undefined;
 function unsafeNoFsync(): boolean {
-  noFsync ??= execFileSync('etcd', ['--help'], { encoding: 'utf8' }).includes('unsafe-no-fsync');
+  noFsync ??= execFileSync('etcd', ['--help'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).includes('unsafe-no-fsync');
   return noFsync;
 }

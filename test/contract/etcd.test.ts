@@ -38,7 +38,11 @@ test('a server that is away is reported within the timeout, refused or silent', 
   for (const endpoint of [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${port}`]) {
     const store = await openEtcd({ endpoints: [endpoint], timeoutMs: 500 });
     const started = performance.now();
-    await expect(store.get('x')).rejects.toMatchObject({ code: /store-(unreachable|timeout)/, exit: 5, hint: /./ });
+    await expect(store.get('x')).rejects.toMatchObject({
+      code: 'store-unreachable',
+      exit: 5,
+      hint: expect.stringContaining('--tunnel'),
+    });
     expect(performance.now() - started).toBeLessThan(1500);
     await store.close();
   }
@@ -47,7 +51,10 @@ test('a server that is away is reported within the timeout, refused or silent', 
 
 test('the next endpoint is asked when one is away', async () => {
   const server = await startEtcd();
-  const store = await openEtcd({ endpoints: [`http://127.0.0.1:${await freePort()}`, server.endpoint], timeoutMs: 3000 });
+  const store = await openEtcd({
+    endpoints: [`http://127.0.0.1:${await freePort()}`, server.endpoint],
+    timeoutMs: 3000,
+  });
   expect(await store.commit({ compare: [], writes: [{ put: 'x', value: '1' }] })).toBeGreaterThan(1);
   expect((await store.get('x'))?.value).toBe('1');
   await store.close();
@@ -64,7 +71,12 @@ test('logins: right, wrong, missing, and a token that ended with the server', as
     openEtcd({ endpoints: [server.endpoint], timeoutMs: 3000, ...login });
   const right = await open({ user: 'root', password: 'secret' });
   expect(await right.commit({ compare: [], writes: [{ put: 'x', value: '1' }] })).not.toBeNull();
-  for (const login of [{ user: 'root', password: 'wrong' }, { user: 'nobody', password: 'x' }, { user: 'limited', password: 'secret' }, {}]) {
+  for (const login of [
+    { user: 'root', password: 'wrong' },
+    { user: 'nobody', password: 'x' },
+    { user: 'limited', password: 'secret' },
+    {},
+  ]) {
     const store = await open(login);
     await expect(store.get('x')).rejects.toMatchObject({ code: 'store-auth', exit: 5 });
     const watch = store.watch('', 0, AbortSignal.timeout(5000))[Symbol.asyncIterator]();
@@ -83,16 +95,62 @@ test('TLS: CA and client certificate, straight and through a tunnel', async () =
   const path = (name: string): string => join(directory, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
   const authority = (name: string) =>
-    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, '-days', '2', '-keyout', `${name}.key`, '-out', `${name}.pem`);
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      `/CN=${name}`,
+      '-days',
+      '2',
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.pem`,
+    );
   authority('ca');
   authority('stranger');
-  writeFileSync(path('ext'), 'subjectAltName=IP:127.0.0.1,DNS:etcd.internal\nextendedKeyUsage=serverAuth,clientAuth\n');
+  writeFileSync(
+    path('ext'),
+    'subjectAltName=IP:127.0.0.1,DNS:etcd.internal\nextendedKeyUsage=serverAuth,clientAuth\n',
+  );
   for (const name of ['server', 'client']) {
-    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'ext', '-out', `${name}.pem`);
+    openssl(
+      'req',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+    );
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      'ext',
+      '-out',
+      `${name}.pem`,
+    );
   }
   const server = await startEtcd({ ca: path('ca.pem'), cert: path('server.pem'), key: path('server.key') });
-  const [ca, stranger, cert, key] = ['ca.pem', 'stranger.pem', 'client.pem', 'client.key'].map((file) => readFileSync(path(file)));
+  const [ca, stranger, cert, key] = ['ca.pem', 'stranger.pem', 'client.pem', 'client.key'].map((file) =>
+    readFileSync(path(file)),
+  );
   if (!ca || !stranger || !cert || !key) throw new Error('no certificates');
   const base = { endpoints: [server.endpoint], timeoutMs: 3000 };
 
@@ -102,7 +160,10 @@ test('TLS: CA and client certificate, straight and through a tunnel', async () =
 
   const dialled: string[] = [];
   const tunnelled = await openEtcd({
-    ...base, ca, cert, key,
+    ...base,
+    ca,
+    cert,
+    key,
     endpoints: ['https://etcd.internal:2379'],
     connect: async (host, port) => {
       dialled.push(`${host}:${port}`);
@@ -115,7 +176,7 @@ test('TLS: CA and client certificate, straight and through a tunnel', async () =
 
   for (const wrong of [{ ca: stranger, cert, key }, { ca }]) {
     const store = await openEtcd({ ...base, ...wrong });
-    await expect(store.get('x')).rejects.toMatchObject({ code: /store-(auth|unreachable)/, exit: 5 });
+    await expect(store.get('x')).rejects.toMatchObject({ code: 'store-auth', exit: 5 });
     console.log(await store.get('x').catch((error: Error) => error.message));
     await store.close();
   }

@@ -18,7 +18,14 @@ export interface Opened {
 
 /** Starts another Node process on the same store and waits for its end. */
 export async function runWriter(remote: readonly string[], name: string, count: number): Promise<void> {
-  const args = ['--import', 'tsx', new URL('writer.ts', import.meta.url).pathname, ...remote, name, String(count)];
+  const args = [
+    '--import',
+    'tsx',
+    new URL('writer.ts', import.meta.url).pathname,
+    ...remote,
+    name,
+    String(count),
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (part) => {
@@ -101,7 +108,10 @@ export function storeContract(driver: string, open: () => Promise<Opened>): void
       const attempt = (value: string): Promise<Revision | null> =>
         store.commit({
           compare: [{ key: 'cas/x', revision: start ?? 0 }],
-          writes: [{ put: 'cas/x', value }, { put: `cas/by-${value}`, value }],
+          writes: [
+            { put: 'cas/x', value },
+            { put: `cas/by-${value}`, value },
+          ],
         });
       const results = await Promise.all([attempt('a'), attempt('b'), attempt('c')]);
       expect(results.filter((result) => result !== null)).toHaveLength(1);
@@ -124,7 +134,9 @@ export function storeContract(driver: string, open: () => Promise<Opened>): void
     test('a transaction etcd would refuse is refused before', async () => {
       const writes = Array.from({ length: 129 }, (_, i) => ({ put: `big/${i}`, value: '' }));
       await expect(store.commit({ compare: [], writes })).rejects.toMatchObject({ code: 'store-too-large' });
-      await expect(put(store, 'big/x', 'x'.repeat(2 ** 21))).rejects.toMatchObject({ code: 'store-too-large' });
+      await expect(put(store, 'big/x', 'x'.repeat(2 ** 21))).rejects.toMatchObject({
+        code: 'store-too-large',
+      });
     });
 
     test('keys go with their lease: kept alive, expired, revoked', async () => {
@@ -133,7 +145,11 @@ export function storeContract(driver: string, open: () => Promise<Opened>): void
       const kept = await store.lease(1);
       const left = await store.lease(1);
       const revoked = await store.lease(60);
-      for (const [key, lease] of [['kept', kept], ['left', left], ['revoked', revoked]] as const) {
+      for (const [key, lease] of [
+        ['kept', kept],
+        ['left', left],
+        ['revoked', revoked],
+      ] as const) {
         await store.commit({ compare: [], writes: [{ put: `lease/${key}`, value: '', lease: lease.id }] });
       }
       expect((await store.get('lease/kept'))?.lease).toBe(kept.id);
@@ -192,7 +208,10 @@ export function storeContract(driver: string, open: () => Promise<Opened>): void
 
     test('10,000 keys', async () => {
       for (let i = 0; i < 10_000; i += 100) {
-        const writes = Array.from({ length: 100 }, (_, j) => ({ put: `many/${100_000 + i + j}`, value: 'v'.repeat(500) }));
+        const writes = Array.from({ length: 100 }, (_, j) => ({
+          put: `many/${100_000 + i + j}`,
+          value: 'v'.repeat(500),
+        }));
         await store.commit({ compare: [], writes });
       }
       const started = performance.now();

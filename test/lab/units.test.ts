@@ -35,17 +35,23 @@ beforeAll(async () => {
   );
   await at.file(
     'side@.service',
-    '[Unit]\nBindsTo=demo@%i.service\nAfter=demo@%i.service\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=demo@%i.service\n',
+    '[Unit]\nBindsTo=demo@%i.service\nAfter=demo@%i.service\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=demo@%i.service\n[X-Fleet]\nMachineOf=demo@%i.service\n',
   );
   await at.file('all.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n');
   await at.file('fails.service', '[Service]\nExecStart=/bin/sh -c "echo this is why; exit 3"\n');
   await at.file('once.service', '[Service]\nType=oneshot\nExecStart=/bin/true\n');
-  await at.file('tick.timer', '[Timer]\nOnActiveSec=1h\nUnit=once.service\n');
-  await at.file('gate.socket', '[Socket]\nListenStream=/run/gate.sock\nAccept=yes\n');
-  await at.file('gate@.service', '[Service]\nExecStart=/bin/cat\nStandardInput=socket\n');
+  await at.file(
+    'tick.timer',
+    '[Timer]\nOnActiveSec=1h\nUnit=once.service\n[X-Fleet]\nMachineOf=once.service\n',
+  );
+  await at.file('gate.socket', '[Socket]\nListenStream=/run/gate.sock\n[X-Fleet]\nMachineOf=gate.service\n');
+  await at.file('gate.service', '[Service]\nExecStart=/bin/sleep infinity\n');
   await at.file('room.mount', '[Mount]\nWhat=tmpfs\nWhere=/room\nType=tmpfs\n');
   await at.file('goal.target', '[Unit]\nDescription=a goal\n');
-  await at.file('door.path', '[Path]\nPathExists=/nonexistent\nUnit=once.service\n');
+  await at.file(
+    'door.path',
+    '[Path]\nPathExists=/nonexistent\nUnit=once.service\n[X-Fleet]\nMachineOf=once.service\n',
+  );
 }, 600_000);
 
 afterAll(async () => {
@@ -65,7 +71,7 @@ real('units run by the rules of [X-Fleet] on real machines', async () => {
       .size,
   ).toBe(3);
   expect(of('side@1.service')[0]?.machine.id).toBe(of('demo@1.service')[0]?.machine.id);
-  expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
 });
 
 real('a killed process comes back by systemd', async () => {
@@ -105,14 +111,24 @@ real('a failed start says how it ended and what it printed', async () => {
 });
 
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
+  await ok('load', 'gate.service');
   await ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
   const rows = await units();
   const active = (unit: string) => rows.find((row) => row.unit === unit)?.active;
   expect(['tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path'].map(active)).toEqual(
     Array(5).fill('active'),
   );
-  expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
-  await ok('destroy', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
+  expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  await ok(
+    'destroy',
+    'once.service',
+    'tick.timer',
+    'gate.service',
+    'gate.socket',
+    'room.mount',
+    'goal.target',
+    'door.path',
+  );
 });
 
 real('status, journal and ssh work, exit codes are passed on', async () => {

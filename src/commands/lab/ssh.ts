@@ -1,12 +1,13 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { labFlags } from '../../flags.ts';
+import { labFlags, splitCommand } from '../../flags.ts';
 import { labMachines } from '../../lib/control/lab.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class LabSsh extends ClusterCommand {
   static override summary = 'Open a shell on a machine of a lab, or run a command there';
   static override strict = false;
+  static passThrough = true;
   static override examples = [
     '<%= config.bin %> lab ssh lab-1',
     '<%= config.bin %> lab ssh lab-2 -- systemctl list-jobs',
@@ -17,8 +18,9 @@ export default class LabSsh extends ClusterCommand {
   static override flags = labFlags;
 
   async run(): Promise<void> {
-    const { argv, flags } = await this.parse(LabSsh);
-    const [wanted = '', ...words] = argv as string[];
+    const { head, rest } = splitCommand(this.argv);
+    const { argv, flags } = await this.parse(LabSsh, head);
+    const [wanted = '', ...words] = [...(argv as string[]), ...rest];
     process.exitCode = await this.withSession(flags, async (session) => {
       const machines = await labMachines(session, flags.name);
       const found = machines.find(

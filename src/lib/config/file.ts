@@ -70,10 +70,11 @@ async function parseValues(
     throw new ClusterError('config-invalid', `${file}:${line}: ${message}`, { file, line, hint });
   };
   const broken = document.errors[0];
-  if (broken) fail(at(broken.pos[0]), `not valid YAML: ${broken.message}`, 'docs/cluster.example.yaml shows every key');
+  if (broken)
+    fail(at(broken.pos[0]), `not valid YAML: ${broken.message}`, 'docs/cluster.example.yaml shows every key');
 
   const found = new Map<string, Found>();
-  const visit = (node: unknown, prefix: string, line: number): void => {
+  const visit = (node: unknown, prefix: string, line: number): undefined => {
     if (node === null || (isScalar(node) && node.value === null)) return;
     if (!isMap(node)) {
       const where = prefix === '' ? 'the file' : prefix.slice(0, -1);
@@ -85,7 +86,7 @@ async function parseValues(
       visitKey(name, value, at(start));
     }
   };
-  const visitKey = (name: string, value: unknown, line: number): void => {
+  const visitKey = (name: string, value: unknown, line: number): undefined => {
     const kind = kinds.get(name);
     if (kind === undefined) {
       const near = nearest(name, kinds.keys());
@@ -109,7 +110,12 @@ async function parseValues(
 }
 
 function expectation(kind: Kind): string {
-  const words = { list: 'a list of texts', number: 'a whole number', duration: 'a duration such as 3s', text: 'a text' };
+  const words = {
+    list: 'a list of texts',
+    number: 'a whole number',
+    duration: 'a duration such as 3s',
+    text: 'a text',
+  };
   if (kind.type === 'choice') return `one of: ${kind.choices.join(', ')}`;
   return kind.type === 'section' ? 'keys with values' : words[kind.type];
 }

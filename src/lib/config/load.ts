@@ -59,7 +59,8 @@ export async function readConfig(input: ConfigInput): Promise<Config> {
   const text = (key: string): string | undefined => values.get(key)?.text;
   const prefix = keyPrefix(values.get('etcd.prefix'));
   return {
-    dataDir: text('data-dir') ?? join(absoluteOr(env.XDG_DATA_HOME, join(home, '.local', 'share')), 'cluster'),
+    dataDir:
+      text('data-dir') ?? join(absoluteOr(env.XDG_DATA_HOME, join(home, '.local', 'share')), 'cluster'),
     etcd: etcdConfig(values, prefix),
     prefix,
     ssh: sshConfig(text, home),

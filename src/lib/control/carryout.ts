@@ -36,11 +36,13 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
     remove: removes.filter((unit) => !stuck.has(unit)),
   };
   if (change.install.length + change.remove.length > 0) await machine.apply(change);
-  if (work.steps.some((step) => step.action === 'reload')) await machine.reload();
   const enabled = [...installs].filter(
     (unit) => !stuck.has(unit) && /^\[Install\]/m.test(fileOf(work, unit).text),
   );
   if (enabled.length > 0) await machine.enable(enabled);
+  // After enabling: systemd learns of new links only when it reloads.
+  if (work.steps.some((step) => step.action === 'reload')) await machine.reload();
+  if (change.remove.length > 0) await machine.forget(change.remove);
   const ready = starts.filter((unit) => !stuck.has(unit));
   if (ready.length > 0) outcomes.push(...(await machine.start(ready, work.block)));
   return outcomes;

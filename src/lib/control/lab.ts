@@ -69,12 +69,13 @@ export async function labDown(
   const { failures } = await converge(session, left, decision, decision.changed, {
     block: true,
     timeoutMs: 0,
+    lowering: true,
   });
   const { hollowDown } = await import('../lab/hollow/process.ts');
   await hollowDown(hollowDir(session, name));
   const real = await import('../lab/real/index.ts');
   if (real.labPossible() === null) await real.labDown({ name, onProgress });
-  throwFailures(failures.filter((error) => error.code !== 'unplaceable'));
+  throwFailures(failures);
 }
 
 /** The machines of a lab that runs now, real and hollow. */

@@ -119,11 +119,15 @@ function onlyOn<Item extends { machines: ReadonlyMap<string, MachineRecord> }>(
 }
 
 function sudoDenied(target: MachineTarget): ClusterError {
-  return new ClusterError('sudo-refused', `${target.user} may not use sudo on ${target.address} without a password`, {
-    machine: target.address,
-    hint: `allow it there: ${target.user} ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/, or log in as root`,
-    exit: EXIT.machine,
-  });
+  return new ClusterError(
+    'sudo-refused',
+    `${target.user} may not use sudo on ${target.address} without a password`,
+    {
+      machine: target.address,
+      hint: `allow it there: ${target.user} ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/, or log in as root`,
+      exit: EXIT.machine,
+    },
+  );
 }
 
 function refuseTwins(found: { id: string; target: MachineTarget }[], errors: ClusterError[]): void {

@@ -144,13 +144,10 @@ export async function lower(
     desired === 'loaded' ? 'stop' : 'unload',
     options.block,
   );
-  const { failures } = await converge(
-    session,
-    before,
-    decision,
-    new Set([...all, ...decision.changed]),
-    { ...waiting(options), lowering: true },
-  );
+  const { failures } = await converge(session, before, decision, new Set([...all, ...decision.changed]), {
+    ...waiting(options),
+    lowering: true,
+  });
   if (desired === 'inactive') for (const unit of touched) session.emit({ kind: 'inactive', unit });
   throwFailures(failures);
   return touched;
@@ -175,13 +172,10 @@ export async function destroy(
     units: edits(state, requireKnown(state, nameUnits(state, args)), 'inactive'),
   }));
   const names = [...requireKnown(before, nameUnits(before, args))];
-  const { failures } = await converge(
-    session,
-    before,
-    decision,
-    new Set([...names, ...decision.changed]),
-    { ...waiting(options), lowering: true },
-  );
+  const { failures } = await converge(session, before, decision, new Set([...names, ...decision.changed]), {
+    ...waiting(options),
+    lowering: true,
+  });
   throwFailures(failures);
   const after = await write(session, (state) => ({
     units: new Map(names.filter((name) => state.units.has(name)).map((name) => [name, null])),

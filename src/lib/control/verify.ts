@@ -68,10 +68,14 @@ async function analyze(machine: Machine, unit: string, text: string): Promise<st
   const name = parseUnitName(unit);
   // A template can only be analysed as one of its instances.
   const probe = name.isTemplate ? unit.replace('@.', '@verify.') : unit;
+  // Units that this one needs are not there while it is looked at alone: that they are missing says nothing.
   const { stdout } = await machine.exec(['sh', '-c', SCRIPT, 'cluster-verify', unit, probe], { stdin: text });
   return stdout
     .split('\n')
-    .filter((line) => line.includes(unit) || line.includes(probe))
+    .filter(
+      (line) =>
+        (line.includes(unit) || line.includes(probe)) && !/Failed to create .*: Unit .* not found/.test(line),
+    )
     .map((line) => line.replace(/\/tmp\/tmp\.[^/]*\//g, ''));
 }
 

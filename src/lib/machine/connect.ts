@@ -9,7 +9,7 @@ import { interactive } from './interactive.ts';
 import type { FileChange, JobOutcome, Machine, MachineTarget, SshOptions } from './port.ts';
 import { scriptArgv } from './scripts.ts';
 import { Session } from './session.ts';
-import { enableUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd.ts';
+import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd.ts';
 
 const BUS_SOCKET = '/run/dbus/system_bus_socket';
 const JOURNAL_LINES = 10;
@@ -66,6 +66,10 @@ class SshMachine implements Machine {
 
   restart(units: readonly string[], block: boolean) {
     return this.jobs('restart', units, block);
+  }
+
+  forget(units: readonly string[]) {
+    return this.ask((bus) => forgetUnits(bus, units));
   }
 
   enable(units: readonly string[]) {

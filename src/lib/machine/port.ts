@@ -101,6 +101,8 @@ export interface Machine {
   start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
   stop(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
   restart(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
+  /** Makes systemd forget that removed units once failed. */
+  forget(units: readonly string[]): Promise<void>;
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */
   enable(units: readonly string[]): Promise<void>;
   /** argv, never a shell string: quoted for the remote shell here and only here. `sudo` adds `sudo -n` when needed. */

@@ -206,3 +206,15 @@ function watchJobs(bus: Bus, starting: boolean): JobWatch {
     },
   };
 }
+
+/** A removed unit that had failed would stay listed as `not-found failed` until somebody resets it. */
+export async function forgetUnits(bus: Bus, units: readonly string[]): Promise<void> {
+  const reset = (unit: string) =>
+    bus
+      .call({ ...MANAGER, member: 'ResetFailedUnit', signature: 's', body: [unit] })
+      .catch((error: unknown) => {
+        // systemd answers so when it has forgotten the unit already.
+        if (!(error instanceof BusError)) throw error;
+      });
+  await Promise.all(units.map(reset));
+}

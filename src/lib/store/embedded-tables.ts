@@ -134,7 +134,10 @@ export class Tables {
     const revision = state.revision + 1;
     for (const change of changes) this.#store(change, revision);
     this.#log.putSync(logKey(revision), changes);
-    this.#meta.putSync('state', this.#trimmed({ ...state, revision, logBytes: state.logBytes + bytesOf(changes) }));
+    this.#meta.putSync(
+      'state',
+      this.#trimmed({ ...state, revision, logBytes: state.logBytes + bytesOf(changes) }),
+    );
     return revision;
   }
 
@@ -156,7 +159,10 @@ export class Tables {
 
   #trimmed(state: Meta): Meta {
     let { logStart, logBytes } = state;
-    while (logStart < state.revision && (state.revision - logStart >= LOG_REVISIONS || logBytes > LOG_BYTES)) {
+    while (
+      logStart < state.revision &&
+      (state.revision - logStart >= LOG_REVISIONS || logBytes > LOG_BYTES)
+    ) {
       logBytes -= bytesOf(this.#log.get(logKey(logStart)) ?? []);
       this.#log.removeSync(logKey(logStart));
       logStart++;

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
 import { ClusterError, EXIT } from '../error.ts';
@@ -8,6 +9,7 @@ import { checkTransaction, leaseExpired } from './limits.ts';
 import type { Entry, Lease, Range, Resync, Revision, Store, StoreEvent, Transaction } from './port.ts';
 
 const POLL_MS = 50;
+const MAGIC = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
 
 /**
  * Opens (and makes) the embedded store in `directory`. Several processes may have it open; LMDB's write lock is given
@@ -16,6 +18,7 @@ const POLL_MS = 50;
 export async function openEmbedded(directory: string): Promise<Store> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await checkFile(join(directory, 'data.mdb'));
     const { open } = await import('lmdb');
     const root = open({ path: directory, noSubdir: false, maxDbs: 8, maxReaders: 1000 });
     const tables = new Tables(root, directory);
@@ -23,6 +26,21 @@ export async function openEmbedded(directory: string): Promise<Store> {
     return new EmbeddedStore(root, tables, directory);
   } catch (error) {
     throw embeddedError(error, directory);
+  }
+}
+
+/** lmdb ends the whole process on a file that is not its own. */
+async function checkFile(path: string): Promise<void> {
+  const file = await openFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(64), 0, 64, 0);
+    if (bytesRead > 0 && buffer.indexOf(MAGIC) < 0) throw new Error('not an LMDB file');
+  } finally {
+    await file.close();
   }
 }
 

@@ -53,7 +53,9 @@ class Connection implements ICallable<unknown> {
     const policy = plain as unknown as Policy;
     this.#etcd = new Pooled({
       hosts: `${endpoint.credentials ? 'https' : 'http'}://${endpoint.address}`,
-      ...(endpoint.credentials && { credentials: endpoint.credentials as NonNullable<IOptions['credentials']> }),
+      ...(endpoint.credentials && {
+        credentials: endpoint.credentials as NonNullable<IOptions['credentials']>,
+      }),
       faultHandling: { host: () => policy, global: policy },
       grpcOptions: {
         'grpc.max_receive_message_length': 64 * 1024 * 1024,
@@ -78,7 +80,11 @@ class Connection implements ICallable<unknown> {
     this.#etcd.callable.markFailed(resource, error);
   }
 
-  async exec<T>(service: Parameters<ICallable<unknown>['exec']>[0], method: string, payload: unknown): Promise<T> {
+  async exec<T>(
+    service: Parameters<ICallable<unknown>['exec']>[0],
+    method: string,
+    payload: unknown,
+  ): Promise<T> {
     try {
       return await this.#once<T>(service, method, payload);
     } catch (error) {
@@ -110,7 +116,9 @@ class Connection implements ICallable<unknown> {
       const calls = client as unknown as Record<string, Call>;
       const options = { deadline: Date.now() + this.#options.timeoutMs };
       return new Promise<T>((resolve, reject) => {
-        calls[method]!(payload, metadata, options, (error, response) => (error ? reject(error) : resolve(response)));
+        calls[method]!(payload, metadata, options, (error, response) =>
+          error ? reject(error) : resolve(response),
+        );
       });
     });
   }

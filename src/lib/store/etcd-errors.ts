@@ -17,19 +17,29 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
     new ClusterError(code, message, { exit: EXIT.store, hint, cause: error });
   if (isLeaseGone(error)) return make('lease-expired', 'the lease has expired', 'run the command again');
   if (error instanceof EtcdAuthenticationFailedError || /user name is empty|user name not found/.test(text)) {
-    return make('store-auth', `etcd at ${endpoint} does not accept this login`, 'check --etcd-user and --etcd-password');
+    return make(
+      'store-auth',
+      `etcd at ${endpoint} does not accept this login`,
+      'check --etcd-user and --etcd-password',
+    );
   }
-  if (error instanceof EtcdPermissionDeniedError) {
-    return make('store-auth', `etcd at ${endpoint} does not permit this`, 'grant the user readwrite on the key prefix');
+  // A refused watch says so only in the text of its cancellation.
+  if (error instanceof EtcdPermissionDeniedError || /permission denied/.test(text)) {
+    return make(
+      'store-auth',
+      `etcd at ${endpoint} does not permit this`,
+      'grant the user readwrite on the key prefix',
+    );
   }
-  if (error instanceof EtcdInvalidAuthTokenError) {
+  if (error instanceof EtcdInvalidAuthTokenError || /invalid auth token/.test(text)) {
     return make('store-auth', `etcd at ${endpoint} dropped our login`, 'run the command again');
   }
   if (error instanceof GRPCFailedPreconditionError && /authentication is not enabled/.test(text)) {
     return make('store-auth', `etcd at ${endpoint} has no authentication enabled`, 'leave out --etcd-user');
   }
   if (/certificate|\bSSL\b|\bTLS\b|ERR_SSL|ERR_TLS|altname|routines/i.test(text)) {
-    const reason = /(?:Last error: )?(?:Error: )?([^:]*certificate[^;(]*)/i.exec(text)?.[1]?.trim() ?? 'TLS handshake';
+    const reason =
+      /(?:Last error: )?(?:Error: )?([^:.]*certificate[^:;(.]*)/i.exec(text)?.[1]?.trim() ?? 'TLS handshake';
     return make(
       'store-auth',
       `no trusted TLS connection to etcd at ${endpoint} (${reason})`,
@@ -50,17 +60,25 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
 /** The request surely did not reach a server, so that repeating it is safe even for a write. */
 export function isUnsent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof GRPCDeadlineExceededError) return /LB pick|name resolution|[Ww]aiting for/.test(error.message);
-  return error instanceof GRPCUnavailableError && /No connection established|Name resolution|ECONNREFUSED/i.test(error.message);
+  if (error instanceof GRPCDeadlineExceededError)
+    return /LB pick|name resolution|[Ww]aiting for/.test(error.message);
+  return (
+    error instanceof GRPCUnavailableError &&
+    /No connection established|Name resolution|ECONNREFUSED/i.test(error.message)
+  );
 }
 
 /** Worth one more try for a read. */
 export function isPassing(error: unknown): boolean {
   return (
-    error instanceof GRPCUnavailableError || (error instanceof Error && /leader changed|no leader/.test(error.message))
+    error instanceof GRPCUnavailableError ||
+    (error instanceof Error && /leader changed|no leader/.test(error.message))
   );
 }
 
 export function isLeaseGone(error: unknown): boolean {
-  return error instanceof EtcdLeaseInvalidError || (error instanceof Error && /lease not found/.test(error.message));
+  return (
+    error instanceof EtcdLeaseInvalidError ||
+    (error instanceof Error && /lease not found/.test(error.message))
+  );
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IEvent, IKeyValue, IRequestOp } from 'etcd3';
 import { ClusterError, EXIT } from '../error.ts';
 import { type Endpoint, EtcdClient } from './etcd-client.ts';
@@ -41,7 +41,9 @@ async function resolveEndpoint(
 ): Promise<Endpoint> {
   const match = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(name);
   if (match === null) {
-    throw new ClusterError('config-invalid', `${name} is not an etcd endpoint`, { hint: 'expected https://HOST:PORT' });
+    throw new ClusterError('config-invalid', `${name} is not an etcd endpoint`, {
+      hint: 'expected https://HOST:PORT',
+    });
   }
   const [, scheme, host = '', port = ''] = match;
   const secure = scheme === 'https' || (scheme === undefined && (ca ?? cert) !== undefined);
@@ -172,7 +174,11 @@ class EtcdStore implements Store {
         if (ended.aborted) return;
         const failure = this.#client.error(error);
         // A refusal stays one however often it is asked; anything else may pass.
-        if (failure instanceof ClusterError && failure.code === 'store-auth' && !/dropped/.test(failure.message)) {
+        if (
+          failure instanceof ClusterError &&
+          failure.code === 'store-auth' &&
+          !/dropped/.test(failure.message)
+        ) {
           throw failure;
         }
         this.#client.streamFailed();

@@ -12,13 +12,16 @@ export function checkTransaction({ compare, writes }: Transaction): void {
   const keys = writes.map((write) => ('put' in write ? write.put : write.remove));
   if (new Set(keys).size !== keys.length) throw new Error('a transaction writes one key twice');
   if (writes.length > MAX_WRITES || compare.length > MAX_WRITES) {
-    throw tooLarge(`a transaction of ${Math.max(writes.length, compare.length)} keys; ${MAX_WRITES} are allowed`);
+    throw tooLarge(
+      `a transaction of ${Math.max(writes.length, compare.length)} keys; ${MAX_WRITES} are allowed`,
+    );
   }
   let bytes = 0;
   for (const write of writes) bytes += 'put' in write ? Buffer.byteLength(write.value) : 0;
   for (const key of [...keys, ...compare.map((one) => one.key)]) {
     const size = Buffer.byteLength(key);
-    if (size === 0 || size > MAX_KEY_BYTES) throw tooLarge(`a key of ${size} bytes; 1 to ${MAX_KEY_BYTES} are allowed`);
+    if (size === 0 || size > MAX_KEY_BYTES)
+      throw tooLarge(`a key of ${size} bytes; 1 to ${MAX_KEY_BYTES} are allowed`);
     bytes += size;
   }
   if (bytes > MAX_BYTES) throw tooLarge(`a write of ${bytes} bytes; ${MAX_BYTES} are allowed`);

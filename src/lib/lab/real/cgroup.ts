@@ -8,7 +8,9 @@ const MOUNT = '/sys/fs/cgroup';
 /** The hierarchies in which a machine needs a cgroup of its own; empty = this computer has none that systemd can use. */
 export function cgroupRoots(): string[] {
   if (existsSync(join(MOUNT, 'cgroup.controllers'))) return [MOUNT];
-  return ['systemd', 'unified'].map((name) => join(MOUNT, name)).filter((dir) => existsSync(join(dir, 'cgroup.procs')));
+  return ['systemd', 'unified']
+    .map((name) => join(MOUNT, name))
+    .filter((dir) => existsSync(join(dir, 'cgroup.procs')));
 }
 
 /** The folders of a machine's cgroup, one in each hierarchy. */

@@ -54,7 +54,9 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);
     await ensureLabKey(lab);
-    const off = state.machines.filter(({ index }) => leaderPid(machinePaths(lab, index).cgroup) === undefined);
+    const off = state.machines.filter(
+      ({ index }) => leaderPid(machinePaths(lab, index).cgroup) === undefined,
+    );
     if (off.length > 0) onProgress(`starting ${off.map(({ index }) => `${name}-${index}`).join(', ')}`);
     const lines = await Promise.all(off.map(({ index }) => startMachine(lab, state, index)));
     for (const line of lines) await trust(lab, line);
@@ -72,7 +74,8 @@ export async function labDown({ name, stateDir, onProgress }: LabDownOptions): P
   await withLock(lab.lock, waiting(onProgress), async () => {
     // by names and not by lab.json: that file may be what a killed run broke
     const cgroups = cgroupsWithPrefix(cgroupPrefix(name));
-    if (cgroups.length > 0) onProgress(`stopping ${cgroups.length} machine${cgroups.length === 1 ? '' : 's'} of ${name}`);
+    if (cgroups.length > 0)
+      onProgress(`stopping ${cgroups.length} machine${cgroups.length === 1 ? '' : 's'} of ${name}`);
     await Promise.all(cgroups.map((cgroup) => killCgroup(cgroup)));
     await removeLinks(lab);
     await Promise.all(cgroups.map((cgroup) => removeCgroups(cgroup)));
@@ -89,7 +92,8 @@ export async function labStatus(options: { name?: string; stateDir?: string } = 
       const state = states.requireState(lab);
       const machines = state.machines.map(async ({ index }) => {
         const machine = labMachine(lab, state, index);
-        if (leaderPid(machinePaths(lab, index).cgroup) === undefined) return { ...machine, state: 'off' as const };
+        if (leaderPid(machinePaths(lab, index).cgroup) === undefined)
+          return { ...machine, state: 'off' as const };
         const answers = await sshAnswers(machine.address, 1000);
         return { ...machine, state: answers ? ('running' as const) : ('unreachable' as const) };
       });
@@ -105,7 +109,9 @@ export async function labReboot(name: string, machine: string | number, stateDir
   const before = leaderPid(cgroup);
   const target = labMachine(lab, state, index);
   if (before === undefined) {
-    throw new ClusterError('lab-machine-off', `${target.name} is off`, { hint: 'start it with `cluster lab up`' });
+    throw new ClusterError('lab-machine-off', `${target.name} is off`, {
+      hint: 'start it with `cluster lab up`',
+    });
   }
   // systemd's own signal for reboot.target (SIGRTMIN+5): works when the machine is cut off as well
   process.kill(before, 39);
@@ -142,7 +148,10 @@ export async function labKill(name: string, machine: string | number, stateDir?:
 }
 
 /** What a lab still holds, by the names that it gives things; all empty after `labDown`. */
-export function labLeftovers(name: string, stateDir?: string): { mounts: string[]; cgroups: string[]; pids: number[] } {
+export function labLeftovers(
+  name: string,
+  stateDir?: string,
+): { mounts: string[]; cgroups: string[]; pids: number[] } {
   const lab = labPaths(name, stateDir);
   const cgroups = cgroupsWithPrefix(cgroupPrefix(name));
   return { mounts: mountsUnder(lab.dir), cgroups, pids: cgroups.flatMap((cgroup) => cgroupPids(cgroup)) };
@@ -161,12 +170,17 @@ async function prepare(
     });
   }
   if (old !== undefined && !existsSync(old.rootfs)) {
-    throw new ClusterError('lab-rootfs-gone', `the root file system of lab "${lab.name}" is gone: ${old.rootfs}`, {
-      hint: `remove the lab with \`cluster lab down --name ${lab.name}\` and make it again`,
-    });
+    throw new ClusterError(
+      'lab-rootfs-gone',
+      `the root file system of lab "${lab.name}" is gone: ${old.rootfs}`,
+      {
+        hint: `remove the lab with \`cluster lab down --name ${lab.name}\` and make it again`,
+      },
+    );
   }
   if (old === undefined) refuseForeign(lab);
-  else if (old.machines.length > machines) onProgress(`lab ${lab.name} has ${old.machines.length} machines and keeps them`);
+  else if (old.machines.length > machines)
+    onProgress(`lab ${lab.name} has ${old.machines.length} machines and keeps them`);
   const base: LabState = old ?? {
     version: 1,
     name: lab.name,
@@ -184,9 +198,13 @@ async function prepare(
 function refuseForeign(lab: LabPaths): void {
   const running = cgroupsWithPrefix(cgroupPrefix(lab.name)).some((cgroup) => leaderPid(cgroup) !== undefined);
   if (!running) return;
-  throw new ClusterError('lab-name-taken', `a lab "${lab.name}" whose files are not in ${lab.root} is running`, {
-    hint: 'give another --name, or remove that lab first',
-  });
+  throw new ClusterError(
+    'lab-name-taken',
+    `a lab "${lab.name}" whose files are not in ${lab.root} is running`,
+    {
+      hint: 'give another --name, or remove that lab first',
+    },
+  );
 }
 
 function find(name: string, machine: string | number, stateDir?: string) {

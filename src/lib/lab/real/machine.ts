@@ -110,7 +110,12 @@ async function launch(paths: MachinePaths): Promise<void> {
 }
 
 /** Waits until a machine lets us in and its systemd has finished booting. */
-export async function waitReady(lab: LabPaths, machine: LabMachine, index: number, timeoutMs: number): Promise<void> {
+export async function waitReady(
+  lab: LabPaths,
+  machine: LabMachine,
+  index: number,
+  timeoutMs: number,
+): Promise<void> {
   const paths = machinePaths(lab, index);
   const deadline = Date.now() + timeoutMs;
   let last = 'sshd does not answer';
@@ -160,7 +165,20 @@ export function sshAnswers(address: string, timeoutMs: number): Promise<boolean>
 /** Arguments for OpenSSH's `ssh` that log in to a machine of a lab; append a command. */
 export function labSshArgs(machine: LabMachine, user = machine.user): string[] {
   const options = ['StrictHostKeyChecking=yes', 'IdentitiesOnly=yes', 'BatchMode=yes', 'ConnectTimeout=10'];
-  options.push(`UserKnownHostsFile=${machine.knownHosts}`, 'GlobalKnownHostsFile=/dev/null', 'LogLevel=ERROR');
+  options.push(
+    `UserKnownHostsFile=${machine.knownHosts}`,
+    'GlobalKnownHostsFile=/dev/null',
+    'LogLevel=ERROR',
+  );
   const flags = options.flatMap((option) => ['-o', option]);
-  return ['-F', 'none', '-i', machine.identity, ...flags, '-p', String(machine.port), `${user}@${machine.address}`];
+  return [
+    '-F',
+    'none',
+    '-i',
+    machine.identity,
+    ...flags,
+    '-p',
+    String(machine.port),
+    `${user}@${machine.address}`,
+  ];
 }

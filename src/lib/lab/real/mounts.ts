@@ -30,7 +30,12 @@ export async function removeTree(dir: string): Promise<void> {
 }
 
 /** Mounts a machine's own layer on top of the shared root file system. */
-export async function mountOverlay(lower: string, upper: string, work: string, merged: string): Promise<void> {
+export async function mountOverlay(
+  lower: string,
+  upper: string,
+  work: string,
+  merged: string,
+): Promise<void> {
   const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
   await must('mount', ['-t', 'overlay', 'cluster-lab', '-o', options, merged]);
 }

@@ -5,7 +5,11 @@ import { must, run } from './run.ts';
 
 interface Link {
   readonly ifname: string;
-  readonly addr_info?: readonly { readonly family: string; readonly local: string; readonly prefixlen: number }[];
+  readonly addr_info?: readonly {
+    readonly family: string;
+    readonly local: string;
+    readonly prefixlen: number;
+  }[];
 }
 
 async function links(): Promise<Link[]> {
@@ -41,8 +45,10 @@ function toNumber(address: string): number {
 export async function ensureBridge(lab: LabPaths, subnet: string): Promise<void> {
   const address = `${subnet}.1`;
   const existing = (await links()).find(({ ifname }) => ifname === lab.bridge);
-  if (existing === undefined) await must('ip', ['link', 'add', lab.bridge, 'type', 'bridge', 'forward_delay', '0']);
-  const right = existing?.addr_info?.some(({ local, prefixlen }) => local === address && prefixlen === 24) ?? false;
+  if (existing === undefined)
+    await must('ip', ['link', 'add', lab.bridge, 'type', 'bridge', 'forward_delay', '0']);
+  const right =
+    existing?.addr_info?.some(({ local, prefixlen }) => local === address && prefixlen === 24) ?? false;
   if (!right) {
     await must('ip', ['address', 'flush', 'dev', lab.bridge]);
     await must('ip', ['address', 'add', `${address}/24`, 'dev', lab.bridge]);

@@ -33,7 +33,10 @@ export function labPossible(stateDir?: string): string | null {
 }
 
 /** Throws what {@link labPossible} says, then installs the tools that are missing. */
-export async function ensureTools(stateDir: string | undefined, onProgress: (line: string) => void): Promise<void> {
+export async function ensureTools(
+  stateDir: string | undefined,
+  onProgress: (line: string) => void,
+): Promise<void> {
   const before = obstacle(stateDir);
   if (before !== null) throw before;
   const missing = missingPackages();
@@ -100,7 +103,20 @@ function trial(root: string): string | null {
   const mountPoint = mkdtempSync(join(parent, '.trial-'));
   try {
     const script = `mkdir "$2/upper" "$2/work" && { ${TRIAL} }; code=$?; umount "$1/merged" 2>/dev/null; rm -r "$2/upper" "$2/work"; exit $code`;
-    const argv = ['--mount', '--net', '--pid', '--uts', '--ipc', '--fork', 'sh', '-c', script, 'sh', mountPoint, dir];
+    const argv = [
+      '--mount',
+      '--net',
+      '--pid',
+      '--uts',
+      '--ipc',
+      '--fork',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      mountPoint,
+      dir,
+    ];
     const result = spawnSync('unshare', argv, { env: toolEnvironment(), encoding: 'utf8', timeout: 20_000 });
     if (result.status === 0) return null;
     const words = (result.stderr ?? '').split('\n').find((line) => line.trim() !== '');

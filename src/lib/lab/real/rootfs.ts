@@ -49,7 +49,8 @@ async function buildBase(draft: string, onProgress: Progress): Promise<void> {
   const mirror = findMirror(SUITE);
   onProgress(`building a Debian ${SUITE} root file system from ${mirror.url} (once, about a minute)`);
   const trust = mirror.trusted ? ['--no-check-gpg'] : [];
-  const keyring = mirror.keyring !== undefined && existsSync(mirror.keyring) ? [`--keyring=${mirror.keyring}`] : [];
+  const keyring =
+    mirror.keyring !== undefined && existsSync(mirror.keyring) ? [`--keyring=${mirror.keyring}`] : [];
   const include = `--include=${PACKAGES.base.join(',')}`;
   const argv = ['--variant=minbase', include, ...trust, ...keyring, SUITE, draft, mirror.url];
   const phases = debootstrapPhases(onProgress);
@@ -112,7 +113,8 @@ function debootstrapPhases(onProgress: Progress): Progress {
 
 function failed(result: RunResult, mirror: Mirror): ClusterError {
   const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
-  const words = lines.findLast((line) => /^(?:E|W): /.test(line)) ?? lines.at(-1) ?? `exit status ${result.code}`;
+  const words =
+    lines.findLast((line) => /^(?:E|W): /.test(line)) ?? lines.at(-1) ?? `exit status ${result.code}`;
   return new ClusterError('lab-rootfs-failed', `the root file system could not be built: ${words}`, {
     hint: `check that ${mirror.url} can be reached and that the disk has 2 GB free, then run it again`,
   });

@@ -35,7 +35,8 @@ export function readState(lab: LabPaths): LabState | undefined {
   if (!existsSync(lab.file)) return undefined;
   try {
     const state = JSON.parse(readFileSync(lab.file, 'utf8')) as LabState;
-    if (state.version === 1 && Array.isArray(state.machines) && typeof state.subnet === 'string') return state;
+    if (state.version === 1 && Array.isArray(state.machines) && typeof state.subnet === 'string')
+      return state;
   } catch {
     // told below
   }
@@ -102,4 +103,3 @@ export function machineIndex(lab: LabPaths, state: LabState, wanted: string | nu
     hint: `its machines are ${state.machines.map(({ index }) => `${lab.name}-${index}`).join(', ')}`,
   });
 }
-

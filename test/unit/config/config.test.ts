@@ -1,0 +1,133 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EXAMPLE } from '../../../src/lib/config/example.ts';
+import { schema } from '../../../src/lib/config/file.ts';
+import { type Config, type ConfigFlags, loadConfig } from '../../../src/lib/config/index.ts';
+import { durationMs } from '../../../src/lib/config/kind.ts';
+import { SETTINGS } from '../../../src/lib/config/load.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'cluster-config-'));
+  mkdirSync(join(root, 'cwd'));
+  mkdirSync(join(root, 'home/.config/cluster'), { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const here = (text: string): void => writeFileSync(join(root, 'cwd/cluster.yaml'), text);
+const user = (text: string): void => writeFileSync(join(root, 'home/.config/cluster/config.yaml'), text);
+const load = (flags: ConfigFlags = {}, env: Record<string, string> = {}): Promise<Config> =>
+  loadConfig({ flags, env, cwd: join(root, 'cwd'), home: join(root, 'home') });
+
+describe('the example', () => {
+  test('is docs/cluster.example.yaml', () => {
+    const file = new URL('../../../docs/cluster.example.yaml', import.meta.url);
+    expect(readFileSync(file, 'utf8')).toBe(EXAMPLE);
+  });
+
+  test('names exactly the settings, their variables and their kinds', async () => {
+    const kinds = new Map([...(await schema())].filter(([, kind]) => kind.type !== 'section'));
+    expect([...kinds.keys()].sort()).toEqual(Object.keys(SETTINGS).sort());
+    for (const [key, { env, kind = { type: 'text' } }] of Object.entries(SETTINGS)) {
+      expect(EXAMPLE).toContain(env);
+      expect(kinds.get(key)).toEqual(kind);
+    }
+  });
+
+  test('is a valid configuration', async () => {
+    here(EXAMPLE);
+    const { etcd, ssh } = await load();
+    expect(etcd).toMatchObject({
+      endpoints: ['https://127.0.0.1:2379'],
+      timeoutMs: 3000,
+      tunnel: 'root@10.0.0.5',
+    });
+    expect(ssh.identity).toBe(join(root, 'home/.ssh/id_ed25519'));
+  });
+});
+
+test('nothing configured: the embedded store and the defaults', async () => {
+  expect(await load()).toEqual({
+    dataDir: join(root, 'home/.local/share/cluster'),
+    etcd: null,
+    prefix: '/cluster',
+    ssh: {
+      user: 'root',
+      strictHostKeyChecking: 'yes',
+      timeoutMs: 10_000,
+      config: join(root, 'home/.ssh/config'),
+      parallel: 30,
+    },
+    sources: {},
+  });
+  expect((await load({}, { XDG_DATA_HOME: '/data' })).dataDir).toBe('/data/cluster');
+});
+
+test('flags win over environment, that over ./cluster.yaml, that over the user file', async () => {
+  user('ssh:\n  user: four\n  parallel: 4\n  timeout: 4s\n  identity: key\n');
+  here('ssh:\n  user: three\n  parallel: 3\n  timeout: 3s\n');
+  const { ssh, sources } = await load(
+    { sshUsername: 'one' },
+    { CLUSTER_SSH_USERNAME: 'two', CLUSTER_SSH_PARALLEL: '2', CLUSTER_SSH_IDENTITY: '' },
+  );
+  expect(ssh).toMatchObject({ user: 'one', parallel: 2, timeoutMs: 3000 });
+  expect(ssh.identity).toBe(join(root, 'home/.config/cluster/key'));
+  expect(sources['ssh.user']).toBe('--ssh-username');
+  expect(sources['ssh.parallel']).toBe('CLUSTER_SSH_PARALLEL');
+  expect(sources['ssh.timeout']).toBe(`${join(root, 'cwd/cluster.yaml')}:4`);
+});
+
+test('several endpoints, and a tunnel that needs none', async () => {
+  const { etcd } = await load({ endpoint: 'https://a:2379, https://[::1]:2379/' });
+  expect(etcd?.endpoints).toEqual(['https://a:2379', 'https://[::1]:2379']);
+  expect((await load({ tunnel: 'root@m' })).etcd?.endpoints).toEqual(['http://127.0.0.1:2379']);
+});
+
+test.each([
+  ['etcd:\n  endpoint: [a]\n', 2, /unknown key etcd\.endpoint/, /etcd\.endpoints/],
+  ['ssh:\n  user: root\n  parallel: many\n', 3, /ssh\.parallel is 'many'/, /whole number/],
+  ['ssh:\n  timeout: soon\n', 2, /ssh\.timeout/, /duration/],
+  ['ssh:\n  user: [a, b]\n', 2, /wrong type/, /text/],
+  ['ssh: root\n', 1, /ssh must hold keys/, /example/],
+  ['ssh:\n  strict-host-key-checking: no\n', 2, /'no'/, /yes, accept-new/],
+  ['\nssh: {user: [\n', 3, /not valid YAML/, /example/],
+  ['- a\n', 1, /must hold keys/, /example/],
+])('%j is refused with its line', async (text, line, message, hint) => {
+  here(text);
+  const file = join(root, 'cwd/cluster.yaml');
+  await expect(load()).rejects.toMatchObject({
+    code: 'config-invalid',
+    message,
+    hint,
+    place: { file, line },
+  });
+});
+
+test.each<[ConfigFlags, Record<string, string>, RegExp]>([
+  [{ requestTimeout: 'x' }, {}, /--request-timeout is 'x'/],
+  [{ endpoint: 'ftp://a:1' }, {}, /etcd\.endpoints is 'ftp/],
+  [{ keyPrefix: 'a b' }, {}, /etcd\.prefix/],
+  [{ dataDir: '' }, {}, /--data-dir/],
+  [{ endpoint: 'a:1', certFile: 'c' }, {}, /given alone/],
+  [{}, { CLUSTER_SSH_PARALLEL: '0' }, /CLUSTER_SSH_PARALLEL is '0'/],
+])('%j %j is refused by name', async (flags, env, message) => {
+  await expect(load(flags, env)).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('durations', () => {
+  expect(['500ms', '3s', '1.5s', '2m', '7', '0s', 's', ''].map(durationMs)).toEqual([
+    500,
+    3000,
+    1500,
+    120_000,
+    7000,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
