@@ -79,8 +79,7 @@ function keepCompiled(/** @type {vm.Script} */ script, /** @type {string[]} */ f
 function load() {
   const source = fs.readFileSync(bundle, 'latin1');
   const files = cacheFiles(source);
-  let cachedData;
-  for (const file of files) if ((cachedData = read(file)) !== undefined) break;
+  const cachedData = files.map(read).find((data) => data !== undefined);
   const script = new vm.Script(
     `(function (exports, require, module, __filename, __dirname) {${source}\n})`,
     cachedData === undefined ? { filename: bundle } : { filename: bundle, cachedData },

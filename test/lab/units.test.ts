@@ -31,6 +31,7 @@ beforeAll(async () => {
   await ok('lab', 'up', '--machines', '3', '--name', NAME);
   await at.file(
     'demo@.service',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the unit's own variable
     '[Service]\nEnvironment=CONTAINER=demo\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=100ms\n[X-Fleet]\nConflicts=${CONTAINER}@*.service\n',
   );
   await at.file(

@@ -102,11 +102,13 @@ class SshMachine implements Machine {
   }
 
   private jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
-    return this.ask((bus) => runJobs(bus, kind, units, block, (invocation) => this.journal(invocation)));
+    return this.ask((bus) =>
+      runJobs(bus, kind, units, block, (invocation, pid) => this.journal(invocation, pid)),
+    );
   }
 
-  private async journal(invocation: string): Promise<readonly string[]> {
-    const argv = scriptArgv('journal', invocation, String(JOURNAL_LINES));
+  private async journal(invocation: string, mainPid: number): Promise<readonly string[]> {
+    const argv = scriptArgv('journal', invocation, String(JOURNAL_LINES), String(mainPid));
     const { stdout } = await this.session.exec(argv, { sudo: true });
     return stdout.split('\n').filter((line) => line !== '');
   }

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { type Bus, type BusError, variant } from './dbus.ts';
 import type { JobOutcome, UnitStatus } from './port.ts';
-import { type ReadJournal, SYSTEMD, unitPath } from './systemd.ts';
+import { type ReadJournal, SYSTEMD, unitPath } from './systemd-names.ts';
 
 export type Failure = NonNullable<JobOutcome['failure']>;
 
@@ -57,12 +57,12 @@ export async function failureOf(
   const type = unit.slice(unit.lastIndexOf('.') + 1);
   const kind = RESULT_TYPES[type];
   const ask = (iface: string, name: string) => property(bus, unit, `${SYSTEMD}.${iface}`, name);
-  const [invocation, result, code, status, errno, pre, post] = await Promise.all([
+  const [invocation, result, code, status, errno, pre, post, pid] = await Promise.all([
     ask('Unit', 'InvocationID'),
     kind ? ask(kind, 'Result') : undefined,
     ...(type === 'service'
-      ? ['ExecMainCode', 'ExecMainStatus', 'StatusErrno', 'ExecStartPre', 'ExecStartPost'].map((name) =>
-          ask(kind!, name),
+      ? ['ExecMainCode', 'ExecMainStatus', 'StatusErrno', 'ExecStartPre', 'ExecStartPost', 'ExecMainPID'].map(
+          (name) => ask(kind!, name),
         )
       : []),
   ]);
@@ -79,7 +79,11 @@ export async function failureOf(
     invocation instanceof Uint8Array && invocation.length === 16
       ? Buffer.from(invocation).toString('hex')
       : '';
-  return { result: why, how, journal: id === '' || job === 'dependency' ? [] : await readJournal(id) };
+  return {
+    result: why,
+    how,
+    journal: id === '' || job === 'dependency' ? [] : await readJournal(id, Number(pid ?? 0)),
+  };
 }
 
 /** A job that systemd would not even make. */

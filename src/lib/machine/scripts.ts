@@ -150,9 +150,12 @@ else say sudo denied
 fi
 `;
 
-/** `$1` = invocation id, `$2` = number of lines. Flushes first: a unit that died at once is ahead of its journal. */
+/**
+ * `$1` = invocation id, `$2` = number of lines, `$3` = main pid. Flushes first: a unit that died at once is ahead of its
+ * journal. By pid too: what a process printed that died at once may lack the invocation's id.
+ */
 export const JOURNAL_SCRIPT = `journalctl --sync >/dev/null 2>&1
-exec journalctl --quiet --no-pager --output=cat --lines="$2" "_SYSTEMD_INVOCATION_ID=$1" + "INVOCATION_ID=$1"
+exec journalctl --quiet --no-pager --boot --output=cat --lines="$2" "_SYSTEMD_INVOCATION_ID=$1" + "INVOCATION_ID=$1" + "_PID=$3" "_TRANSPORT=stdout"
 `;
 
 /** The argument list that runs one of the scripts. */

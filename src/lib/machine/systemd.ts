@@ -1,8 +1,8 @@
 import { type Bus, BusError, type Signal, variant } from './dbus.ts';
 import { type Failure, failureOf, refusal } from './failure.ts';
 import type { JobOutcome, UnitStatus } from './port.ts';
+import { type ReadJournal, SYSTEMD, unitPath } from './systemd-names.ts';
 
-export const SYSTEMD = 'org.freedesktop.systemd1';
 const MANAGER = {
   destination: SYSTEMD,
   path: '/org/freedesktop/systemd1',
@@ -29,16 +29,6 @@ const BAD_RESULTS = new Set([
 
 /** How long a service that systemd calls started must stay up: Type=simple is "started" before it has run a line. */
 export const SETTLE_MS = 100;
-
-/** systemd's object path of a unit. */
-export function unitPath(unit: string): string {
-  const escaped = [...Buffer.from(unit)].map((byte, index) => {
-    const char = String.fromCharCode(byte);
-    const plain = /[A-Za-z]/.test(char) || (index > 0 && /[0-9]/.test(char));
-    return plain ? char : `_${byte.toString(16).padStart(2, '0')}`;
-  });
-  return `/org/freedesktop/systemd1/unit/${escaped.join('')}`;
-}
 
 /** States of units, in the order asked; a name that systemd does not know has load `not-found`. */
 export async function unitStatuses(bus: Bus, units: readonly string[]): Promise<UnitStatus[]> {
@@ -77,9 +67,6 @@ export async function enableUnits(bus: Bus, units: readonly string[]): Promise<v
   if (units.length === 0) return;
   await bus.call({ ...MANAGER, member: 'EnableUnitFiles', signature: 'asbb', body: [units, false, false] });
 }
-
-/** Reads the journal of one invocation. */
-export type ReadJournal = (invocation: string) => Promise<readonly string[]>;
 
 /** Starts, stops or restarts units side by side and tells how each job ended; without `block` only queues them. */
 export async function runJobs(

@@ -1,6 +1,18 @@
+import Table from 'cli-table3';
 import type { MachineRecord } from '../registry/index.ts';
 import { metadataText } from './format.ts';
-import { renderTable } from './table.ts';
+
+const BORDERS = [
+  'top',
+  'top-mid',
+  'top-left',
+  'top-right',
+  'bottom',
+  'bottom-mid',
+  'bottom-left',
+  'bottom-right',
+];
+BORDERS.push('left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid');
 
 /** A machine on a few lines. */
 export function machineCard(machine: MachineRecord, units: readonly string[]): string {
@@ -14,5 +26,11 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
     ['metadata', metadataText(machine.metadata) || '-'],
     ['units', units.join(' ') || '-'],
   ];
-  return renderTable(['what', 'value'], rows, false);
+  const none = Object.fromEntries(BORDERS.map((name) => [name, '']));
+  const table = new Table({
+    chars: { ...none, middle: '  ' },
+    style: { 'padding-left': 0, 'padding-right': 0 },
+  });
+  table.push(...rows);
+  return `${table.toString().replace(/ +$/gm, '')}\n`;
 }

@@ -1,3 +1,4 @@
+import { chalkStderr } from 'chalk';
 import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 
 export interface ReportOptions {
@@ -38,7 +39,7 @@ function line(error: ClusterError): string {
   const where =
     file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
   const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
-  return `Error: ${on}${where}${error.message}`.replace(/[\r\n]+/g, ' ');
+  return `${chalkStderr.red('Error:')} ${on}${where}${error.message}`.replace(/[\r\n]+/g, ' ');
 }
 
 function asJson(error: ClusterError): Record<string, unknown> {

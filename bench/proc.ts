@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** One line of the table. `floor` null: nothing else answers the same question here. */
+export interface Figure {
+  readonly figure: string;
+  readonly unit: 'ms' | 'MB';
+  readonly ours: number;
+  readonly floor: number | null;
+  /** The most that is allowed: times the floor, or, without a floor, in `unit`. */
+  readonly aim: number | null;
+}
+
+interface Ran {
+  readonly ms: number;
+  readonly stdout: string;
+}
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: Buffer;
+}
+
+const ENTRY = fileURLToPath(new URL('../bin/run.js', import.meta.url));
+
+/** Runs a program to its end; throws with its output where it fails. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      const ms = performance.now() - start;
+      const stdout = Buffer.concat(out).toString();
+      if (code === 0) return resolve({ ms, stdout });
+      const said = `${stdout.slice(-1500)}${Buffer.concat(err).toString().slice(-1500)}`;
+      reject(new Error(`${command} ${args.join(' ')} ended with ${code ?? signal}:\n${said}`));
+    });
+  });
+}
+
+/** `cluster` as a whole process, on a store of its own in `dir`, without the caller's settings. */
+export function cluster(dir: string, args: readonly string[], nodeOptions?: string): Promise<Ran> {
+  const clean = Object.entries(process.env).filter(([key]) => !key.startsWith('CLUSTER_'));
+  const env = { ...Object.fromEntries(clean), CLUSTER_DATA_DIR: `${dir}/store` };
+  return run(process.execPath, [ENTRY, ...args], {
+    cwd: dir,
+    env: nodeOptions === undefined ? env : { ...env, NODE_OPTIONS: nodeOptions },
+  });
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = sorted.length / 2;
+  return ((sorted[Math.ceil(at) - 1] ?? 0) + (sorted[Math.floor(at)] ?? 0)) / 2;
+}
+
+/** Measures two things in turn, so that what else the computer does hits both; returns both medians. */
+export async function sideBySide(
+  runs: number,
+  ours: () => Promise<number>,
+  floor: () => Promise<number>,
+): Promise<{ ours: number; floor: number }> {
+  const taken: [number, number][] = [];
+  for (let i = 0; i < runs; i++) {
+    if (i % 2 === 0) taken.push([await ours(), await floor()]);
+    else {
+      const second = await floor();
+      taken.push([await ours(), second]);
+    }
+  }
+  return { ours: median(taken.map(([ms]) => ms)), floor: median(taken.map(([, ms]) => ms)) };
+}
