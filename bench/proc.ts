@@ -78,3 +78,19 @@ export async function sideBySide(
   }
   return { ours: median(taken.map(([ms]) => ms)), floor: median(taken.map(([, ms]) => ms)) };
 }
+
+/** Runs `work`, then `end` whatever happened; where both fail, both are told, the cause first. */
+export async function withEnd<T>(work: () => Promise<T>, end: () => Promise<unknown>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    const after = await end().then(
+      () => '',
+      (second: unknown) => `\nand then: ${second}`,
+    );
+    throw new Error(`${error instanceof Error ? error.message : error}${after}`);
+  }
+  await end();
+  return result;
+}
