@@ -1,20 +1,20 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cluster, type Figure, median } from './proc.ts';
+import { hollowDown } from '../src/lib/lab/hollow/process.ts';
+import { cluster, type Figure, median, withEnd } from './proc.ts';
 
-const LAB = ['--name', 'benchh'];
 const MACHINES = 300;
 const SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n';
 
 /** The scale bench: 300 hollow machines (simulated systemd, real SSH) with 3,000 units. Needs no root. */
 export async function benchHollow(): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), 'cluster-benchh-'));
-  try {
+  const work = async (): Promise<Figure[]> => {
     await writeFile(join(dir, 'h@.service'), SERVICE);
     await writeFile(join(dir, 'g@.service'), SERVICE);
     const where = `${MACHINES} hollow machines`;
-    const up = await cluster(dir, ['lab', 'up', '--hollow', String(MACHINES), ...LAB]);
+    const up = await cluster(dir, ['lab', 'up', '--hollow', String(MACHINES), '--name', 'benchh']);
     const filled = await measured(dir, ['start', 'h@<1..3000>.service']);
     const list = async (): Promise<Measured> => {
       const got = await measured(dir, ['list-units', '--no-legend']);
@@ -36,9 +36,9 @@ export async function benchHollow(): Promise<Figure[]> {
       line(`start of 300 more on ${where}`, 'ms', start.ms),
       line('  its peak memory', 'MB', start.mb),
     ];
-  } finally {
-    await cluster(dir, ['lab', 'down', ...LAB]).finally(() => rm(dir, { recursive: true, force: true }));
-  }
+  };
+  const end = (): Promise<boolean> => hollowDown(join(dir, 'store', 'hollow', 'benchh'));
+  return withEnd(work, () => end().finally(() => rm(dir, { recursive: true, force: true })));
 }
 
 interface Measured {

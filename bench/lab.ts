@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LabMachine, labPossible } from '../src/lib/lab/real/index.ts';
-import { cluster, type Figure, run, sideBySide } from './proc.ts';
+import { type LabMachine, labDown, labPossible } from '../src/lib/lab/real/index.ts';
+import { cluster, type Figure, run, sideBySide, withEnd } from './proc.ts';
 
 const SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n';
-const LAB = ['--name', 'bench'];
 const RUNS = 5;
 
 /** Why there can be no real machines here; null where there can. */
@@ -14,17 +13,17 @@ export const labSkipped = (): string | null => labPossible();
 /** `list-units` and `start` on three real machines, beside plain parallel OpenSSH on the same ones. */
 export async function benchLab(): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), 'cluster-bench-'));
-  try {
+  const quiet = { name: 'bench', onProgress: () => undefined };
+  const work = async (): Promise<Figure[]> => {
     await writeFile(join(dir, 'b@.service'), SERVICE);
-    await cluster(dir, ['lab', 'down', ...LAB]);
-    const up = await cluster(dir, ['lab', 'up', ...LAB, '--machines', '3', '--json']);
+    await labDown(quiet);
+    const up = await cluster(dir, ['lab', 'up', '--name', 'bench', '--machines', '3', '--json']);
     const machines = JSON.parse(up.stdout) as LabMachine[];
-    const figures: Figure[] = [];
+    const figures: Figure[] = [await benchList(dir, machines)];
     for (const count of [1, 30, 100]) figures.push(await benchStart(dir, machines, count));
-    return [await benchList(dir, machines), ...figures];
-  } finally {
-    await cluster(dir, ['lab', 'down', ...LAB]).finally(() => rm(dir, { recursive: true, force: true }));
-  }
+    return figures;
+  };
+  return withEnd(work, () => labDown(quiet).finally(() => rm(dir, { recursive: true, force: true })));
 }
 
 async function benchList(dir: string, machines: readonly LabMachine[]): Promise<Figure> {

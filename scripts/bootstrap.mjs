@@ -1,6 +1,6 @@
 /** Makes node_modules what package-lock.json says. Uses nothing but Node, so that it runs in a fresh clone. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +52,41 @@ export function bootstrap() {
     process.exit(1);
   }
   rmSync(unfinished, { force: true });
+}
+
+/** What the tests run for real, and the Debian package that has it. */
+const TOOLS = {
+  sshd: 'openssh-server',
+  'ssh-keygen': 'openssh-client',
+  'dbus-daemon': 'dbus',
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
+  openssl: 'openssl',
+  debootstrap: 'debootstrap',
+  'systemd-nspawn': 'systemd-container',
+  ip: 'iproute2',
+};
+
+/** Installs the programs that the tests need, all at once; where that cannot be, tests say what they miss. */
+export function installTools() {
+  const path = `${process.env.PATH}:/usr/sbin:/sbin`.split(':');
+  const has = (/** @type {string} */ tool) => path.some((folder) => existsSync(`${folder}/${tool}`));
+  const missing = Object.entries(TOOLS).flatMap(([tool, name]) => (has(tool) ? [] : [name]));
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !has('apt-get')) {
+    process.stderr.write(`these Debian packages are missing, some tests will fail: ${missing.join(' ')}\n`);
+    return;
+  }
+  process.stderr.write(`installing ${missing.join(' ')} (apt-get)\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (/** @type {string[]} */ ...args) =>
+    spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+      stdio: ['ignore', 'ignore', 2],
+      env,
+    });
+  apt('update');
+  const { status } = apt('install', '-y', '--no-install-recommends', ...missing);
+  if (status !== 0) process.stderr.write(`apt-get install ended with exit code ${status}\n`);
 }
 
 /**

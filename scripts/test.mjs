@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { bootstrap, node, root } from './bootstrap.mjs';
+import { bootstrap, installTools, node, root } from './bootstrap.mjs';
 
 bootstrap();
+installTools();
 const directory = mkdtempSync(path.join(tmpdir(), 'cluster-test-'));
 const file = path.join(directory, 'results.json');
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
