@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await at.run('lab', 'down', '--name', 'cli');
+  expect(await at.run('lab', 'down', '--name', 'cli')).toMatchObject({ code: 0 });
   await at.remove();
 });
 

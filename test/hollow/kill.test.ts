@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await at.run('lab', 'down', '--name', 'kill');
+  expect(await at.run('lab', 'down', '--name', 'kill')).toMatchObject({ code: 0 });
   await at.remove();
 });
 

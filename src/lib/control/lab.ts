@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ClusterError } from '../error.ts';
 import type { MachineTarget } from '../machine/index.ts';
 import { converge, throwFailures, write } from './converge.ts';
 import { addTargets } from './machines.ts';
@@ -74,7 +75,7 @@ export async function labDown(
   const { hollowDown } = await import('../lab/hollow/process.ts');
   await hollowDown(hollowDir(session, name));
   const real = await import('../lab/real/index.ts');
-  if (real.labPossible() === null) await real.labDown({ name, onProgress });
+  if (process.platform === 'linux' && process.getuid?.() === 0) await real.labDown({ name, onProgress });
   throwFailures(failures);
 }
 
@@ -83,7 +84,10 @@ export async function labMachines(session: Session, name: string): Promise<reado
   const { hollowStatus } = await import('../lab/hollow/process.ts');
   const hollow = (await hollowStatus(hollowDir(session, name)))?.machines ?? [];
   const real = await import('../lab/real/index.ts');
-  const labs = await real.labStatus({ name });
+  const labs = await real.labStatus({ name }).catch((error: unknown) => {
+    if (error instanceof ClusterError && error.code === 'lab-unknown') return [];
+    throw error;
+  });
   return [...labs.flatMap((lab) => lab.machines), ...hollow];
 }
 
