@@ -28,7 +28,7 @@ const generated = path.join(root, 'src', 'commands.gen.ts');
 const NOT_WRITABLE = 73;
 
 /** Native or read from their own directory at run time; each is required only where it is used. */
-const EXTERNAL = ['lmdb', 'etcd3', 'ssh2', '@homebridge/dbus-native'];
+const EXTERNAL = ['lmdb', 'etcd3', 'cpu-features', '*.node'];
 
 /** What commands import from @oclif/core, without the plugin loader that we do not use. */
 const OCLIF = `
