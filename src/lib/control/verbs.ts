@@ -1,7 +1,8 @@
 import { ClusterError } from '../error.ts';
+import { findCircle } from '../plan/index.ts';
 import type { Desired } from '../plan/model.ts';
 import type { RegistryState, UnitRecord } from '../registry/index.ts';
-import { parseUnitName } from '../unit/index.ts';
+import { parseUnitFile, parseUnitName, requirements } from '../unit/index.ts';
 import { type ConvergeOptions, converge, throwFailures, write } from './converge.ts';
 import type { Intent } from './decide.ts';
 import type { Event, Verb } from './event.ts';
@@ -32,6 +33,7 @@ export async function want(
     if (desired !== 'inactive') requireMachines(state);
     const found = await findFiles(state, nameUnits(state, args), options.replace);
     names = found.map(({ name }) => name);
+    if (desired !== 'inactive') refuseCircles(state, found);
     return intentOf(state, found, desired, options.replace, events);
   });
   for (const event of events) session.emit(event);
@@ -85,6 +87,21 @@ function intentOf(
   }
   for (const event of outdated(state, units)) events.push(event);
   return { units, files };
+}
+
+/** Units that name each other in MachineOf can never be placed: nothing is written for them. */
+function refuseCircles(state: RegistryState, found: readonly Found[]): void {
+  const texts = new Map(found.map(({ name, text }) => [name, text]));
+  const leaders = (unit: string): readonly string[] => {
+    const text = texts.get(unit) ?? state.files.get(state.units.get(unit)?.hash ?? '');
+    return text?.includes('MachineOf') ? requirements(unit, parseUnitFile(text)).machineOf : [];
+  };
+  const circle = findCircle([...texts.keys()], leaders);
+  if (circle === null) return;
+  throw new ClusterError('machine-of-circle', `MachineOf goes in a circle: ${circle.join(' -> ')}`, {
+    unit: circle[0] ?? '',
+    hint: 'one of them must not name the other; nothing was changed',
+  });
 }
 
 /** One changed template is rolled out to all its instances, each in the state that it is in. */

@@ -1,3 +1,4 @@
+export { findCircle } from './cycle.ts';
 export { type DiffOptions, diff } from './diff.ts';
 export { type Facts, UnitFacts } from './facts.ts';
 export { type Inventory, readInventory } from './inventory.ts';
