@@ -6,6 +6,7 @@ import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { carryOut } from './carryout.ts';
 import { type Decision, decide, type Intent } from './decide.ts';
 import type { MachineName } from './event.ts';
+import { isGlobal } from './global.ts';
 import { observe } from './observe.ts';
 import type { Session } from './session.ts';
 
@@ -208,12 +209,6 @@ function machinesConcerned(
         out.set(record, new Set());
   }
   return out;
-}
-
-/** Cheap on purpose: a unit that only mentions Global= costs at most a needless question. */
-function isGlobal(state: Pick<RegistryState, 'units' | 'files'>, unit: string): boolean {
-  const record = state.units.get(unit);
-  return record !== undefined && /^\s*Global\s*=/m.test(state.files.get(record.hash) ?? '');
 }
 
 async function within<Value>(

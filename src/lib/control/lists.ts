@@ -2,6 +2,7 @@ import type { Desired } from '../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { effectiveValues, parseUnitFile, parseUnitName } from '../unit/index.ts';
 import { decide } from './decide.ts';
+import { isGlobal } from './global.ts';
 import { askAll } from './observe.ts';
 import type { Session } from './session.ts';
 
@@ -120,12 +121,6 @@ export async function listUnitFiles(session: Session): Promise<UnitFileRow[]> {
       target: machine,
     };
   });
-}
-
-export function isGlobal(state: RegistryState, name: string): boolean {
-  const text = state.files.get(state.units.get(name)?.hash ?? '') ?? '';
-  if (!text.includes('Global') || parseUnitName(name).isTemplate) return false;
-  return /^\s*Global\s*=\s*(true|yes|1|on|t)\s*$/im.test(text);
 }
 
 /** `Description=` with the specifiers that a name alone decides, as fleet shows it. */

@@ -3,7 +3,7 @@ import { type MachineTarget, parseSpec, resolveTarget } from '../machine/index.t
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { nearest } from '../unit/index.ts';
 import { converge, nameOf, throwFailures, write } from './converge.ts';
-import { isGlobal } from './lists.ts';
+import { isGlobal } from './global.ts';
 import type { Session } from './session.ts';
 
 /** `k=v` arguments; @throws `bad-metadata`. */

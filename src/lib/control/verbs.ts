@@ -2,10 +2,11 @@ import { ClusterError } from '../error.ts';
 import { findCircle } from '../plan/index.ts';
 import type { Desired } from '../plan/model.ts';
 import type { RegistryState, UnitRecord } from '../registry/index.ts';
-import { parseUnitFile, parseUnitName, requirements } from '../unit/index.ts';
+import { outdatedInstances, parseUnitFile, parseUnitName, requirements } from '../unit/index.ts';
 import { type ConvergeOptions, converge, throwFailures, write } from './converge.ts';
 import type { Intent } from './decide.ts';
 import type { Event, Verb } from './event.ts';
+import { isGlobal } from './global.ts';
 import { type Found, findFiles, nameUnits, requireKnown } from './resolve.ts';
 import { requireMachines, type Session } from './session.ts';
 
@@ -125,10 +126,8 @@ function outdated(state: RegistryState, units: ReadonlyMap<string, Pick<UnitReco
   const out: Event[] = [];
   for (const [template, { hash }] of units) {
     if (!parseUnitName(template).isTemplate) continue;
-    const old = [...state.units.values()].filter(
-      (unit) => unit.hash !== hash && !units.has(unit.name) && parseUnitName(unit.name).template === template,
-    );
-    if (old.length > 0) out.push({ kind: 'outdated', template, units: old.map(({ name }) => name).sort() });
+    const old = outdatedInstances(template, hash, state.units.values()).filter((name) => !units.has(name));
+    if (old.length > 0) out.push({ kind: 'outdated', template, units: old });
   }
   return out;
 }
@@ -157,7 +156,7 @@ export async function lower(
   trigger(
     session,
     touched,
-    globalsOf(before, touched),
+    new Set(touched.filter((unit) => isGlobal(before, unit))),
     desired === 'loaded' ? 'stop' : 'unload',
     options.block,
   );
@@ -194,11 +193,10 @@ export async function destroy(
     lowering: true,
   });
   throwFailures(failures);
-  const after = await write(session, (state) => ({
+  await write(session, (state) => ({
     units: new Map(names.filter((name) => state.units.has(name)).map((name) => [name, null])),
   }));
   for (const unit of names) session.emit({ kind: 'destroyed', unit });
-  void after;
 }
 
 /** Restarts what runs, starts what is loaded; global units on each of their machines. */
@@ -237,16 +235,6 @@ function trigger(
     const global = globals.has(unit);
     if (global || !block) session.emit({ kind: 'triggered', unit, verb, global });
   }
-}
-
-function globalsOf(state: RegistryState, names: readonly string[]): Set<string> {
-  return new Set(
-    names.filter((name) =>
-      /^\s*Global\s*=\s*(true|yes|1|on|t)\s*$/im.test(
-        state.files.get(state.units.get(name)?.hash ?? '') ?? '',
-      ),
-    ),
-  );
 }
 
 function waiting(options: VerbOptions): ConvergeOptions {

@@ -1,6 +1,6 @@
 import type { Event } from '../control/event.ts';
 import type { Exclusion } from '../plan/model.ts';
-import { machineLegend } from './format.ts';
+import { machineLegend, planMachine } from './format.ts';
 
 export interface Sentence {
   /** Results go to stdout, everything a script does not want to read to stderr. */
@@ -73,7 +73,7 @@ const SPELLED = 10;
 export function refusal(unit: string, reasons: readonly Exclusion[]): string[] {
   const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
   for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
-    lines.push(`  ${machine.length > 12 ? `${machine.slice(0, 8)}...` : machine}  ${rule}: ${detail}`);
+    lines.push(`  ${planMachine(machine)}  ${rule}: ${detail}`);
   if (reasons.length > SPELLED)
     lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
   lines.push(

@@ -3,6 +3,11 @@ export function machineId(id: string, full: boolean): string {
   return full ? id : `${id.slice(0, 8)}...`;
 }
 
+/** As a plan names machines: ids on paper may be short, and stay whole. */
+export function planMachine(id: string): string {
+  return id.length > 12 ? machineId(id, false) : id;
+}
+
 /** `e9436653.../10.133.191.90`; a machine that is no longer known has no address. */
 export function machineLegend(machine: { id: string; address?: string | undefined }, full: boolean): string {
   const id = machineId(machine.id, full);

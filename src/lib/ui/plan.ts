@@ -1,12 +1,13 @@
 import type { Plan } from '../plan/index.ts';
 import type { Step } from '../plan/model.ts';
 import { refusal } from './events.ts';
+import { planMachine } from './format.ts';
 import { renderTable } from './table.ts';
 
 /** Steps as a person reads them, machine by machine. */
 export function stepLines(steps: readonly Step[]): string {
   const rows = steps.map(({ machine, action, unit, reason }) => [
-    machine.length > 12 ? `${machine.slice(0, 8)}...` : machine,
+    planMachine(machine),
     action,
     unit || '-',
     reason,
