@@ -11,12 +11,19 @@ function only(name, allowed, extra = []) {
   };
 }
 
-function pure(name, core = []) {
+function pure(name, core = [], packages = []) {
   return {
     name: `${name}-is-pure`,
     severity: 'error',
     from: { path: room(name), pathNot: '\\.test\\.ts$' },
-    to: { pathNot: [SHARED, room('(unit|plan|route)'), ...core.map((item) => `^(node:)?${item}$`)] },
+    to: {
+      pathNot: [
+        SHARED,
+        room('(unit|plan|route|traffic)'),
+        ...core.map((item) => `^(node:)?${item}$`),
+        ...packages.map((item) => `node_modules/${item}/`),
+      ],
+    },
   };
 }
 
@@ -24,7 +31,12 @@ module.exports = {
   forbidden: [
     pure('unit', ['crypto']),
     pure('plan'),
-    pure('route'),
+    // re2js is RE2 in plain JavaScript: as pure as ours.
+    pure('route', [], ['re2js']),
+    pure('traffic', [], ['re2js']),
+    only('traffic', ['route']),
+    only('discovery', ['registry', 'traffic', 'store', 'config']),
+    only('gateway', ['registry', 'traffic', 'route', 'store', 'config']),
     {
       name: 'machine-and-store-are-strangers',
       severity: 'error',
@@ -32,8 +44,19 @@ module.exports = {
       to: { path: room('(machine|store)'), pathNot: '^src/lib/$1/' },
     },
     // A machine's record holds how to reach it, in the words of the machine room's port.
-    only('registry', ['store', 'unit', 'plan', 'route'], ['^src/lib/machine/port\\.ts$']),
-    only('control', ['registry', 'machine', 'plan', 'unit', 'store', 'config', 'lab']),
+    only('registry', ['store', 'unit', 'plan', 'traffic'], ['^src/lib/machine/port\\.ts$']),
+    only('control', [
+      'registry',
+      'machine',
+      'plan',
+      'unit',
+      'store',
+      'config',
+      'lab',
+      'traffic',
+      'route',
+      'gateway',
+    ]),
     {
       name: 'commands-call-verbs',
       severity: 'error',

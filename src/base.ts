@@ -19,6 +19,7 @@ const globalFlags = {
   'etcd-user': text('etcd user', 'CLUSTER_ETCD_USER'),
   'etcd-password': text('etcd password', 'CLUSTER_ETCD_PASSWORD'),
   'etcd-key-prefix': text('key prefix in the store', 'CLUSTER_KEY_PREFIX'),
+  'traffic-key-prefix': text('key prefix of frontends and backends', 'CLUSTER_TRAFFIC_PREFIX'),
   'request-timeout': text('how long the store may take to answer, such as 3s', 'CLUSTER_REQUEST_TIMEOUT'),
   'ssh-username': text('login on machines that are added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),

@@ -38,6 +38,9 @@ etcd:
   # All keys are below this prefix.
   # CLUSTER_KEY_PREFIX
   prefix: /cluster
+  # Frontends, backends and servers are below this one; vulcand's schema.
+  # CLUSTER_TRAFFIC_PREFIX
+  traffic-prefix: /vulcand
 
 # How machines are reached.
 ssh:

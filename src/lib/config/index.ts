@@ -37,6 +37,8 @@ export interface Config {
   readonly etcd: EtcdConfig | null;
   /** Key prefix, for either driver; no slash at its end. */
   readonly prefix: string;
+  /** Prefix of frontends, backends and servers. */
+  readonly trafficPrefix: string;
   readonly ssh: SshConfig;
   /** Where each key's value came from, by its name in the file (`etcd.timeout`). Keys left alone are absent. */
   readonly sources: Readonly<Record<string, Source>>;
@@ -55,6 +57,7 @@ export interface ConfigFlags {
   readonly tunnel?: string | undefined;
   readonly requestTimeout?: string | undefined;
   readonly keyPrefix?: string | undefined;
+  readonly trafficKeyPrefix?: string | undefined;
   readonly sshUsername?: string | undefined;
   readonly sshIdentity?: string | undefined;
   readonly knownHostsFile?: string | undefined;

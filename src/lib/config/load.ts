@@ -30,6 +30,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'etcd.tunnel': { flag: 'tunnel', env: 'CLUSTER_TUNNEL' },
   'etcd.timeout': { flag: 'requestTimeout', env: 'CLUSTER_REQUEST_TIMEOUT', kind: DURATION },
   'etcd.prefix': { flag: 'keyPrefix', env: 'CLUSTER_KEY_PREFIX' },
+  'etcd.traffic-prefix': { flag: 'trafficKeyPrefix', env: 'CLUSTER_TRAFFIC_PREFIX' },
   'ssh.user': { flag: 'sshUsername', env: 'CLUSTER_SSH_USERNAME' },
   'ssh.identity': { flag: 'sshIdentity', env: 'CLUSTER_SSH_IDENTITY', path: true },
   'ssh.known-hosts': { flag: 'knownHostsFile', env: 'CLUSTER_KNOWN_HOSTS_FILE', path: true },
@@ -57,12 +58,14 @@ export async function readConfig(input: ConfigInput): Promise<Config> {
     if (value !== undefined) values.set(key, value);
   }
   const text = (key: string): string | undefined => values.get(key)?.text;
-  const prefix = keyPrefix(values.get('etcd.prefix'));
+  const prefix = keyPrefix(values.get('etcd.prefix'), 'etcd.prefix', '/cluster');
+  const trafficPrefix = keyPrefix(values.get('etcd.traffic-prefix'), 'etcd.traffic-prefix', '/vulcand');
   return {
     dataDir:
       text('data-dir') ?? join(absoluteOr(env.XDG_DATA_HOME, join(home, '.local', 'share')), 'cluster'),
     etcd: etcdConfig(values, prefix),
     prefix,
+    trafficPrefix,
     ssh: sshConfig(text, home),
     sources: Object.fromEntries([...values].map(([key, value]) => [key, value.source])),
   };
@@ -143,11 +146,12 @@ function sshConfig(text: (key: string) => string | undefined, home: string): Ssh
   };
 }
 
-function keyPrefix(value: Value | undefined): string {
-  if (value === undefined) return '/cluster';
+/** A real vulcand's own default has no slash before it, so one may be missing. */
+function keyPrefix(value: Value | undefined, key: string, otherwise: string): string {
+  if (value === undefined) return otherwise;
   const trimmed = value.text.replace(/\/+$/, '');
-  if (/^(\/[\w.-]+)+$/.test(trimmed)) return trimmed;
-  throw invalid(value, 'etcd.prefix', value.text, 'expected a path such as /cluster');
+  if (/^\/?[\w.-]+(\/[\w.-]+)*$/.test(trimmed)) return trimmed;
+  throw invalid(value, key, value.text, `expected a path such as ${otherwise}`);
 }
 
 function invalid(value: Value | undefined, key: string, text: string, hint: string): ClusterError {

@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
-import { type MachineRecord, Registry, type RegistryState } from '../registry/index.ts';
+import { type MachineRecord, Registry, type RegistryState, TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import type { Event } from './event.ts';
 
@@ -18,7 +18,7 @@ export class Session {
   readonly emit: (event: Event) => void;
   readonly #askPassphrase: SessionOptions['askPassphrase'];
   #registry: Promise<Registry> | undefined;
-  #store: Store | undefined;
+  #store: Promise<Store> | undefined;
   #pool: Promise<MachinePool> | undefined;
   #ssh: SshOptions | undefined;
 
@@ -29,8 +29,18 @@ export class Session {
   }
 
   registry(): Promise<Registry> {
-    this.#registry ??= this.#open();
+    this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix));
     return this.#registry;
+  }
+
+  /** Frontends, backends, servers: vulcand's keys in the same store. */
+  async traffic(): Promise<TrafficRegistry> {
+    return new TrafficRegistry(await this.store(), this.config.trafficPrefix);
+  }
+
+  store(): Promise<Store> {
+    this.#store ??= this.#open();
+    return this.#store;
   }
 
   /** The registry's content; broken values are announced once per call and left alone. */
@@ -77,14 +87,13 @@ export class Session {
 
   async close(): Promise<void> {
     if (this.#pool) (await this.#pool).closeAll();
-    await this.#registry?.catch(() => undefined);
-    await this.#store?.close();
+    const store = await this.#store?.catch(() => undefined);
+    await store?.close();
   }
 
-  async #open(): Promise<Registry> {
+  async #open(): Promise<Store> {
     const { openStore } = await import('../store/open.ts');
-    this.#store = await openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
-    return new Registry(this.#store, this.config.prefix);
+    return openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
   }
 
   async #tunnel(spec: string, host: string, port: number): Promise<import('node:stream').Duplex> {

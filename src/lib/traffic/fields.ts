@@ -1,0 +1,84 @@
+import type { JsonObject } from './model.ts';
+
+/** Is this a JSON object (no array, not null)? */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const KINDS = {
+  string: (value: unknown): value is string => typeof value === 'string',
+  boolean: (value: unknown): value is boolean => typeof value === 'boolean',
+  integer: (value: unknown): value is number => Number.isSafeInteger(value),
+};
+type KindOf = { string: string; boolean: boolean; integer: number };
+
+/** Reads the fields of a stored object; null counts as absent, as in Go. Throws an Error that names the field. */
+export class Fields {
+  readonly #object: JsonObject;
+  readonly #at: string;
+
+  constructor(object: JsonObject, at = '') {
+    this.#object = object;
+    this.#at = at;
+  }
+
+  string(name: string, otherwise = ''): string {
+    return this.#get('string', name, otherwise);
+  }
+
+  boolean(name: string): boolean {
+    return this.#get('boolean', name, false);
+  }
+
+  integer(name: string, otherwise = 0): number {
+    return this.#get('integer', name, otherwise);
+  }
+
+  strings(name: string): readonly string[] {
+    const value = this.#object[name] ?? [];
+    if (Array.isArray(value) && value.every(KINDS.string)) return value;
+    throw new Error(`${this.#at}${name} is not a list of strings`);
+  }
+
+  /** An object that is absent reads as an empty one. */
+  inner(name: string): Fields {
+    return this.optional(name) ?? new Fields({}, `${this.#at}${name}.`);
+  }
+
+  optional(name: string): Fields | null {
+    const value = this.#object[name] ?? null;
+    if (value === null) return null;
+    if (!isObject(value)) throw new Error(`${this.#at}${name} is not an object`);
+    return new Fields(value, `${this.#at}${name}.`);
+  }
+
+  /** One of these words; '' where it is absent and '' is one of them. */
+  oneOf<Word extends string>(name: string, words: readonly Word[]): Word {
+    const value = this.string(name);
+    const found = words.find((word) => word === value);
+    if (found !== undefined) return found;
+    throw new Error(
+      `${this.#at}${name} is ${JSON.stringify(value)}, not one of ${words.map((word) => word || '""').join(', ')}`,
+    );
+  }
+
+  /** HTTP header values: `{"X-A": ["1"]}`; a single string is taken as well. */
+  lists(name: string): { readonly [key: string]: readonly string[] } {
+    const value = this.#object[name] ?? {};
+    if (!isObject(value)) throw new Error(`${this.#at}${name} is not an object`);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => {
+        const list = typeof item === 'string' ? [item] : item;
+        if (Array.isArray(list) && list.every(KINDS.string)) return [key, list];
+        throw new Error(`${this.#at}${name}.${key} is not a list of strings`);
+      }),
+    );
+  }
+
+  #get<Kind extends keyof KindOf>(kind: Kind, name: string, otherwise: KindOf[Kind]): KindOf[Kind] {
+    const value = this.#object[name] ?? otherwise;
+    const is: (value: unknown) => value is KindOf[Kind] = KINDS[kind] as never;
+    if (is(value)) return value;
+    throw new Error(`${this.#at}${name} is not ${kind === 'integer' ? 'an integer' : `a ${kind}`}`);
+  }
+}

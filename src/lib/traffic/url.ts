@@ -1,0 +1,43 @@
+import { ClusterError } from '../error.ts';
+
+/** Where a server listens. */
+export interface ServerAddress {
+  readonly scheme: 'http' | 'https';
+  /** An IPv6 address stands without its brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const SHAPE =
+  /^(https?):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)(?::(\d{1,5}))?(\/[\x21-\x7e]*)?$/;
+
+/**
+ * The address in a server's URL, or what is wrong with it. vulcand takes no notice of a path, so one that others wrote
+ * is passed over here; our own commands refuse it (`checkServerUrl`).
+ */
+export function readServerUrl(url: string): ServerAddress | string {
+  const found = SHAPE.exec(url);
+  if (found === null) return `endpoint url ${JSON.stringify(url.slice(0, 200))} is not valid`;
+  const [, scheme, host = '', digits] = found;
+  const port = digits === undefined ? (scheme === 'https' ? 443 : 80) : Number(digits);
+  if (port < 1 || port > 65_535) return `endpoint url ${JSON.stringify(url)} has no port that can be`;
+  return { scheme: scheme === 'https' ? 'https' : 'http', host: host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** @throws `bad-url` unless this is `http[s]://HOST[:PORT]` and nothing else. */
+export function checkServerUrl(url: string): void {
+  const other = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1];
+  if (other !== undefined && other !== 'http' && other !== 'https')
+    throw new ClusterError(
+      'bad-url',
+      `unsupported protocol '${other}', supported protocols are http and https`,
+      {
+        hint: 'such as http://10.0.0.5:8080',
+      },
+    );
+  const found = readServerUrl(url);
+  if (typeof found !== 'string' && /^[^/]+\/\/[^/]+\/?$/.test(url)) return;
+  throw new ClusterError('bad-url', `endpoint url ${JSON.stringify(url.slice(0, 200))} is not valid`, {
+    hint: 'only http://HOST:PORT or https://HOST:PORT; no path, user or query',
+  });
+}
