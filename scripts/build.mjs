@@ -117,7 +117,6 @@ async function bundle() {
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
-    keepNames: true,
     sourcemap: 'external',
     supported: { 'dynamic-import': false },
     external: EXTERNAL,

@@ -39,6 +39,8 @@ export interface Call {
 
 export interface Bus {
   call(call: Call): Promise<readonly unknown[]>;
+  /** A call that nobody answers; it reaches the bus before whatever is called after it. */
+  tell(call: Call): void;
   /** Sends AddMatch without waiting: what is called after it on this bus comes after it there, too. */
   on(rule: string, listener: (signal: Signal) => void): () => void;
   /** Resolves with the reason when the connection ends. */
@@ -49,6 +51,7 @@ export interface Bus {
 /** What the library's codec reads and writes; it ships no types for this. */
 interface Message {
   type: number;
+  flags?: number;
   serial: number;
   replySerial?: number;
   errorName?: string;
@@ -76,6 +79,7 @@ const METHOD_CALL = 1;
 const METHOD_RETURN = 2;
 const ERROR = 3;
 const SIGNAL = 4;
+const NO_REPLY = 1;
 
 const DAEMON = {
   destination: 'org.freedesktop.DBus',
@@ -151,7 +155,11 @@ class StreamBus implements Bus {
     number,
     { resolve: (body: readonly unknown[]) => void; reject: (error: Error) => void }
   >();
-  private readonly unsent: Buffer[] = [];
+  /** Calls in the order they were made, with those among them that nobody answers. */
+  private readonly unsent: { readonly data: Buffer; readonly answered: boolean }[] = [];
+  /** Calls that were sent and are not answered yet. */
+  private unanswered = 0;
+  private readonly ready: Buffer[] = [];
   private readonly listeners = new Set<(signal: Signal) => void>();
 
   constructor(stream: Duplex, codec: Codec) {
@@ -181,28 +189,42 @@ class StreamBus implements Bus {
   call(call: Call): Promise<readonly unknown[]> {
     if (this.over) return Promise.reject(this.over);
     const serial = ++this.serial;
-    const { signature, body, ...rest } = call;
-    const data = this.codec.marshall({
-      ...rest,
-      ...(signature ? { signature, body: body ?? [] } : {}),
-      type: METHOD_CALL,
-      serial,
-    });
+    const data = this.encode(call, serial, 0);
     return new Promise((resolve, reject) => {
       this.pending.set(serial, { resolve, reject });
-      this.unsent.push(data);
+      this.unsent.push({ data, answered: true });
       this.send();
     });
   }
 
+  tell(call: Call): void {
+    if (this.over) return;
+    this.unsent.push({ data: this.encode(call, ++this.serial, NO_REPLY), answered: false });
+    this.send();
+  }
+
+  private encode({ signature, body, ...rest }: Call, serial: number, flags: number): Buffer {
+    return this.codec.marshall({
+      ...rest,
+      ...(signature ? { signature, body: body ?? [] } : {}),
+      type: METHOD_CALL,
+      flags,
+      serial,
+    });
+  }
+
+  /** All that is called in one go is one write: each costs a packet, encrypted on its own. */
+  private flush(data: Buffer): void {
+    if (this.ready.push(data) > 1) return;
+    queueMicrotask(() => this.stream.write(Buffer.concat(this.ready.splice(0))));
+  }
+
   on(rule: string, listener: (signal: Signal) => void): () => void {
     this.listeners.add(listener);
-    const match = (member: string) =>
-      this.call({ ...DAEMON, member, signature: 's', body: [rule] }).catch(() => undefined);
-    void match('AddMatch');
+    const match = (member: string) => this.tell({ ...DAEMON, member, signature: 's', body: [rule] });
+    match('AddMatch');
     return () => {
-      if (!this.listeners.delete(listener) || this.over) return;
-      void match('RemoveMatch');
+      if (this.listeners.delete(listener)) match('RemoveMatch');
     };
   }
 
@@ -211,10 +233,11 @@ class StreamBus implements Bus {
     this.stream.end();
   }
 
-  /** Calls in the order they were made; what is not yet sent counts as pending, too. */
   private send(): void {
-    while (this.unsent.length > 0 && this.pending.size - this.unsent.length < MAX_PENDING) {
-      this.stream.write(this.unsent.shift());
+    for (let next = this.unsent[0]; next && this.unanswered < MAX_PENDING; next = this.unsent[0]) {
+      this.unsent.shift();
+      if (next.answered) this.unanswered++;
+      this.flush(next.data);
     }
   }
 
@@ -233,6 +256,7 @@ class StreamBus implements Bus {
     const waiting = this.pending.get(message.replySerial ?? 0);
     if (!waiting) return;
     this.pending.delete(message.replySerial ?? 0);
+    this.unanswered--;
     this.send();
     const body = message.body ?? [];
     if (message.type === METHOD_RETURN) waiting.resolve(body);

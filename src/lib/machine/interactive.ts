@@ -20,11 +20,18 @@ export async function interactive(
   };
   // Per channel: the connection-wide switch of ssh2 would hand the agent to every command that we run.
   const agent: object = forwardAgent ? { agentForward: true } : {};
-  const channel = await session.hold((done) => {
-    const options: ExecOptions = { ...agent, ...(terminal ? { pty } : {}) };
-    if (argv === null) session.client.shell(terminal ? pty : false, { ...agent }, done);
-    else session.client.exec(quote(argv), options, done);
-  });
+  // A quick command's exit can stand in the same packet as its start: who listens a moment later misses it.
+  let exit: Promise<number> | undefined;
+  const channel = await session.hold(
+    (done) => {
+      const options: ExecOptions = { ...agent, ...(terminal ? { pty } : {}) };
+      if (argv === null) session.client.shell(terminal ? pty : false, { ...agent }, done);
+      else session.client.exec(quote(argv), options, done);
+    },
+    (opened) => {
+      exit = exitCode(session, opened);
+    },
+  );
   const resize = () => channel.setWindow(stdout.rows, stdout.columns, 0, 0);
   const wasRaw = stdin.isRaw;
   if (terminal) {
@@ -35,7 +42,7 @@ export async function interactive(
   channel.pipe(stdout, { end: false });
   channel.stderr.pipe(stderr, { end: false });
   try {
-    return await exitCode(session, channel);
+    return await (exit as unknown as Promise<number>);
   } finally {
     stdin.unpipe(channel);
     stdin.pause();

@@ -1,7 +1,7 @@
-import { type Bus, BusError, type Signal, variant } from './dbus.ts';
+import { type Bus, BusError, type Signal } from './dbus.ts';
 import { type Failure, failureOf, refusal } from './failure.ts';
 import type { JobOutcome, UnitStatus } from './port.ts';
-import { type ReadJournal, SYSTEMD, unitPath } from './systemd-names.ts';
+import { type ReadJournal, SYSTEMD } from './systemd-names.ts';
 
 const MANAGER = {
   destination: SYSTEMD,
@@ -10,7 +10,6 @@ const MANAGER = {
 } as const;
 
 const JOB_REMOVED = `type='signal',sender='${SYSTEMD}',interface='${SYSTEMD}.Manager',member='JobRemoved'`;
-const UNIT_CHANGED = `type='signal',sender='${SYSTEMD}',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',path_namespace='/org/freedesktop/systemd1/unit',arg0='${SYSTEMD}.Unit'`;
 
 export type JobKind = 'start' | 'stop' | 'restart';
 const METHOD = { start: 'StartUnit', stop: 'StopUnit', restart: 'RestartUnit' } as const;
@@ -27,8 +26,11 @@ const BAD_RESULTS = new Set([
   'collected',
 ]);
 
-/** How long a service that systemd calls started must stay up: Type=simple is "started" before it has run a line. */
-export const SETTLE_MS = 100;
+/**
+ * How long a service that systemd calls started must stay up: Type=simple is "started" before it has run a line. Long
+ * enough to catch a program that is not there or refuses its options; not one that thinks first.
+ */
+export const SETTLE_MS = 30;
 
 /** States of units, in the order asked; a name that systemd does not know has load `not-found`. */
 export async function unitStatuses(bus: Bus, units: readonly string[]): Promise<UnitStatus[]> {
@@ -77,13 +79,14 @@ export async function runJobs(
   readJournal: ReadJournal,
 ): Promise<JobOutcome[]> {
   if (units.length === 0) return [];
-  const watch = block ? watchJobs(bus, kind !== 'stop') : null;
+  const watch = block ? watchJobs(bus) : null;
   try {
     const results = await Promise.all(units.map((unit) => runJob(bus, kind, unit, watch)));
-    if (watch && kind !== 'stop') await watch.settle(units.filter((_, index) => results[index] === 'done'));
+    const settles = units.some((unit, index) => unit.endsWith('.service') && results[index] === 'done');
+    if (block && kind !== 'stop' && settles) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const statuses = await unitStatuses(bus, units);
     return await Promise.all(
-      units.map((unit, index) => outcome(bus, unit, results[index]!, statuses[index]!, watch, readJournal)),
+      units.map((unit, index) => outcome(bus, unit, kind, results[index]!, statuses[index]!, readJournal)),
     );
   } finally {
     watch?.end();
@@ -97,9 +100,7 @@ async function runJob(bus: Bus, kind: JobKind, unit: string, watch: JobWatch | n
   try {
     // Clears the start limit: a person who asks for a start means it, however often systemd has tried.
     if (kind !== 'stop') {
-      bus
-        .call({ ...MANAGER, member: 'ResetFailedUnit', signature: 's', body: [unit] })
-        .catch(() => undefined);
+      bus.tell({ ...MANAGER, member: 'ResetFailedUnit', signature: 's', body: [unit] });
     }
     const [job] = await bus.call({
       ...MANAGER,
@@ -118,13 +119,13 @@ async function runJob(bus: Bus, kind: JobKind, unit: string, watch: JobWatch | n
 async function outcome(
   bus: Bus,
   unit: string,
+  kind: JobKind,
   ended: Ended,
   status: UnitStatus,
-  watch: JobWatch | null,
   readJournal: ReadJournal,
 ): Promise<JobOutcome> {
   if (ended instanceof BusError) return { unit, result: 'failed', status, failure: refusal(ended, status) };
-  const died = ended === 'done' && (watch?.died(unit, status) ?? false);
+  const died = ended === 'done' && kind !== 'stop' && hasDied(status);
   if (!died && !BAD_RESULTS.has(ended)) return { unit, result: ended, status };
   const result = died ? 'failed' : ended;
   const failure: Failure = await failureOf(bus, unit, result, readJournal);
@@ -137,20 +138,13 @@ function hasDied(status: { readonly active: string; readonly sub: string }): boo
 
 interface JobWatch {
   result(job: string): Promise<string>;
-  died(unit: string, status: UnitStatus): boolean;
-  settle(units: readonly string[]): Promise<void>;
   end(): void;
 }
 
-/**
- * Listens from before the first job is asked for: a short job is removed before the reply that names it arrives.
- * `starting`: also note units that fail after their job was done.
- */
-function watchJobs(bus: Bus, starting: boolean): JobWatch {
+/** Listens from before the first job is asked for: a short job is removed before the reply that names it arrives. */
+function watchJobs(bus: Bus): JobWatch {
   const ended = new Map<string, string>();
   const waiting = new Map<string, (result: string) => void>();
-  const changed = new Set<string>();
-  const dead = new Set<string>();
   const jobs = (signal: Signal) => {
     if (signal.member !== 'JobRemoved') return;
     const job = String(signal.body[1]);
@@ -158,18 +152,8 @@ function watchJobs(bus: Bus, starting: boolean): JobWatch {
     ended.set(job, result);
     waiting.get(job)?.(result);
   };
-  const states = (signal: Signal) => {
-    if (signal.member !== 'PropertiesChanged' || signal.body[0] !== `${SYSTEMD}.Unit`) return;
-    const now = new Map(
-      (signal.body[1] as [string, unknown][]).map(([name, value]) => [name, String(variant(value))]),
-    );
-    changed.add(signal.path);
-    const active = now.get('ActiveState') ?? '';
-    if (hasDied({ active, sub: now.get('SubState') ?? '' })) dead.add(signal.path);
-  };
-  const stops = [bus.on(JOB_REMOVED, jobs), ...(starting ? [bus.on(UNIT_CHANGED, states)] : [])];
-  // AlreadySubscribed is the one possible refusal.
-  bus.call({ ...MANAGER, member: 'Subscribe' }).catch(() => undefined);
+  const stop = bus.on(JOB_REMOVED, jobs);
+  bus.tell({ ...MANAGER, member: 'Subscribe' });
   return {
     result: (job) => {
       const known = ended.get(job);
@@ -179,18 +163,7 @@ function watchJobs(bus: Bus, starting: boolean): JobWatch {
         bus.closed.then(reject, reject);
       });
     },
-    died: (unit, status) => starting && (dead.has(unitPath(unit)) || hasDied(status)),
-    settle: async (units) => {
-      // A unit that has not changed was running before: nothing to wait for.
-      const fresh = units.filter((unit) => unit.endsWith('.service') && changed.has(unitPath(unit)));
-      const statuses = await unitStatuses(bus, fresh);
-      if (statuses.some((status) => status.sub === 'running')) {
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-      }
-    },
-    end: () => {
-      for (const stop of stops) stop();
-    },
+    end: stop,
   };
 }
 
