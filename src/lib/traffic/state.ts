@@ -84,17 +84,23 @@ class Draft {
     if (object === null) return;
     switch (object.kind) {
       case 'host':
-        return void this.#hosts.delete(object.id);
+        this.#hosts.delete(object.id);
+        break;
       case 'listener':
-        return void this.#listeners.delete(object.id);
+        this.#listeners.delete(object.id);
+        break;
       case 'backend':
-        return void this.#backends.delete(object.id);
+        this.#backends.delete(object.id);
+        break;
       case 'frontend':
-        return void this.#frontends.delete(object.id);
+        this.#frontends.delete(object.id);
+        break;
       case 'server':
-        return without(this.#servers, object.parent, object.id);
+        without(this.#servers, object.parent, object.id);
+        break;
       case 'middleware':
-        return without(this.#middlewares, object.parent, object.id);
+        without(this.#middlewares, object.parent, object.id);
+        break;
     }
   }
 
@@ -115,17 +121,23 @@ class Draft {
   #read(object: TrafficPath, json: JsonObject): void {
     switch (object.kind) {
       case 'host':
-        return void this.#hosts.set(object.id, readHost(object.id, json));
+        this.#hosts.set(object.id, readHost(object.id, json));
+        break;
       case 'listener':
-        return void this.#listeners.set(object.id, readListener(object.id, json));
+        this.#listeners.set(object.id, readListener(object.id, json));
+        break;
       case 'backend':
-        return void this.#backends.set(object.id, readBackend(object.id, json));
+        this.#backends.set(object.id, readBackend(object.id, json));
+        break;
       case 'frontend':
-        return void this.#frontends.set(object.id, readFrontend(object.id, json));
+        this.#frontends.set(object.id, readFrontend(object.id, json));
+        break;
       case 'server':
-        return within(this.#servers, object.parent, object.id, readServer(object.id, json));
+        within(this.#servers, object.parent, object.id, readServer(object.id, json));
+        break;
       case 'middleware':
-        return within(this.#middlewares, object.parent, object.id, readMiddleware(object.id, json));
+        within(this.#middlewares, object.parent, object.id, readMiddleware(object.id, json));
+        break;
     }
   }
 }

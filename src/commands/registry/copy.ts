@@ -1,0 +1,28 @@
+import { Flags } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+import { copyRegistry } from '../../lib/control/copy.ts';
+
+export default class RegistryCopy extends ClusterCommand {
+  static override summary = 'Copy the registry to an etcd that has none yet, such as from the embedded store';
+  static override description =
+    'The old registry stays as it is. From then on, name the etcd in every command: --endpoint, CLUSTER_ENDPOINT or cluster.yaml.';
+  static override examples = [
+    '<%= config.bin %> registry copy --to http://10.0.0.5:2379,http://10.0.0.6:2379',
+  ];
+  static override flags = {
+    to: Flags.string({
+      description: 'endpoints of the etcd, comma-separated',
+      required: true,
+      env: 'CLUSTER_COPY_TO',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RegistryCopy);
+    const endpoints = flags.to.split(',').flatMap((item) => item.trim() || []);
+    const { copied, leased } = await this.withSession(flags, (session) => copyRegistry(session, endpoints));
+    if (flags.json) return this.printJson({ copied, leased });
+    const left = leased === 0 ? '' : `; ${leased} on leases left out`;
+    this.print(`${copied} keys copied to ${endpoints.join(', ')}${left}\n`);
+  }
+}
