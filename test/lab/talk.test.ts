@@ -1,0 +1,290 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LoadReport, startLoad } from '../../scripts/load.ts';
+import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
+import { type Ran, runCli } from '../support/cli.ts';
+
+const NAME = 'talk';
+const DOMAIN = 'example.test';
+const OLD = 'demo-application-v0.1.0';
+const NEW = 'demo-application-v0.2.0';
+const PUBLIC = `demo-application.${DOMAIN}`;
+const reason = labPossible();
+
+interface Machine {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+}
+
+interface Row {
+  readonly unit: string;
+  readonly active: string;
+  readonly machine: { readonly id: string; readonly address: string };
+}
+
+let dir: string;
+let env: NodeJS.ProcessEnv;
+let output = '';
+let machines: Machine[] = [];
+
+const run = (...args: string[]): Promise<Ran> => runCli(args, dir, env);
+
+async function ok(...args: string[]): Promise<string> {
+  const ran = await run(...args);
+  expect(ran.code, ran.stderr).toBe(0);
+  return ran.stdout;
+}
+
+const on = (machine: Machine, command: string): Promise<string> =>
+  ok('ssh', machine.address, '--', 'sh', '-c', command);
+
+async function rows(): Promise<Row[]> {
+  return JSON.parse(await ok('list-units', '--json')) as Row[];
+}
+
+/** The machine on which a unit runs. */
+async function machineOf(unit: string): Promise<Machine> {
+  const row = (await rows()).find((item) => item.unit === unit);
+  const found = machines.find(({ id }) => id === row?.machine.id);
+  if (found === undefined) throw new Error(`${unit} runs nowhere`);
+  return found;
+}
+
+/** Who answers for a host name through one gateway; 0 where nobody does. */
+function ask(machine: Machine, host: string): Promise<{ status: number; version: string }> {
+  return new Promise((resolve) => {
+    const made = get({ host: machine.address, port: 80, headers: { host }, agent: false }, (answer) => {
+      answer.resume();
+      resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-version'] ?? '') });
+    });
+    made.setTimeout(5000, () => made.destroy());
+    made.on('error', () => resolve({ status: 0, version: '' }));
+  });
+}
+
+async function servers(backend: string): Promise<string[]> {
+  const list = JSON.parse(await ok('server', 'ls', '-b', backend, '--json')) as { Id: string }[];
+  return list.map(({ Id }) => Id).sort();
+}
+
+async function eventually(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
+  for (const last = Date.now() + seconds * 1000; Date.now() < last; await sleep(200)) {
+    if (await ask().catch(() => false)) return;
+  }
+  throw new Error(`${what} did not happen within ${seconds} s`);
+}
+
+/** Load through these gateways, on the name that people use, while `fault` happens and for a while after it. */
+async function during(
+  fault: () => Promise<unknown>,
+  options: { gateways?: readonly Machine[]; after?: number } = {},
+): Promise<LoadReport> {
+  const { gateways = machines, after = 1500 } = options;
+  const load = startLoad(
+    gateways.map(({ address }) => ({ address, port: 80 })),
+    { host: PUBLIC, connections: 8 },
+  );
+  try {
+    await sleep(300);
+    await fault();
+    await sleep(after);
+  } catch (error) {
+    await load.stop();
+    throw error;
+  }
+  return load.stop();
+}
+
+function expectNoFailure(report: LoadReport): void {
+  expect(report.reasons).toEqual([]);
+  expect(report.failed).toBe(0);
+  expect(report.sent).toBeGreaterThan(100);
+}
+
+/** `npm run demo` as a user types it, in a lab and a folder of its own. */
+function demo(): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const script = join(import.meta.dirname, '..', '..', 'scripts', 'demo.mjs');
+    const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+}
+
+describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cluster-talk-'));
+    env = { PATH: process.env.PATH, HOME: dir, CLUSTER_DATA_DIR: join(dir, 'data'), CLUSTER_LAB_NAME: NAME };
+    await run('lab', 'down');
+    const code = await demo();
+    expect(code, output.slice(-3000)).toBe(0);
+    env = { ...env, CLUSTER_ENDPOINT: await readFile(join(dir, 'data', 'endpoint'), 'utf8') };
+    machines = JSON.parse(await ok('lab', 'status', '--json')) as Machine[];
+  }, 600_000);
+
+  afterAll(async () => {
+    await run('lab', 'down');
+    await rm(dir, { recursive: true, force: true });
+  }, 120_000);
+
+  test('the demo plays it all, and no request fails in the switch', () => {
+    for (const unit of ['gateway', 'registrator', 'etcd-member'])
+      expect(output.match(new RegExp(`^${unit}\\.service\\s+\\S+\\s+active\\s+running`, 'gm'))).toHaveLength(
+        3,
+      );
+    for (const unit of [`${OLD}@1`, `${OLD}@2`, `${NEW}@1`, `${NEW}@2`])
+      expect(output).toMatch(new RegExp(`^${unit}\\.service\\s+\\S+\\s+active\\s+running`, 'm'));
+    expect(output).toContain(`"URL":"http://10.`);
+    expect(output).toContain(`Health check ${NEW}@1 (http://`);
+    expect(output).toMatch(/failed: +0\n/);
+    expect(output).toMatch(/answers of 0\.1\.0: +[1-9]/);
+    expect(output).toMatch(/answers of 0\.2\.0: +[1-9]/);
+  });
+
+  test('it may be played again, and finds everything there', async () => {
+    output = '';
+    expect(await demo(), output.slice(-3000)).toBe(0);
+    expect(output).toMatch(/failed: +0\n/);
+  });
+
+  test('a second plan has nothing to say', async () => {
+    expect(await ok('reconcile', '--dry-run')).toContain('Nothing to do');
+  });
+
+  test('each version and each instance has a name of its own, through any gateway', async () => {
+    for (const machine of machines)
+      for (const [version, backend] of [
+        ['0.1.0', OLD],
+        ['0.2.0', NEW],
+      ] as const)
+        for (const host of [backend, `instance-1.${backend}`, `instance-2.${backend}`])
+          expect(await ask(machine, `${host}.${DOMAIN}`)).toEqual({ status: 200, version });
+    for (const machine of machines) expect((await ask(machine, 'nobody.example.test')).status).toBe(404);
+  });
+
+  test('when all instances are sick the name answers 503, not 404', async () => {
+    const instance = `instance-1.${OLD}.${DOMAIN}`;
+    expect((await ask(machines[0] as Machine, instance)).status).toBe(200);
+    expect((await ask(machines[0] as Machine, `${OLD}.${DOMAIN}`)).status).toBe(200);
+    for (const n of [1, 2]) {
+      const machine = await machineOf(`${OLD}@${n}.service`);
+      await on(
+        machine,
+        `curl -sf -H 'Host: instance-${n}.${OLD}.${DOMAIN}' -H 'Content-Type: application/json' -d '{"health":false}' http://127.0.0.1/api/health`,
+      );
+    }
+    await eventually(
+      '503',
+      10,
+      async () => (await ask(machines[0] as Machine, `${OLD}.${DOMAIN}`)).status === 503,
+    );
+    expect((await ask(machines[0] as Machine, instance)).status).toBe(200);
+    for (const n of [1, 2])
+      await on(
+        await machineOf(`${OLD}@${n}.service`),
+        `curl -sf -H 'Host: instance-${n}.${OLD}.${DOMAIN}' -H 'Content-Type: application/json' -d '{"health":true}' http://127.0.0.1/api/health`,
+      );
+    await eventually('200', 10, async () => (await servers(OLD)).length === 2);
+  });
+
+  test('twenty switches to and fro under load: no request fails', async () => {
+    expectNoFailure(
+      await during(async () => {
+        for (let n = 0; n < 20; n++) await ok('frontend', 'upsert', '-b', n % 2 === 0 ? 'v0.2.0' : 'v0.1.0');
+      }),
+    );
+  });
+
+  test('kill -9 of a container: the other one answers', async () => {
+    const machine = await machineOf(`${OLD}@1.service`);
+    expectNoFailure(await during(() => on(machine, `docker kill -s KILL ${OLD}-1`)));
+    await eventually('that it is back', 20, async () => (await servers(OLD)).length === 2);
+  });
+
+  test('kill -9 of a registrator: nobody notices, and it comes back', async () => {
+    const machine = await machineOf(`${OLD}@2.service`);
+    expectNoFailure(
+      await during(() => on(machine, 'systemctl kill -s KILL --kill-who=main registrator.service'), {
+        after: 4000,
+      }),
+    );
+    expect(await servers(OLD)).toEqual([`${OLD}@1`, `${OLD}@2`]);
+  });
+
+  test('kill -9 of a gateway: HAProxy goes on, the next one takes it over', async () => {
+    const [machine] = machines as [Machine];
+    const haproxy = () => on(machine, 'pgrep -o haproxy');
+    const before = await haproxy();
+    expectNoFailure(
+      await during(() => on(machine, 'systemctl kill -s KILL --kill-who=main gateway.service'), {
+        after: 3000,
+      }),
+    );
+    expect(await haproxy()).toBe(before);
+    await ok('frontend', 'upsert', '-b', 'v0.2.0');
+    expect((await ask(machine, PUBLIC)).version).toBe('0.2.0');
+    await ok('frontend', 'rollback', PUBLIC);
+  });
+
+  test('a restart of every gateway, one after another, drops nothing', async () => {
+    expectNoFailure(await during(() => ok('restart', 'gateway.service'), { after: 500 }));
+  });
+
+  test('kill -9 of the etcd leader: units and traffic go on, and a switch still works', async () => {
+    const leader = (
+      await on(
+        machines[0] as Machine,
+        `ETCDCTL_API=3 etcdctl --endpoints ${env.CLUSTER_ENDPOINT} endpoint status -w simple`,
+      )
+    )
+      .split('\n')
+      .find((line) => line.includes(' true'));
+    const machine = machines.find(({ address }) => leader?.includes(`//${address}:`)) as Machine;
+    expectNoFailure(
+      await during(() => on(machine, 'systemctl kill -s KILL --kill-who=main etcd-member.service'), {
+        after: 4000,
+      }),
+    );
+    await ok('frontend', 'upsert', '-b', 'v0.2.0');
+    await ok('frontend', 'rollback', PUBLIC);
+  });
+
+  test("a machine's Docker is stopped: its containers leave, the others answer", async () => {
+    const machine = await machineOf(`${OLD}@1.service`);
+    expectNoFailure(
+      await during(() => on(machine, 'systemctl stop docker.socket docker.service'), { after: 3000 }),
+    );
+    await on(machine, 'systemctl start docker.service');
+    await ok('reconcile');
+    await eventually('that it is back', 30, async () => (await servers(OLD)).length === 2);
+  });
+
+  test('a machine is cut off: its servers leave the rotation by themselves', async () => {
+    const machine = await machineOf(`${OLD}@1.service`);
+    const gateways = machines.filter(({ id }) => id !== machine.id);
+    const report = await during(
+      async () => {
+        await labCutOff(NAME, machine.name);
+        await eventually(
+          'that its server is gone',
+          25,
+          async () => !(await servers(OLD)).includes(`${OLD}@1`),
+        );
+      },
+      { gateways, after: 1000 },
+    );
+    await labReconnect(NAME, machine.name);
+    expectNoFailure(report);
+    await eventually('that it is back', 30, async () => (await servers(OLD)).length === 2);
+  });
+});
