@@ -197,6 +197,30 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
     await eventually('200', 10, async () => (await servers(OLD)).length === 2);
   });
 
+  describe('plain services announce themselves', () => {
+    const folder = join(import.meta.dirname, '..', '..', 'examples', 'announce');
+    const status = async () => (await ask(machines[0] as Machine, `web.${DOMAIN}`)).status;
+
+    beforeAll(async () => {
+      await Promise.all(machines.map((machine) => on(machine, 'echo web > /srv/index.html')));
+      await ok('backend', 'upsert', '--id', 'web');
+      await ok('frontend', 'upsert', '--id', 'web', '--backend', 'web', '--route', `Host("web.${DOMAIN}")`);
+    });
+
+    test.each([
+      ['ExecStartPost and ExecStopPost, by cluster', ['web-self@1.service']],
+      ['ExecStartPost and ExecStopPost, by etcdctl', ['web-self-etcdctl@2.service']],
+      ['a sidekick, by cluster', ['web@3.service', 'web-announce@3.service']],
+      ['a sidekick, by etcdctl', ['web@4.service', 'web-announce-etcdctl@4.service']],
+    ])('%s', async (_, units) => {
+      await ok('start', ...units.map((unit) => join(folder, unit)));
+      await eventually('an answer', 10, async () => (await status()) === 200);
+      await ok('stop', units[0] ?? '');
+      await eventually('503', 10, async () => (await status()) === 503);
+      await ok('destroy', ...units);
+    });
+  });
+
   test('twenty switches to and fro under load: no request fails', async () => {
     expectNoFailure(
       await during(async () => {

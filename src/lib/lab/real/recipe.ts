@@ -5,7 +5,7 @@ export const SUITE = 'bookworm';
 const BASE = [
   ...['systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'iproute2', 'sudo', 'curl', 'procps', 'less'],
 ];
-const DOCKER = ['docker.io', 'iptables', 'haproxy', 'etcd-server', 'etcd-client'];
+const DOCKER = ['docker.io', 'iptables', 'haproxy', 'etcd-server', 'etcd-client', 'busybox'];
 
 /** The packages of an image; the second list is put on top of the first. */
 export const PACKAGES = { base: BASE, docker: DOCKER } as const;
