@@ -25,6 +25,8 @@ export interface Parsed {
   readonly node: Node;
   /** Where a line ends that Go would read as the end of the expression; null = nowhere. */
   readonly brokenAt: number | null;
+  /** Whether parts are grouped by brackets. */
+  readonly brackets: boolean;
 }
 
 const MAX_DEPTH = 64;
@@ -39,6 +41,7 @@ export function parseExpression(text: string, language: Language): Parsed {
   const tokens = scan(text, language);
   let next = 0;
   let depth = 0;
+  let brackets = false;
   const peek = (): Token => tokens[next]!;
   const isOperator = (wanted: string): boolean => peek().kind === 'operator' && peek().text === wanted;
   const expected = (what: string): Error => {
@@ -80,6 +83,7 @@ export function parseExpression(text: string, language: Language): Parsed {
       return nested(() => ({ kind: 'not', operand: unary(), at }));
     }
     if (!isOperator('(')) return operand();
+    brackets = true;
     next++;
     const inner = nested(or);
     if (!isOperator(')')) throw expected('&&, || or )');
@@ -114,5 +118,5 @@ export function parseExpression(text: string, language: Language): Parsed {
 
   const node = or();
   if (peek().kind !== 'end') throw expected('&&, || or the end');
-  return { node, brokenAt: tokens.find(({ broken }) => broken)?.at ?? null };
+  return { node, brokenAt: tokens.find(({ broken }) => broken)?.at ?? null, brackets };
 }

@@ -32,14 +32,16 @@ const MATCHERS: Readonly<Record<string, Kind>> = {
 };
 
 /**
- * Reads a route: vulcand's language (matchers, `&&`, brackets) and ours (`||`, `!`, line breaks anywhere). Throws
+ * Reads a route: vulcand's language (matchers and `&&`) and ours (`||`, `!`, brackets, line breaks anywhere). Throws
  * `route-syntax` with the place and what was expected there, or `route-too-large` where its disjunctive normal form
  * would have more than `MAX_CONJUNCTIONS`.
  */
 export function parseRoute(text: string): Route {
-  const { node, brokenAt } = parseExpression(text, LANGUAGE);
+  const { node, brokenAt, brackets } = parseExpression(text, LANGUAGE);
   const expression = read(text, node);
   const foreign = [...operators(node)];
+  // Not every version of vulcand's parser takes them.
+  if (brackets) foreign.push('brackets');
   if (brokenAt !== null) foreign.push('a line break before && or a bracket');
   return { text, expression, conjunctions: normalForm(expression), foreign };
 }
