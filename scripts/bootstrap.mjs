@@ -65,6 +65,9 @@ const TOOLS = {
   debootstrap: 'debootstrap',
   'systemd-nspawn': 'systemd-container',
   ip: 'iproute2',
+  haproxy: 'haproxy',
+  zsh: 'zsh',
+  fish: 'fish',
 };
 
 /** Installs the programs that the tests need, all at once; where that cannot be, tests say what they miss. */
@@ -78,7 +81,8 @@ export function installTools() {
     return;
   }
   process.stderr.write(`installing ${missing.join(' ')} (apt-get)\n`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // In run level 1 packages do not start the services that they bring.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const apt = (/** @type {string[]} */ ...args) =>
     spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
       stdio: ['ignore', 'ignore', 2],

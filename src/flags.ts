@@ -2,7 +2,10 @@ import { Flags } from '@oclif/core';
 
 /** How long commands that change units wait. */
 export const waitFlags = {
-  'no-block': Flags.boolean({ description: 'queue the jobs and return at once', env: 'CLUSTER_NO_BLOCK' }),
+  'no-block': Flags.boolean({
+    description: 'queue the jobs and return at once; only what is taken off a machine is stopped first',
+    env: 'CLUSTER_NO_BLOCK',
+  }),
   'block-attempts': Flags.integer({
     description: 'give up waiting after so many times 2 seconds (0: as long as it takes)',
     default: 0,

@@ -24,10 +24,12 @@ interface Globals {
  */
 export async function main(line: readonly string[]): Promise<void> {
   endQuietlyWithoutReader();
-  endOnInterrupt();
-  const { argv, debug } = globals(line);
+  const { argv: given, debug } = globals(line);
+  let argv = given;
   let id = '';
+  endOnInterrupt(() => id);
   try {
+    if (given[0]?.startsWith('--')) argv = await (await import('./leading.ts')).commandFirst(given);
     id = await dispatch(argv, (known) => {
       id = known;
     });
@@ -116,6 +118,11 @@ async function fail(error: unknown, id: string, argv: readonly string[], debug: 
     process.exitCode = asked.oclif?.exit ?? 0;
     return;
   }
+  if (asked.code === 'interrupted' && !before(argv, '--json')) {
+    process.stderr.write('Interrupted\n');
+    process.exitCode = EXIT.interrupted;
+    return;
+  }
   const { readable } = await import('./usage.ts');
   const { report } = await import('../lib/ui/errors.ts');
   process.exitCode = report(await readable(error, id), {
@@ -136,9 +143,14 @@ function endQuietlyWithoutReader(): void {
   process.stderr.on('error', end);
 }
 
+/** Commands that may stop half way; what they wrote to the registry stands. */
+const CHANGES = /^(start|stop|load|unload|restart|destroy|reconcile|machine:(add|rm|set-metadata))$/;
+
 /** A command that cleans up after Ctrl-C listens itself, and then this stands back. */
-function endOnInterrupt(): void {
+function endOnInterrupt(id: () => string): void {
   process.once('SIGINT', () => {
-    if (process.listenerCount('SIGINT') === 0) process.exit(EXIT.interrupted);
+    if (process.listenerCount('SIGINT') > 0) return;
+    const rest = CHANGES.test(id()) ? '; cluster reconcile finishes what was begun' : '';
+    process.stderr.write(`Interrupted${rest}\n`, () => process.exit(EXIT.interrupted));
   });
 }

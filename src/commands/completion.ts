@@ -2,9 +2,17 @@ import { Args, Command } from '@oclif/core';
 
 /** Each asks `cluster complete` at every Tab, so that the script never goes stale. */
 const SCRIPTS = {
+  // bash takes `demo@1` for three words: they are read from the line, and only the last of them is answered.
   bash: `_cluster() {
-  local IFS=$'\\n' cur=\${COMP_WORDS[COMP_CWORD]}
-  COMPREPLY=($(compgen -W "$(cluster complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+  local line=\${COMP_LINE:0:COMP_POINT} words current known name
+  read -a words <<<"$line"
+  case $line in *[[:space:]]) words+=('') ;; esac
+  current=\${words[\${#words[@]}-1]}
+  known=\${current%"\${current##*[$COMP_WORDBREAKS]}"} known=\${known%@}
+  COMPREPLY=()
+  while read -r name; do
+    COMPREPLY+=("$(printf %q "\${name#"$known"}")")
+  done < <(cluster complete -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -o default -F _cluster cluster`,
   zsh: `#compdef cluster

@@ -32,6 +32,8 @@ export default class ListUnits extends ClusterCommand {
           exit: EXIT.machine,
         }),
     );
-    if (errors.length > 0) throw new ClusterErrors(errors, flags.json);
+    // A second JSON text behind the rows, which name the errors themselves, would make both unreadable.
+    if (errors.length > 0 && flags.json) process.exitCode = EXIT.machine;
+    else if (errors.length > 0) throw new ClusterErrors(errors);
   }
 }

@@ -17,6 +17,6 @@ export default class Stop extends ClusterCommand {
       lower(session, argv as string[], 'loaded', options),
     );
     if (flags.json) this.printJson({ units });
-    else process.stderr.write(`Successfully stopped units [${units.join(' ')}].\n`);
+    else if (options.block) process.stderr.write(`Successfully stopped units [${units.join(' ')}].\n`);
   }
 }

@@ -28,7 +28,11 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   );
   if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
   const outcomes: JobOutcome[] = [];
-  if (stops.length > 0) outcomes.push(...failed(await machine.stop(stops, true)));
+  // A unit whose file goes or changes is waited for in any case.
+  const queued = work.block ? [] : kept;
+  const waited = stops.filter((unit) => !queued.includes(unit));
+  if (queued.length > 0) outcomes.push(...failed(await machine.stop(queued, false)));
+  if (waited.length > 0) outcomes.push(...failed(await machine.stop(waited, true)));
   const stuck = new Set(outcomes.map(({ unit }) => unit));
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
   const change = {
@@ -61,5 +65,5 @@ function fileOf(work: Work, unit: string): InstallFile {
 }
 
 function failed(outcomes: readonly JobOutcome[]): JobOutcome[] {
-  return outcomes.filter(({ result }) => result !== 'done' && result !== 'skipped');
+  return outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
 }

@@ -117,7 +117,8 @@ async function convergeMachine(
     text: (hash: string) => decision.files.get(hash) ?? '',
     block: options.block,
   };
-  const outcomes = await within(carryOut(machine, work), options.timeoutMs, steps);
+  const slow = steps.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
+  const outcomes = await within(carryOut(machine, work), options.timeoutMs, slow);
   const failed = new Set<string>();
   for (const outcome of outcomes) {
     if (['done', 'skipped', 'queued'].includes(outcome.result)) continue;
@@ -211,14 +212,10 @@ function machinesConcerned(
   return out;
 }
 
-async function within<Value>(
-  work: Promise<Value>,
-  timeoutMs: number,
-  steps: readonly Step[],
-): Promise<Value> {
+/** Waits for work that concerns this unit at most so long, 0 = for ever. @throws ClusterError `wait-timeout`. */
+export async function within<Value>(work: Promise<Value>, timeoutMs: number, unit: string): Promise<Value> {
   if (timeoutMs === 0) return work;
   let timer: NodeJS.Timeout | undefined;
-  const unit = steps.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () =>

@@ -1,7 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { ClusterError, ClusterErrors } from '../error.ts';
-import type { Machine } from '../machine/index.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { decide } from './decide.ts';
+import { followUnits, type JournalEntry, readJournal } from './follow.ts';
 import { findMachine } from './machines.ts';
 import { nameUnits, requireKnown } from './resolve.ts';
 import type { Session } from './session.ts';
@@ -106,66 +107,43 @@ export async function journalStream(
   onLine: (line: JournalLine) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  // One listener for each unit is no leak.
+  setMaxListeners(0, signal);
   const waiting: JournalLine[] = [];
   const flush = (): void => {
     waiting.sort((a, b) => a.time - b.time);
     for (const line of waiting.splice(0)) onLine(line);
   };
   const timer = options.follow ? setInterval(flush, REORDER_MS) : undefined;
+  const push = (item: Located, { text, time }: JournalEntry): void => {
+    waiting.push({ located: item, text, time });
+  };
   try {
-    await Promise.all(
-      located.map(async (item) =>
-        follow(await session.machine(item.machine), item, options, (line) => waiting.push(line), signal),
-      ),
-    );
+    if (options.follow) {
+      const machines = new Map(located.map(({ machine }) => [machine.id, machine]));
+      await Promise.all(
+        [...machines.values()].map(async (record) => {
+          const items = new Map(
+            located.filter(({ machine }) => machine.id === record.id).map((item) => [item.unit, item]),
+          );
+          const tell = (unit: string, entry: JournalEntry): void => {
+            const item = items.get(unit);
+            if (item !== undefined) push(item, entry);
+          };
+          await followUnits(await session.machine(record), [...items.keys()], options.lines, tell, signal);
+        }),
+      );
+    } else {
+      await Promise.all(
+        located.map(async (item) => {
+          const words = ['--unit', item.unit, '--lines', String(options.lines)];
+          await readJournal(await session.machine(item.machine), words, (entry) => push(item, entry), signal);
+        }),
+      );
+    }
   } finally {
     clearInterval(timer);
     flush();
-  }
-}
-
-async function follow(
-  machine: Machine,
-  located: Located,
-  options: JournalOptions,
-  push: (line: JournalLine) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  let rest = '';
-  const argv = [
-    'journalctl',
-    '--unit',
-    located.unit,
-    '--no-pager',
-    '-n',
-    String(options.lines),
-    '--output',
-    'json',
-  ];
-  await machine.exec(options.follow ? [...argv, '-f'] : argv, {
-    sudo: true,
-    signal,
-    onStdout: (chunk) => {
-      const lines = (rest + chunk.toString('utf8')).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const parsed = readEntry(line);
-        if (parsed !== null) push({ located, ...parsed });
-      }
-    },
-  });
-}
-
-function readEntry(line: string): { text: string; time: number } | null {
-  try {
-    const entry = JSON.parse(line) as { MESSAGE?: string | number[]; __REALTIME_TIMESTAMP?: string };
-    const message = entry.MESSAGE ?? '';
-    return {
-      text: typeof message === 'string' ? message : Buffer.from(message).toString('utf8'),
-      time: Number(entry.__REALTIME_TIMESTAMP ?? 0),
-    };
-  } catch {
-    return null;
   }
 }
 

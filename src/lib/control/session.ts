@@ -93,13 +93,29 @@ export class Session {
 
   async #open(): Promise<Store> {
     const { openStore } = await import('../store/open.ts');
+    const tunnel = this.config.etcd?.tunnel;
+    // First of all: etcd's deadline is shorter than a login may take, and would hide why there is none.
+    if (tunnel !== undefined) await this.#tunnelMachine(tunnel);
     return openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
   }
 
   async #tunnel(spec: string, host: string, port: number): Promise<import('node:stream').Duplex> {
+    return (await this.#tunnelMachine(spec)).forward({ host, port });
+  }
+
+  async #tunnelMachine(spec: string): Promise<Machine> {
     const { parseSpec, resolveTarget } = await import('../machine/index.ts');
-    const target = await resolveTarget(parseSpec(spec), this.ssh(), { user: this.config.ssh.user });
-    return (await this.connect(target)).forward({ host, port });
+    const target = resolveTarget(parseSpec(spec), this.ssh(), { user: this.config.ssh.user });
+    return this.connect(target).catch((error: unknown) => {
+      if (!(error instanceof ClusterError)) throw error;
+      const { code, message, exit, hint, place } = error;
+      throw new ClusterError(code, `on the way to etcd: ${message}`, {
+        ...place,
+        exit,
+        ...(hint !== undefined && { hint }),
+        cause: error,
+      });
+    });
   }
 }
 

@@ -15,6 +15,8 @@ export interface VerbOptions {
   /** Windows of 2 s to wait; 0 = as long as it takes. */
   readonly attempts: number;
   readonly replace: boolean;
+  /** Restart one machine after another. */
+  readonly rolling?: boolean;
 }
 
 const RANK: Readonly<Record<Desired, number>> = { inactive: 0, loaded: 1, launched: 2 };
@@ -218,7 +220,7 @@ export async function restart(
   const failures: ClusterError[] = [];
   if (running.length > 0) {
     const { restartRunning } = await import('./restart.ts');
-    failures.push(...(await restartRunning(session, state, running, options.block)));
+    failures.push(...(await restartRunning(session, state, running, waiting(options), options.rolling)));
   }
   if (loaded.length > 0) await want(session, loaded, 'launched', options);
   throwFailures(failures);

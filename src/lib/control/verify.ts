@@ -103,22 +103,36 @@ export async function catUnit(
     });
   const machine = await session.machine(record);
   const facts = await machine.facts();
-  const release = await machine.exec(['cat', '/etc/os-release']);
+  const [release, info] = await Promise.all([
+    fieldsOf(machine, ['/etc/os-release', '/usr/lib/os-release']),
+    fieldsOf(machine, ['/etc/machine-info']),
+  ]);
   return renderUnit(text, unit, {
     hostname: facts.hostname,
     machineId: facts.machineId,
     bootId: facts.bootId,
     kernel: facts.kernel,
     architecture: facts.architecture,
-    osRelease: readOsRelease(release.stdout),
+    osRelease: release,
+    ...(info.PRETTY_HOSTNAME !== undefined && { prettyHostname: info.PRETTY_HOSTNAME }),
   });
 }
 
-function readOsRelease(text: string): Record<string, string> {
+/** The fields of the first of these files that is there. */
+async function fieldsOf(machine: Machine, files: readonly string[]): Promise<Record<string, string>> {
+  for (const file of files) {
+    const { code, stdout } = await machine.exec(['cat', file]);
+    if (code === 0) return readFields(stdout);
+  }
+  return {};
+}
+
+/** `KEY=value` lines with the shell's quotes: os-release(5), machine-info(5). */
+function readFields(text: string): Record<string, string> {
   const out: Record<string, string> = {};
   for (const line of text.split('\n')) {
-    const match = /^([A-Z_]+)=("?)(.*)\2$/.exec(line.trim());
-    if (match) out[match[1] ?? ''] = match[3] ?? '';
+    const [, key = '', quote = '', value = ''] = /^([A-Z_]+)=(["']?)(.*)\2$/.exec(line.trim()) ?? [];
+    if (key !== '') out[key] = quote === "'" ? value : value.replace(/\\(["$`\\])/g, '$1');
   }
   return out;
 }

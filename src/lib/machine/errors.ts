@@ -35,7 +35,7 @@ export function authRefused(where: Where, tried: readonly string[], locked: read
   const hint =
     locked.length > 0
       ? `${locked[0]} needs a passphrase: run ssh-add ${locked[0]} first`
-      : `name a key with --identity, or run: ssh-copy-id -p ${where.port} ${where.user}@${where.address}`;
+      : `name a key with --ssh-identity, or run: ssh-copy-id -p ${where.port} ${where.user}@${where.address}`;
   return machineError(
     'machine-auth',
     where,

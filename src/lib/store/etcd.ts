@@ -21,6 +21,8 @@ export interface OpenEtcdOptions {
   readonly timeoutMs: number;
   /** Opens the stream to an endpoint, instead of dialling it from here. */
   readonly connect?: (host: string, port: number) => Promise<Duplex>;
+  /** What `connect` goes through, for messages. */
+  readonly via?: string;
 }
 
 const PAGE = 1000;
@@ -36,7 +38,7 @@ export async function openEtcd(options: OpenEtcdOptions): Promise<Store> {
 
 async function resolveEndpoint(
   name: string,
-  { ca, cert, key, connect }: OpenEtcdOptions,
+  { ca, cert, key, connect, via }: OpenEtcdOptions,
   tunnels: LocalTunnel[],
 ): Promise<Endpoint> {
   const match = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(name);
@@ -57,7 +59,7 @@ async function resolveEndpoint(
   const tunnel = await listenTunnel(() => connect(bare, Number(port)));
   tunnels.push(tunnel);
   return {
-    name,
+    name: via === undefined ? name : `${name} through ${via}`,
     address: `127.0.0.1:${tunnel.port}`,
     ...(credentials && { credentials, serverName: bare }),
   };

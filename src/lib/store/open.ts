@@ -37,7 +37,8 @@ async function openConfigured(config: EtcdConfig, tunnel: Tunnel | undefined): P
     ...(key && { key }),
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
-    ...(machine !== undefined && tunnel && { connect: (host, port) => tunnel(machine, host, port) }),
+    ...(machine !== undefined &&
+      tunnel && { via: machine, connect: (host, port) => tunnel(machine, host, port) }),
   });
 }
 

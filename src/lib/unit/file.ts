@@ -142,7 +142,11 @@ function sectionProblem(content: string): string | null {
 function readValue(raws: readonly string[], from: number, column: number): [value: string, used: number] {
   let text = withoutEnd(raws[from]!).slice(column);
   let used = 1;
-  while (continues(text)) {
+  for (;;) {
+    const rest = used > 1 && isComment(raws[from + used - 1]!) ? restAfterComment(raws, from + used) : 0;
+    for (const raw of raws.slice(from + used, from + used + rest)) text += `\n${withoutEnd(raw)}`;
+    used += rest;
+    if (!continues(text)) break;
     if (withoutEnd(raws[from + used - 1]!) === raws[from + used - 1]) break;
     text += '\n';
     const next = raws[from + used];
@@ -152,6 +156,22 @@ function readValue(raws: readonly string[], from: number, column: number): [valu
     text += withoutEnd(next);
   }
   return [text.trim(), used];
+}
+
+/**
+ * systemd reads a value on after a comment inside it, fleet ends it there. How many lines from `at`, comments included,
+ * are such a rest: those that could be nothing else. What looks like an option of its own stays one, as in fleet.
+ */
+function restAfterComment(raws: readonly string[], at: number): number {
+  let end = at;
+  while (end < raws.length && isComment(raws[end]!)) end++;
+  const next = raws[end]?.trim() ?? '';
+  const stands = next === '' || next.startsWith('[') || /^[A-Za-z][A-Za-z0-9-]*\s*=/.test(next);
+  return stands ? 0 : end - at + 1;
+}
+
+function isComment(raw: string): boolean {
+  return /^\s*[#;]/.test(raw);
 }
 
 /** An odd number of backslashes at the end; an even one is escaped backslashes, as systemd counts. */

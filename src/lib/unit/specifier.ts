@@ -10,7 +10,7 @@ export interface MachineFacts {
   readonly bootId: string;
   /** `uname -r` */
   readonly kernel: string;
-  /** As systemd names it, such as `x86-64`. */
+  /** `uname -m`, or as systemd names it: `x86_64` and `x86-64` are the same. */
   readonly architecture: string;
   /** The fields of os-release: `ID`, `VERSION_ID`, `BUILD_ID`, `VARIANT_ID`, `IMAGE_ID`, `IMAGE_VERSION`. */
   readonly osRelease?: Readonly<Record<string, string>>;
@@ -41,8 +41,24 @@ const BY_NAME: Readonly<Record<string, Resolve>> = {
   f: (name) => unescapePath(name.instance ?? name.prefix),
 };
 
+/** systemd's names of architectures where they differ from those of `uname -m`. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: 'x86-64',
+  i386: 'x86',
+  i486: 'x86',
+  i586: 'x86',
+  i686: 'x86',
+  aarch64: 'arm64',
+  aarch64_be: 'arm64-be',
+  armv6l: 'arm',
+  armv7l: 'arm',
+  armv8l: 'arm',
+  ppc64le: 'ppc64-le',
+  ppcle: 'ppc-le',
+};
+
 const BY_MACHINE: Readonly<Record<string, (facts: MachineFacts, name: UnitName) => string>> = {
-  a: (facts) => facts.architecture,
+  a: (facts) => ARCHITECTURES[facts.architecture] ?? facts.architecture,
   A: (facts) => facts.osRelease?.IMAGE_VERSION ?? '',
   b: (facts) => facts.bootId.replaceAll('-', ''),
   B: (facts) => facts.osRelease?.BUILD_ID ?? '',
@@ -59,7 +75,7 @@ const BY_MACHINE: Readonly<Record<string, (facts: MachineFacts, name: UnitName) 
   M: (facts) => facts.osRelease?.IMAGE_ID ?? '',
   o: (facts) => facts.osRelease?.ID ?? 'linux',
   q: (facts) => facts.prettyHostname ?? facts.hostname,
-  s: (facts) => facts.shell ?? '/bin/sh',
+  s: (facts) => facts.shell ?? '/bin/bash',
   S: () => '/var/lib',
   t: () => '/run',
   T: () => '/tmp',
@@ -90,7 +106,7 @@ export function machineMeaning(letter: string): string | null {
   return MEANING[letter] ?? 'something that only the machine knows';
 }
 
-/** Replaces what `resolve` answers; a specifier it answers null for stays, as in systemd. */
+/** Replaces what `resolve` answers; a specifier it answers null for stays (systemd refuses a line with an unknown one). */
 export function expandSpecifiers(text: string, resolve: (letter: string) => string | null): string {
   return text.includes('%') ? text.replace(/%(.)/gsu, (all, letter: string) => resolve(letter) ?? all) : text;
 }

@@ -169,7 +169,8 @@ function warn(unit: UnitName, file: UnitFile, found: readonly FleetValue[], want
   if (type === 'busname' || type === 'snapshot') add(`systemd no longer knows units of type ${type}`);
   file.lines.forEach(({ kind, raw }, i) => {
     if (kind === 'preamble') add('text before the first [Section] is ignored', i + 1);
-    if (kind === 'continuation' && /^\s*[#;]/.test(raw)) {
+    const last = file.lines[i + 1]?.kind !== 'continuation';
+    if (kind === 'continuation' && last && /^\s*[#;]/.test(raw)) {
       add('systemd leaves a comment out of a continued value and reads on after it', i + 1);
     }
   });

@@ -53,6 +53,7 @@ test('nothing configured: the embedded store and the defaults', async () => {
     dataDir: join(root, 'home/.local/share/cluster'),
     etcd: null,
     prefix: '/cluster',
+    trafficPrefix: '/vulcand',
     ssh: {
       user: 'root',
       strictHostKeyChecking: 'yes',

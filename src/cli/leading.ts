@@ -1,0 +1,28 @@
+import { aliases, findCommand } from './find.ts';
+import { readManifest } from './manifest.ts';
+
+/**
+ * Flags that every command has may stand before its name, as with fleetctl: they are moved behind it. A line that does
+ * not start with such flags and a command comes back as it was.
+ */
+export async function commandFirst(argv: readonly string[]): Promise<readonly string[]> {
+  const manifest = await readManifest();
+  const flags = manifest.commands['list-units']?.flags ?? {};
+  const moved: string[] = [];
+  let at = 0;
+  for (let word = argv[at]; word?.startsWith('--'); word = argv[at]) {
+    const [name = '', value] = word.slice(2).split(/=(.*)/s);
+    const flag = flags[name];
+    if (flag?.helpGroup !== 'GLOBAL') return argv;
+    const next = argv[at + 1];
+    if (flag.type === 'boolean' || value !== undefined) moved.push(word);
+    else if (next === undefined) return argv;
+    else moved.push(`${word}=${next}`);
+    at += flag.type === 'boolean' || value !== undefined ? 1 : 2;
+  }
+  const line = argv.slice(at);
+  const names = aliases(manifest);
+  const found = findCommand(line, { has: (id) => Object.hasOwn(manifest.commands, id) || names.has(id) });
+  if (found === undefined) return argv;
+  return [...line.slice(0, line.length - found.rest.length), ...moved, ...found.rest];
+}
