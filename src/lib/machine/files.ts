@@ -2,39 +2,27 @@ import { ClusterError } from '../error.ts';
 import { commandFailed } from './errors.ts';
 import type { ExecResult, FileChange, MachineTarget, ManifestEntry } from './port.ts';
 import { APPLY_EXIT, CLUSTER_TARGET, PENDING } from './scripts.ts';
+import { packTar, type TarEntry } from './tar.ts';
 
 const NAME = /^[A-Za-z0-9:_\\-][A-Za-z0-9:_.@\\-]{0,254}$/;
 
 /** The tar stream that APPLY_SCRIPT reads. */
 export async function packChange(change: FileChange): Promise<Buffer> {
   for (const unit of [...change.install.map((file) => file.unit), ...change.remove]) assertName(unit);
-  const { pack: newPack } = await import('tar-stream');
-  const pack = newPack();
-  const parts: Buffer[] = [];
-  const ended = new Promise<void>((resolve, reject) => {
-    pack.on('data', (part) => parts.push(part as Buffer));
-    pack.on('end', resolve);
-    pack.on('error', reject);
-  });
-  const mtime = new Date(0);
-  const file = (name: string, text: string) => pack.entry({ name, mode: 0o644, mtime }, text);
-  const link = (name: string, linkname: string) =>
-    pack.entry({ name, type: 'symlink', linkname, mode: 0o777, mtime });
-  for (const { unit, hash, text, launched } of change.install) {
-    file(`pending/${unit}`, `${PENDING}\n`);
-    file(`manifest/${unit}`, `${hash}\n`);
-    file(`units/${unit}`, text);
-    if (launched) link(`wants/${unit}`, `../${unit}`);
-  }
   const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
-  file('remove', lines(change.remove));
-  file('idle', lines(change.install.filter((one) => !one.launched).map((one) => one.unit)));
-  file('cluster.target', CLUSTER_TARGET);
-  link('enable/cluster.target', '../cluster.target');
-  file('complete', '');
-  pack.finalize();
-  await ended;
-  return Buffer.concat(parts);
+  return packTar([
+    ...change.install.flatMap(({ unit, hash, text, launched }): TarEntry[] => [
+      { name: `pending/${unit}`, text: `${PENDING}\n` },
+      { name: `manifest/${unit}`, text: `${hash}\n` },
+      { name: `units/${unit}`, text },
+      ...(launched ? [{ name: `wants/${unit}`, link: `../${unit}` }] : []),
+    ]),
+    { name: 'remove', text: lines(change.remove) },
+    { name: 'idle', text: lines(change.install.filter((one) => !one.launched).map((one) => one.unit)) },
+    { name: 'cluster.target', text: CLUSTER_TARGET },
+    { name: 'enable/cluster.target', link: '../cluster.target' },
+    { name: 'complete', text: '' },
+  ]);
 }
 
 /** Throws unless APPLY_SCRIPT did the whole change. */

@@ -1,7 +1,17 @@
 export { connectMachine } from './connect.ts';
+export { Limit } from './limit.ts';
 export { MachinePool, type PoolOptions } from './pool.ts';
 export type * from './port.ts';
 export { quote } from './quote.ts';
+export {
+  foreignInstall,
+  type Installed,
+  installRelease,
+  parseInstalled,
+  readInstalled,
+  shortRelease,
+  writeSettings,
+} from './release.ts';
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,

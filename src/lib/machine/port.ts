@@ -105,11 +105,14 @@ export interface Machine {
   forget(units: readonly string[]): Promise<void>;
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */
   enable(units: readonly string[]): Promise<void>;
-  /** argv, never a shell string: quoted for the remote shell here and only here. `sudo` adds `sudo -n` when needed. */
+  /**
+   * argv, never a shell string: quoted for the remote shell here and only here. `sudo` adds `sudo -n` when needed. A
+   * stream on stdin is read only as fast as the command takes it, and is destroyed when the command ends first.
+   */
   exec(
     argv: readonly string[],
     options?: {
-      stdin?: string | Uint8Array;
+      stdin?: string | Uint8Array | import('node:stream').Readable;
       sudo?: boolean;
       signal?: AbortSignal;
       onStdout?: (chunk: Buffer) => void;

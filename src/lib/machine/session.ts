@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Client, ClientChannel, ExecOptions } from 'ssh2';
 import { ClusterError, EXIT } from '../error.ts';
 import { sudoRefused, unreachable } from './errors.ts';
@@ -143,10 +143,12 @@ export class Session {
       channel.on('error', () => undefined);
       channel.on('close', () => {
         signal?.removeEventListener('abort', stop);
+        if (stdin instanceof Readable) stdin.destroy();
         if (!exit) return reject(this.lost());
         resolve({ ...exit, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
       });
-      channel.end(stdin);
+      if (stdin instanceof Readable) stdin.pipe(channel);
+      else channel.end(stdin);
       if (signal?.aborted) stop();
     });
   }
