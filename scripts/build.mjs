@@ -117,6 +117,8 @@ async function bundle() {
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
+    // ssh2's server knows its sessions by the name of their class.
+    keepNames: true,
     sourcemap: 'external',
     supported: { 'dynamic-import': false },
     external: EXTERNAL,
