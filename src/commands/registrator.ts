@@ -1,0 +1,87 @@
+import { Flags } from '@oclif/core';
+import { ClusterCommand } from '../base.ts';
+
+export default class Registrator extends ClusterCommand {
+  static override summary = "Announce this machine's containers as servers, and take sick ones out";
+  static override description =
+    'Runs until it is told to end; usually the global unit registrator.service does that. Containers say what they are by SERVICE_* variables or labels.';
+  static override examples = ['<%= config.bin %> registrator', '<%= config.bin %> registrator --ip 10.0.0.5'];
+  static override flags = {
+    ip: Flags.string({ description: 'address of this machine in servers', env: 'CLUSTER_IP' }),
+    internal: Flags.boolean({
+      description: "the containers' own addresses and exposed ports",
+      env: 'CLUSTER_INTERNAL',
+    }),
+    ttl: Flags.integer({
+      description: 'seconds after which servers of a dead machine go',
+      default: 11,
+      min: 2,
+      env: 'CLUSTER_TTL',
+    }),
+    'ttl-refresh': Flags.integer({
+      description: 'seconds between renewals',
+      default: 5,
+      min: 1,
+      env: 'CLUSTER_TTL_REFRESH',
+    }),
+    resync: Flags.integer({
+      description:
+        'look at all containers again after so many seconds (0: only when Docker tells of something)',
+      default: 0,
+      min: 0,
+      env: 'CLUSTER_RESYNC',
+    }),
+    deregister: Flags.string({
+      description: 'on-success: what ended by itself with an error stays for the ttl',
+      options: ['always', 'on-success'],
+      default: 'always',
+      env: 'CLUSTER_DEREGISTER',
+    }),
+    grace: Flags.integer({
+      description: 'seconds that shared frontends and backends outlive the last instance',
+      default: 60,
+      min: 0,
+      env: 'CLUSTER_GRACE',
+    }),
+    explicit: Flags.boolean({
+      description: 'only containers that say SERVICE_NAME',
+      env: 'CLUSTER_EXPLICIT',
+    }),
+    tags: Flags.string({
+      description: 'comma-separated, for every service',
+      default: '',
+      env: 'CLUSTER_TAGS',
+    }),
+    cleanup: Flags.boolean({
+      description: 'always on; accepted for old command lines',
+      hidden: true,
+      env: 'CLUSTER_CLEANUP',
+    }),
+    docker: Flags.string({
+      description: 'where Docker listens',
+      default: 'unix:///var/run/docker.sock',
+      env: 'CLUSTER_DOCKER',
+    }),
+    machine: Flags.string({
+      description: 'machine-id that the containers are announced for',
+      hidden: true,
+      env: 'CLUSTER_REGISTRATOR_MACHINE',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Registrator);
+    const { registratorOptions, runRegistrator, untilSignal } = await import('../lib/discovery/index.ts');
+    await this.withSession(flags, async (session) => {
+      const { prefix, trafficPrefix } = session.config;
+      const store = await session.store();
+      const json = flags.json === true;
+      const line = (level: string, message: string): string =>
+        `${json ? JSON.stringify({ level, message }) : message}\n`;
+      const options = await registratorOptions({ ...flags, ttlRefresh: flags['ttl-refresh'] });
+      const print = (message: string): void => this.print(line('info', message));
+      const problem = (message: string): void => void process.stderr.write(line('warning', message));
+      await runRegistrator({ ...options, store, prefix, trafficPrefix, print, problem }, untilSignal());
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/** What Docker says of a container, as far as it matters here. */
+export interface Container {
+  readonly id: string;
+  /** Without Docker's leading slash. */
+  readonly name: string;
+  readonly image: string;
+  /** Environment first, then labels: a label wins over a variable of the same name. */
+  readonly metadata: readonly (readonly [key: string, value: string])[];
+  /** ISO 8601, as Docker writes it; another value after each start. */
+  readonly startedAt: string;
+  readonly running: boolean;
+  readonly paused: boolean;
+  /** Of the image's or the run's HEALTHCHECK; null = there is none. */
+  readonly health: 'starting' | 'healthy' | 'unhealthy' | null;
+  /** Signal that asks it to stop: `SIGTERM` where nothing else is said. */
+  readonly stopSignal: string;
+  readonly ports: readonly ContainerPort[];
+}
+
+export interface ContainerPort {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** Address in the container's own network; '' with host networking. */
+  readonly internal: string;
+  /** Where the machine listens for it; empty where it is exposed only. */
+  readonly published: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** One port of a container under registrator's conventions. */
+export interface Service {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly tags: readonly string[];
+  /** What else stands in SERVICE_*: lower case, without the prefix. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly container: string;
+  readonly startedAt: string;
+}
+
+/** What is asked of a server, again and again. */
+export interface Check {
+  readonly how:
+    | { readonly kind: 'http' | 'https'; readonly path: string }
+    | { readonly kind: 'tcp' }
+    | { readonly kind: 'script'; readonly command: string };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** So many good answers in a row make a sick server well, so many bad ones a well server sick. */
+  readonly rise: number;
+  readonly fall: number;
+}
+
+/** What is announced of a service, before anybody asks about its health. */
+export interface Offer {
+  readonly service: Service;
+  /** `http://10.0.0.5:49153` */
+  readonly url: string;
+  /** Host name of the version, shared by all its instances; null = not load-balanced. */
+  readonly sharedHost: string | null;
+  /** Host name of this one instance; null = none. */
+  readonly instanceHost: string | null;
+  readonly check: Check | null;
+}
