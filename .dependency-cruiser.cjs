@@ -33,7 +33,7 @@ module.exports = {
     pure('plan'),
     // re2js is RE2 in plain JavaScript: as pure as ours.
     pure('route', [], ['re2js']),
-    pure('traffic', [], ['re2js']),
+    pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
     only('discovery', ['registry', 'traffic', 'store', 'config']),
     only('gateway', ['registry', 'traffic', 'route', 'store', 'config']),

@@ -28,7 +28,11 @@ const generated = path.join(root, 'src', 'commands.gen.ts');
 const NOT_WRITABLE = 73;
 
 /** Native or read from their own directory at run time; each is required only where it is used. */
-const EXTERNAL = ['lmdb', 'etcd3', 'cpu-features', '*.node'];
+const EXTERNAL = [
+  ...['lmdb', 'etcd3', 'cpu-features', '*.node'],
+  // dockerode's, and only for builds; etcd3 brings them along anyway.
+  ...['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'],
+];
 
 /** What commands import from @oclif/core, without the plugin loader that we do not use. */
 const OCLIF = `

@@ -261,7 +261,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
   });
 
   test('a restart of every gateway, one after another, drops nothing', async () => {
-    expectNoFailure(await during(() => ok('restart', 'gateway.service'), { after: 500 }));
+    expectNoFailure(await during(() => ok('restart', '--rolling', 'gateway.service'), { after: 500 }));
   });
 
   test('kill -9 of the etcd leader: units and traffic go on, and a switch still works', async () => {
