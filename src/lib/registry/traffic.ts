@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Store, StoreEvent } from '../store/port.ts';
+import type { Store, StoreEvent, Write } from '../store/port.ts';
 import {
   applyTraffic,
   encode,
@@ -13,7 +13,13 @@ import {
 
 /** One write, by path below the prefix. Fields of the stored value that `value` does not have are kept. */
 export type TrafficEdit =
-  | { readonly put: string; readonly value: JsonObject; readonly lease?: string }
+  | {
+      readonly put: string;
+      readonly value: JsonObject;
+      readonly lease?: string;
+      /** `value` is all there will be: fields that only the stored value has are not kept. */
+      readonly whole?: true;
+    }
   | { readonly remove: string };
 
 /** vulcand's objects, in vulcand's own keys, on any store. */
@@ -59,7 +65,8 @@ export class TrafficRegistry {
   }
 
   /**
-   * Writes all of it or nothing, if every path it touches and every one of `guards` is still as `state` has it.
+   * Writes all of it or nothing, if every path it touches and every one of `guards` is still as `state` has it. `also`
+   * are writes to other keys of the store, by their full names, that go with it.
    * @returns the revision of the write; `state.revision` where there is nothing to write.
    * @throws `changed-meanwhile` (exit 6) naming the key.
    */
@@ -67,26 +74,29 @@ export class TrafficRegistry {
     state: TrafficState,
     edits: readonly TrafficEdit[],
     guards: readonly string[] = [],
+    also: readonly Write[] = [],
   ): Promise<number> {
-    if (edits.length === 0) return state.revision;
+    if (edits.length === 0 && also.length === 0) return state.revision;
     const paths = new Set([...edits.map((edit) => ('put' in edit ? edit.put : edit.remove)), ...guards]);
     const revision = await this.store.commit({
       compare: [...paths].map((path) => ({
         key: this.prefix + path,
         revision: state.stored.get(path)?.revision ?? 0,
       })),
-      writes: edits.map((edit) =>
-        'remove' in edit
-          ? { remove: this.prefix + edit.remove }
-          : {
-              put: this.prefix + edit.put,
-              value: encode(keepUnknown(state.stored.get(edit.put)?.value ?? null, edit.value)),
-              ...(edit.lease !== undefined && { lease: edit.lease }),
-            },
-      ),
+      writes: [...edits.map((edit) => this.#write(state, edit)), ...also],
     });
     if (revision !== null) return revision;
     throw await this.#lost(state, [...paths]);
+  }
+
+  #write(state: TrafficState, edit: TrafficEdit): Write {
+    if ('remove' in edit) return { remove: this.prefix + edit.remove };
+    const previous = edit.whole === true ? null : (state.stored.get(edit.put)?.value ?? null);
+    return {
+      put: this.prefix + edit.put,
+      value: encode(keepUnknown(previous, edit.value)),
+      ...(edit.lease !== undefined && { lease: edit.lease }),
+    };
   }
 
   async #lost(state: TrafficState, paths: readonly string[]): Promise<ClusterError> {

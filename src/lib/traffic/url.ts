@@ -37,7 +37,8 @@ export function checkServerUrl(url: string): void {
     );
   const found = readServerUrl(url);
   if (typeof found !== 'string' && /^[^/]+\/\/[^/]+\/?$/.test(url)) return;
-  throw new ClusterError('bad-url', `endpoint url ${JSON.stringify(url.slice(0, 200))} is not valid`, {
+  const shown = JSON.stringify(url.slice(0, 200)).slice(1, -1);
+  throw new ClusterError('bad-url', `endpoint url '${shown}' is not valid`, {
     hint: 'only http://HOST:PORT or https://HOST:PORT; no path, user or query',
   });
 }

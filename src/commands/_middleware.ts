@@ -1,0 +1,47 @@
+import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic-middleware.ts';
+import { count, frontendFlag, idArgument, idFlag, TrafficCommand, text, ttlFlag } from './_traffic.ts';
+
+type Type = Parameters<typeof upsertMiddleware>[1]['type'];
+type Said = Parameters<typeof upsertMiddleware>[2];
+
+/** Flags that all middlewares have. */
+export const middlewareFlags = {
+  ...frontendFlag,
+  ...idFlag,
+  priority: count('priority', 'smaller runs first; 1 where nothing is said'),
+  ...ttlFlag,
+};
+
+export const variableFlag = {
+  variable: text('variable', 'what is counted by: client.ip, request.host, request.header.NAME', {
+    aliases: ['var'],
+  }),
+};
+
+interface Given {
+  readonly frontend?: string | undefined;
+  readonly id?: string | undefined;
+  readonly ttl?: string | undefined;
+}
+
+export abstract class MiddlewareUpsert extends TrafficCommand {
+  protected upsert(type: Type, flags: Given, said: Said): Promise<void> {
+    const { frontend, id, ttl } = flags;
+    return this.change(
+      { ...flags },
+      (session) => upsertMiddleware(session, { type, frontend, id }, said, ttl),
+      `${type} upserted`,
+    );
+  }
+}
+
+export abstract class MiddlewareRm extends TrafficCommand {
+  static override args = idArgument;
+  static override flags = { ...frontendFlag, ...idFlag };
+
+  protected async remove(type: Type): Promise<void> {
+    const { args, flags } = await this.parse(MiddlewareRm);
+    const name = { type, frontend: flags.frontend, id: flags.id ?? args.id };
+    await this.change(flags, (session) => removeMiddleware(session, name), `${type} deleted`);
+  }
+}

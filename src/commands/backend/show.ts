@@ -1,0 +1,15 @@
+import { showBackend } from '../../lib/control/traffic-lists.ts';
+import { backendCard } from '../../lib/ui/traffic.ts';
+import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class BackendShow extends TrafficCommand {
+  static override summary = 'Show a backend and its servers';
+  static override examples = ['<%= config.bin %> backend show demo-application-v0.2.0'];
+  static override args = idArgument;
+  static override flags = idFlag;
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(BackendShow);
+    await this.look(flags, (session) => showBackend(session, flags.id ?? args.id), backendCard);
+  }
+}

@@ -1,0 +1,14 @@
+import { removeFrontend } from '../../lib/control/traffic-frontend.ts';
+import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class FrontendRm extends TrafficCommand {
+  static override summary = 'Remove a frontend and its middlewares';
+  static override examples = ['<%= config.bin %> frontend rm --id demo-application.example.test'];
+  static override args = idArgument;
+  static override flags = idFlag;
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(FrontendRm);
+    await this.change(flags, (session) => removeFrontend(session, flags.id ?? args.id), 'frontend deleted');
+  }
+}

@@ -1,0 +1,21 @@
+import { rollback } from '../../lib/control/traffic-history.ts';
+import { camelKeys, idArgument, idFlag } from '../_traffic.ts';
+import { SwitchCommand, switchFlags } from './_switch.ts';
+
+export default class FrontendRollback extends SwitchCommand {
+  static override summary = 'Point a frontend at the backend that it had before';
+  static override examples = [
+    '<%= config.bin %> frontend rollback',
+    '<%= config.bin %> frontend rollback demo-application.example.test --dry-run',
+  ];
+  static override args = idArgument;
+  static override flags = { ...idFlag, ...switchFlags };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(FrontendRollback);
+    const said = camelKeys(flags);
+    await this.switch(flags, (session, written) =>
+      rollback(session, { ...said, id: flags.id ?? args.id, wait: flags.wait }, written),
+    );
+  }
+}

@@ -1,0 +1,15 @@
+import { showFrontend } from '../../lib/control/traffic-lists.ts';
+import { frontendCard } from '../../lib/ui/traffic.ts';
+import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class FrontendShow extends TrafficCommand {
+  static override summary = 'Show a frontend and its middlewares in the order in which they run';
+  static override examples = ['<%= config.bin %> frontend show demo-application.example.test'];
+  static override args = idArgument;
+  static override flags = idFlag;
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(FrontendShow);
+    await this.look(flags, (session) => showFrontend(session, flags.id ?? args.id), frontendCard);
+  }
+}

@@ -1,0 +1,72 @@
+import { Flags } from '@oclif/core';
+import { ClusterCommand } from '../../base.ts';
+
+export default class Gateway extends ClusterCommand {
+  static override summary = 'Serve the frontends on this machine: HAProxy, driven from the registry';
+  static override description =
+    'Runs until it is told to end; usually the global unit gateway.service does that. HAProxy outlives it: a restart of this process drops no request.';
+  static override examples = [
+    '<%= config.bin %> gateway',
+    '<%= config.bin %> gateway --listen :8080 --run-dir /tmp/gateway --state-dir /tmp/gateway/state',
+  ];
+  static override flags = {
+    listen: Flags.string({
+      description: 'where to listen while the registry has no listener',
+      default: ':80',
+      env: 'CLUSTER_LISTEN',
+    }),
+    'run-dir': Flags.string({
+      description: "HAProxy's configuration and sockets",
+      default: '/run/cluster-gateway',
+      env: 'CLUSTER_RUN_DIR',
+    }),
+    'state-dir': Flags.string({
+      description: 'the last state that was served, for a start without the registry',
+      default: '/var/lib/cluster/gateway',
+      env: 'CLUSTER_STATE_DIR',
+    }),
+    admin: Flags.string({
+      description: "the gateway's own interface: status, top, /metrics",
+      default: '127.0.0.1:8182',
+      env: 'CLUSTER_ADMIN',
+    }),
+    haproxy: Flags.string({ description: "HAProxy's program", default: 'haproxy', env: 'CLUSTER_HAPROXY' }),
+    'seal-key': Flags.string({
+      description: "opens hosts' key pairs: 64 hex digits",
+      env: 'CLUSTER_SEAL_KEY',
+    }),
+    'log-severity': Flags.string({
+      description: 'how much to log until operators say otherwise (log set_severity)',
+      options: ['debug', 'info', 'warning', 'error'],
+      default: 'info',
+      env: 'CLUSTER_LOG_SEVERITY',
+    }),
+    machine: Flags.string({
+      description: 'machine-id that this gateway announces itself with',
+      hidden: true,
+      env: 'CLUSTER_GATEWAY_MACHINE',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Gateway);
+    const { machineName, readSeverity, serve } = await import('../../lib/gateway/index.ts');
+    const machine = flags.machine ?? (await machineName());
+    await this.withSession(flags, async (session) => {
+      const { prefix, trafficPrefix } = session.config;
+      await serve(await session.store(), {
+        prefix,
+        trafficPrefix,
+        machine,
+        version: this.config.version,
+        listen: flags.listen,
+        runDirectory: flags['run-dir'],
+        stateDirectory: flags['state-dir'],
+        admin: flags.admin,
+        haproxy: flags.haproxy,
+        sealKey: flags['seal-key'] ?? null,
+        severity: readSeverity(flags['log-severity']),
+      });
+    });
+  }
+}

@@ -1,0 +1,15 @@
+import { Args } from '@oclif/core';
+import { removeHost } from '../../lib/control/traffic-hosts.ts';
+import { TrafficCommand, text } from '../_traffic.ts';
+
+export default class HostRm extends TrafficCommand {
+  static override summary = 'Remove a TLS host and its key pair';
+  static override examples = ['<%= config.bin %> host rm a.example.test'];
+  static override args = { name: Args.string({ description: 'host name, instead of --name' }) };
+  static override flags = { name: text('name', 'host name') };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(HostRm);
+    await this.change(flags, (session) => removeHost(session, flags.name ?? args.name), 'host deleted');
+  }
+}

@@ -1,0 +1,19 @@
+import { showListener } from '../../lib/control/traffic-lists.ts';
+import { listenersTable } from '../../lib/ui/traffic.ts';
+import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class ListenerShow extends TrafficCommand {
+  static override summary = 'Show a listener';
+  static override examples = ['<%= config.bin %> listener show public'];
+  static override args = idArgument;
+  static override flags = idFlag;
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ListenerShow);
+    await this.look(
+      flags,
+      (session) => showListener(session, flags.id ?? args.id),
+      (listener) => listenersTable([listener], 'Listener'),
+    );
+  }
+}

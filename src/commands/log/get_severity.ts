@@ -1,0 +1,13 @@
+import { getSeverity } from '../../lib/control/traffic-log.ts';
+import { TrafficCommand } from '../_traffic.ts';
+
+export default class LogGetSeverity extends TrafficCommand {
+  static override summary = 'Show how much the running gateways log';
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LogGetSeverity);
+    const severity = await this.withSession(flags, getSeverity);
+    if (flags.json) this.printJson({ severity });
+    else this.print(`OK: severity: ${severity}\n`);
+  }
+}

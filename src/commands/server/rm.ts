@@ -1,0 +1,19 @@
+import { removeServer } from '../../lib/control/traffic-objects.ts';
+import { backendFlag, idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class ServerRm extends TrafficCommand {
+  static override summary = 'Remove a server; requests that it is serving end there';
+  static override examples = ['<%= config.bin %> server rm -b demo-application-v0.2.0 --id web1'];
+  static override args = idArgument;
+  static override flags = { ...idFlag, ...backendFlag };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ServerRm);
+    const id = flags.id ?? args.id;
+    await this.change(
+      flags,
+      async (session) => void (await removeServer(session, { backend: flags.backend, id })),
+      `Server ${id} deleted`,
+    );
+  }
+}

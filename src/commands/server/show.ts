@@ -1,0 +1,19 @@
+import { showServer } from '../../lib/control/traffic-lists.ts';
+import { serversTable } from '../../lib/ui/traffic.ts';
+import { backendFlag, idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+
+export default class ServerShow extends TrafficCommand {
+  static override summary = 'Show a server';
+  static override examples = ['<%= config.bin %> server show -b demo-application-v0.2.0 --id web1'];
+  static override args = idArgument;
+  static override flags = { ...idFlag, ...backendFlag };
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ServerShow);
+    await this.look(
+      flags,
+      (session) => showServer(session, flags.backend, flags.id ?? args.id),
+      (server) => serversTable([server], 'Server'),
+    );
+  }
+}

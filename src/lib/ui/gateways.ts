@@ -1,0 +1,77 @@
+import type { GatewayAnswer } from '../control/gateways.ts';
+import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
+import { machineId } from './format.ts';
+import { renderTable } from './table.ts';
+
+/** One line for each gateway, then what they leave out or do otherwise. */
+export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
+  const rows = answers.map((answer) => {
+    const { machine, hostname, revision } = answer.gateway;
+    const where = [machineId(machine, machine.length <= 12), hostname];
+    if ('error' in answer) return [...where, 'unreachable', '-', String(revision), '-', '-', '-'];
+    const { haproxy, failing, storeConnected, lastChangeMs, ...status } = answer.value;
+    const state = haproxy.pid === null ? 'down' : failing === null ? 'serving' : 'failing';
+    return [
+      ...where,
+      state,
+      haproxy.version ?? '-',
+      String(status.revision),
+      String(haproxy.reloads),
+      `${lastChangeMs} ms`,
+      storeConnected ? 'connected' : 'away',
+    ];
+  });
+  const columns = [
+    'machine',
+    'hostname',
+    'state',
+    'haproxy',
+    'revision',
+    'reloads',
+    'last change',
+    'registry',
+  ];
+  return `${renderTable(columns, rows, true)}${remarks(answers)}`;
+}
+
+/** Gateways with the same registry say the same: each thing once. */
+function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
+  const lines = new Set<string>();
+  for (const answer of answers) {
+    if (!('value' in answer)) continue;
+    const { hostname, failing, breakers, leftOut, notes } = answer.value;
+    if (failing !== null) lines.add(`${hostname}: ${failing}`);
+    for (const { frontend, middleware, state } of breakers)
+      if (state !== 'standby')
+        lines.add(`${hostname}: circuit breaker ${middleware} of ${frontend}: ${state}`);
+    for (const { object, message } of leftOut) lines.add(`left out: ${object}: ${message}`);
+    for (const { object, message } of notes) lines.add(`${object}: ${message}`);
+  }
+  return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${line}\n`).join('')}`;
+}
+
+/** Frontends and servers, the busiest first; `limit` 0 = all. */
+export function topTables({ frontends, servers }: Top, limit: number): string {
+  const cut = (rows: readonly TopRow[]): readonly TopRow[] => (limit > 0 ? rows.slice(0, limit) : rows);
+  const figures = (row: TopRow): string[] => [
+    String(row.perSecond),
+    row.latencyMs === null ? '-' : String(row.latencyMs),
+    String(row.requests),
+    ...[row.ok, row.clientErrors, row.serverErrors].map((value) => (value === null ? '-' : String(value))),
+    String(row.networkErrors),
+    String(row.sessions),
+  ];
+  const names = ['r/sec', 'avg[ms]', 'requests', '2xx,3xx', '4xx', '5xx', 'net. errors', 'running'];
+  const front = cut(frontends).map((row) => [row.id, row.backend ?? '-', ...figures(row)]);
+  const back = cut(servers).map((row) => [
+    row.id,
+    row.backend ?? '-',
+    row.address,
+    row.state,
+    ...figures(row),
+  ]);
+  return [
+    `[Frontends]\n${renderTable(['id', 'backend', ...names], front, true)}`,
+    `[Servers]\n${renderTable(['id', 'backend', 'address', 'state', ...names], back, true)}`,
+  ].join('\n');
+}

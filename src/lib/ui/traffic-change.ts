@@ -1,0 +1,27 @@
+import type { FrontendChange } from '../control/traffic-frontend.ts';
+import type { Match } from '../control/traffic-match.ts';
+import type { Served } from '../control/traffic-wait.ts';
+
+/** What an upsert of a frontend did, first in vctl's words. */
+export function changeLines({ frontend, from, to, changed, dryRun }: FrontendChange): string {
+  const id = frontend.Id;
+  const moved = from !== null && from !== to ? `${id}: ${from} -> ${to}\n` : '';
+  if (!changed)
+    return `${dryRun ? '' : 'OK: frontend upserted\n'}${id}: points at ${to} already, nothing to do\n`;
+  if (!dryRun) return `OK: frontend upserted\n${moved}`;
+  return `would ${from === null ? 'make' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
+}
+
+export function servedLine({ gateways, ms }: Served): string {
+  if (gateways === 0) return 'no gateway is left that could serve it\n';
+  return `served by ${gateways} gateway${gateways === 1 ? '' : 's'} after ${Math.round(ms)} ms\n`;
+}
+
+/** The same for programs. */
+export function changeJson({ frontend, from, to, changed, dryRun }: FrontendChange, served: Served | null) {
+  return { frontend: frontend.Id, from, to, changed, dryRun, served };
+}
+
+export function matchLines({ frontend, backend, reason }: Match): string {
+  return frontend === null ? `no frontend serves it: ${reason}\n` : `${frontend} -> ${backend}\n${reason}\n`;
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer, get, type Server } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Workplace, workplace } from '../support/cli.ts';
+import { type EtcdServer, freePort, startEtcd } from './etcd-server.ts';
+
+const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
+
+let etcd: EtcdServer;
+let at: Workplace;
+let gateway: ChildProcess;
+let port: number;
+const servers: Server[] = [];
+
+/** A small server that answers with its name. */
+async function serve(name: string): Promise<string> {
+  const server = createServer((_, response) => response.end(name));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+}
+
+const ask = (): Promise<string> =>
+  new Promise((resolve, reject) => {
+    get({ port, host: '127.0.0.1', headers: { host: 'demo.test' }, agent: false }, (response) => {
+      let text = '';
+      response.on('data', (part) => (text += part));
+      response.on('end', () => resolve(text));
+    }).on('error', reject);
+  });
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+  at = await workplace({
+    CLUSTER_ENDPOINT: etcd.endpoint,
+    PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+  });
+  port = await freePort();
+  for (const version of ['v1.0', 'v2.0']) {
+    const backend = ['-b', `demo-${version}`];
+    await at.run('backend', 'upsert', '-id', `demo-${version}`);
+    await at.run('server', 'upsert', ...backend, '-id', 's', '-url', await serve(version));
+  }
+  const args = ['gateway', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${await freePort()}`];
+  args.push('--run-dir', join(at.dir, 'run'), '--state-dir', join(at.dir, 'state'));
+  gateway = spawn(process.execPath, [ENTRY, ...args], { cwd: at.dir, env: at.env, stdio: 'ignore' });
+});
+
+afterAll(async () => {
+  const gone = new Promise((resolve) => gateway.once('exit', resolve));
+  gateway.kill('SIGTERM');
+  await gone;
+  for (const server of servers) server.close();
+  await at.remove();
+  await etcd.stop();
+});
+
+test('when a switch returns, a real gateway serves it', async () => {
+  const known = () => etcd.etcdctl('get', '--prefix', '/cluster/gateways/');
+  await expect.poll(known, { timeout: 30_000, interval: 50 }).toContain('"revision"');
+  const made = await at.run(
+    'frontend',
+    'upsert',
+    '-id',
+    'demo.test',
+    '-b',
+    'v1.0',
+    '-route',
+    'Host("demo.test")',
+  );
+  expect(made).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^served by 1 gateway after \d+ ms$/m),
+  });
+  expect(await ask()).toBe('v1.0');
+  for (const [verb, version] of [
+    ['upsert -b v2.0', 'v2.0'],
+    ['rollback', 'v1.0'],
+    ['rollback', 'v2.0'],
+  ]) {
+    const ran = await at.run('frontend', ...(verb ?? '').split(' '));
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('served by 1 gateway after') });
+    expect(await ask()).toBe(version);
+  }
+});
+
+test('top shows what it served', async () => {
+  const top = async () => JSON.parse((await at.run('top', '--refresh', '0', '--json')).stdout);
+  await expect
+    .poll(top, { timeout: 10_000, interval: 200 })
+    .toMatchObject({ frontends: [{ object: { Id: 'demo.test' }, figures: { requests: 4 } }] });
+  const ran = await at.run('top', '-b', 'demo-v1.0', '-refresh', '0');
+  expect(ran.stdout).toMatch(/^\n\[Frontend\]\nId {5}Route {5}R\/sec.*\n\n\[Servers\]\n.*\ns {5}\s*http:/);
+});
