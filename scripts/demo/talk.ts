@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { get } from 'node:http';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { writeImages } from '../../examples/demo-application/image.mjs';
 import { startLoad } from '../load.ts';
@@ -193,7 +193,7 @@ function ask(address: string, host: string, path = '/', post?: string): Promise<
       accept: 'application/json',
       ...(post !== undefined && { 'content-type': 'application/json' }),
     };
-    const made = get(
+    const made = request(
       { host: address, port: 80, path, headers, agent: false, method: post === undefined ? 'GET' : 'POST' },
       (answer) => {
         answer.resume();

@@ -431,7 +431,7 @@ test('an answer that never ends counts as none', async () => {
   await poll(servers).toEqual([ONE]);
   app.server.removeAllListeners('request');
   await poll(servers, 1000).toEqual([]);
-  expect(lines.at(-2)).toContain('result no answer within 200ms');
+  expect(lines.join('\n')).toContain('result no answer within 200ms');
 });
 
 test('a second registrator on one machine takes over, and the first ends with an error', async () => {

@@ -1,4 +1,12 @@
-import { type JsonObject, pathOf } from '../traffic/index.ts';
+import {
+  type JsonObject,
+  parsePath,
+  pathOf,
+  readBackend,
+  readFrontend,
+  storedBackend,
+  storedFrontend,
+} from '../traffic/index.ts';
 import { says } from './json.ts';
 import type { Seen } from './mirror.ts';
 import type { Offer } from './model.ts';
@@ -175,17 +183,24 @@ class Draft {
     this.#kept[area].add(path);
     const seen = this.#view[area].get(path);
     if (seen !== undefined && seen.lease === lease && says(seen.value, value)) return;
-    edits.push({ area, path, value, lease });
+    edits.push({ area, path, value: seen === undefined ? spelledOut(path, value) : value, lease });
   }
+}
+
+/** A new object says its defaults, as vctl writes them; one that stands keeps what others set. */
+function spelledOut(path: string, value: JsonObject): JsonObject {
+  const { kind, id = '' } = parsePath(path) ?? {};
+  if (kind === 'frontend') return { ...storedFrontend(readFrontend(id, value)), ...MARK };
+  return kind === 'backend' ? { ...storedBackend(readBackend(id, value), null), ...MARK } : value;
 }
 
 const backendNamed = (id: string): JsonObject => ({ Id: id, Type: 'http', Settings: {}, ...MARK });
 
 const frontendTo = (id: string, host: string): JsonObject => ({
   Id: id,
+  Route: routeOf(host),
   Type: 'http',
   BackendId: id,
-  Route: routeOf(host),
   Settings: {},
   ...MARK,
 });
