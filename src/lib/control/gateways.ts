@@ -101,9 +101,9 @@ function fetchJson<Value>(host: string, port: number, path: string, stream?: Dup
         host,
         port,
         path,
-        agent: false,
         headers: { connection: 'close' },
-        ...(stream && { createConnection: () => stream }),
+        // Node uses createConnection only where no agent is named.
+        ...(stream ? { createConnection: () => stream } : { agent: false }),
       },
       (response) => {
         let text = '';
@@ -124,7 +124,10 @@ function fetchJson<Value>(host: string, port: number, path: string, stream?: Dup
         });
       },
     );
-    asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
+    // A channel of SSH is no socket, so the request's own timeout does not work on it.
+    const late = () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`));
+    const timer = setTimeout(late, ANSWER_MS);
+    asked.on('close', () => clearTimeout(timer));
     asked.on('error', reject);
     asked.end();
   });

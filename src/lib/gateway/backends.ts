@@ -1,0 +1,46 @@
+import { type Backend, parseGoDuration } from '../traffic/index.ts';
+import type { RetryProfile } from './failover.ts';
+import { backendName } from './name.ts';
+import type { Pool } from './pools.ts';
+import { quote } from './quote.ts';
+
+/** vulcand's, where a backend says nothing. */
+export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
+
+/** HAProxy keeps time as 32 bits of milliseconds. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
+/** A backend as HAProxy's section: its servers stand in for by `#servers NAME`. */
+export function backendSection(backend: Backend, pool: Pool, profile: RetryProfile): string[] {
+  const { Timeouts, KeepAlive, StickyCookie } = backend.Settings;
+  const name = backendName(backend.Id, profile.tag);
+  const dial = milliseconds(Timeouts.Dial);
+  // HAProxy's connect timeout takes in the TLS handshake.
+  const handshake = pool.hasTls ? milliseconds(Timeouts.TLSHandshake) : 0;
+  const read = milliseconds(Timeouts.Read);
+  const period = milliseconds(KeepAlive.Period);
+  const lines: string[] = [];
+  if (dial + handshake > 0)
+    lines.push(`timeout connect ${Math.min(LONGEST_MS, (dial || DEFAULTS.dialMs) + handshake)}ms`);
+  if (read > 0) lines.push(`timeout server ${read}ms`);
+  if (period > 0) {
+    const seconds = Math.max(1, Math.round(period / 1000));
+    lines.push('option srvtcpka', `srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
+  }
+  if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
+  if (profile.tag !== '') lines.push(`retries ${profile.retries}`, `retry-on ${profile.on.join(' ')}`);
+  lines.push(...repeating(profile), `#servers ${name}`);
+  return [`backend ${name}`, ...lines.map((line) => `  ${line}`)];
+}
+
+/** Only these methods are sent again after they reached a server. */
+function repeating({ methods, on }: RetryProfile): string[] {
+  if (methods === null || on.length === 1) return [];
+  const wanted = methods.map((method) => quote(method)).join(' ');
+  return [`http-request disable-l7-retry unless { method -m str -- ${wanted} }`];
+}
+
+function milliseconds(duration: string): number {
+  const ms = parseGoDuration(duration) ?? 0;
+  return ms <= 0 ? 0 : Math.min(LONGEST_MS, Math.max(1, Math.round(ms)));
+}

@@ -1,0 +1,58 @@
+import { DEFAULTS } from './backends.ts';
+import { retryProfile } from './failover.ts';
+
+/** What HAProxy answers itself, as JSON, by file name. A server that cannot be reached is a 502, as in vulcand. */
+export function ownAnswers(): ReadonlyMap<string, string> {
+  return new Map([
+    ['answers/502.http', answer('502 Bad Gateway', 'bad gateway')],
+    ['answers/504.http', answer('504 Gateway Timeout', 'gateway timeout')],
+  ]);
+}
+
+function answer(status: string, message: string): string {
+  const body = `{"error":"${message}"}`;
+  const lines = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json',
+    'Cache-Control: no-cache',
+    `Content-Length: ${body.length}`,
+    '',
+    body,
+  ];
+  return lines.join('\r\n');
+}
+
+/**
+ * `global` and `defaults`. Files are named relative to the configuration's own directory. `adminSocket` is where the
+ * worker takes commands, and hands its listening sockets to the next one.
+ */
+export function preamble(adminSocket: string): string[] {
+  const usual = retryProfile('');
+  return [
+    'global',
+    '  default-path config',
+    `  stats socket ${adminSocket} mode 600 level admin expose-fd listeners`,
+    // Memory is taken for as many descriptors as the limit allows, and in containers that can be a thousand million.
+    '  fd-hard-limit 200000',
+    '  no strict-limits',
+    '  tune.ssl.default-dh-param 2048',
+    '',
+    'defaults',
+    '  mode http',
+    '  balance roundrobin',
+    '  option idle-close-on-response',
+    '  option redispatch 1',
+    `  retries ${usual.retries}`,
+    `  retry-on ${usual.on.join(' ')}`,
+    `  timeout connect ${DEFAULTS.dialMs}ms`,
+    `  timeout server ${DEFAULTS.readMs}ms`,
+    '  timeout client 60s',
+    '  timeout http-request 30s',
+    '  timeout http-keep-alive 60s',
+    '  timeout tunnel 1h',
+    '  errorfile 502 answers/502.http',
+    '  errorfile 503 answers/502.http',
+    '  errorfile 504 answers/504.http',
+    '',
+  ];
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+import { TrafficRegistry } from '../registry/index.ts';
+import type { Store } from '../store/port.ts';
+import { openKeyPair } from '../traffic/seal.ts';
+import { endingOf } from './ending.ts';
+import { Logger, type Severity } from './logger.ts';
+import { runGateway, type Translator } from './run.ts';
+import { COUNTERS_TABLE, renderConfig, translate } from './translate.ts';
+
+/** What `cluster gateway` is told on its command line. */
+export interface ServeOptions {
+  readonly prefix: string;
+  readonly trafficPrefix: string;
+  readonly listen: string;
+  readonly runDirectory: string;
+  readonly stateDirectory: string;
+  readonly admin: string;
+  readonly haproxy: string;
+  /** 64 hex digits, or null: hosts with key pairs are left out. */
+  readonly sealKey: string | null;
+  readonly severity: Severity;
+  readonly machine: string;
+  readonly version: string;
+}
+
+/** Runs a gateway on this machine until it is told to end by SIGTERM or SIGINT. */
+export async function serve(store: Store, options: ServeOptions): Promise<void> {
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  process.once('SIGTERM', abort);
+  process.once('SIGINT', abort);
+  const journal = process.env.JOURNAL_STREAM !== undefined;
+  const logger = new Logger(options.severity, (line) => process.stderr.write(`${line}\n`), journal);
+  const traffic = new TrafficRegistry(store, options.trafficPrefix);
+  await runGateway(
+    { ...options, store, traffic, logger, translator: translator(options) },
+    stop.signal,
+    endingOf,
+  );
+}
+
+/** Translation with what this machine is and has. */
+export function translator(options: Pick<ServeOptions, 'listen' | 'sealKey'>): Translator {
+  const { listen, sealKey } = options;
+  const ipv6 = Object.values(networkInterfaces()).some((list) =>
+    list?.some(({ family }) => family === 'IPv6'),
+  );
+  return {
+    table: COUNTERS_TABLE,
+    render: renderConfig,
+    translate: (state, { admin, logAddress }) =>
+      translate(state, {
+        hostname: hostname(),
+        listen,
+        adminSocket: admin,
+        logAddress,
+        ipv6: ipv6 && existsSync('/proc/net/if_inet6'),
+        openKeyPair: (sealed) => openPem(sealed, sealKey),
+      }),
+  };
+}
+
+function openPem(sealed: string, sealKey: string | null): string | Error {
+  if (sealKey === null) return new Error('is sealed, and this gateway has no seal key (--seal-key)');
+  try {
+    const { cert, key } = openKeyPair(sealed, sealKey);
+    return `${cert.trimEnd()}\n${key.trimEnd()}\n`;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
