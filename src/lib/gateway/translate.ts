@@ -57,7 +57,7 @@ const MAX_SPARE_SECTIONS = 500;
  * `leftOut` with its reason, and everything else is served.
  */
 export function translate(state: TrafficState, options: TranslateOptions): Serving {
-  const frontends = [...state.frontends.values()];
+  const frontends = byId(state.frontends);
   const routes = routing(frontends.map((frontend) => ({ id: frontend.Id, route: routeOf(frontend) })));
   const lost = new Set(routes.leftOut.map(({ object }) => object));
   const served = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
@@ -108,14 +108,21 @@ export function translate(state: TrafficState, options: TranslateOptions): Servi
   };
 }
 
-const routesOf = new WeakMap<Frontend, Route>();
+/** In an order of their own: what was written last stands last in the state, and must not change the structure. */
+function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string, Value>): Value[] {
+  return [...objects.values()].sort((a, b) => (a.Id < b.Id ? -1 : 1));
+}
 
-/** Frontends that did not change are the same objects in the next state. */
-function routeOf(frontend: Frontend): Route {
-  const known = routesOf.get(frontend);
+const routesOf = new Map<string, Route>();
+const MAX_ROUTES = 20_000;
+
+/** The same text gives the very same route, so that a change of something else costs no reading and no sorting. */
+function routeOf({ Route: text }: Frontend): Route {
+  const known = routesOf.get(text);
   if (known !== undefined) return known;
-  const route = parseRoute(frontend.Route);
-  routesOf.set(frontend, route);
+  const route = parseRoute(text);
+  if (routesOf.size >= MAX_ROUTES) routesOf.clear();
+  routesOf.set(text, route);
   return route;
 }
 
@@ -142,7 +149,8 @@ function gatewayLines(
     ...middlewares.logging.rules(),
     ...bodyLimitRules(settings),
     ...middlewares.rules,
-    `http-request return ${NO_SERVER} unless { var(txn.be),nbsrv gt 0 }`,
+    // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
+    `http-request return ${NO_SERVER} unless { var(txn.be),nbsrv gt 0 } or { stopping }`,
     ...forwardingRules(settings, heard, options.hostname),
     'use_backend %[var(txn.be)]',
   ];
@@ -179,13 +187,13 @@ function backendSections(state: TrafficState, served: readonly Frontend[], caFil
   const lines: string[] = [];
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
-  for (const backend of state.backends.values()) {
+  for (const backend of byId(state.backends)) {
     const pool = poolOf(backend, state.servers.get(backend.Id), caFile);
     all.push(pool);
     for (const profile of [usual, ...others.values()]) {
       const name = backendName(backend.Id, profile.tag);
       if (profile !== usual && !spare && !needed.has(name)) continue;
-      lines.push(...backendSection(backend, pool, profile));
+      lines.push(backendSection(backend, pool, profile));
       pools.set(name, pool.servers);
     }
   }
