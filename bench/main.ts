@@ -6,6 +6,8 @@ import { benchHollow } from './hollow.ts';
 import { benchLab, labSkipped } from './lab.ts';
 import { benchPlacement } from './placement.ts';
 import { cluster, type Figure, median, run, sideBySide } from './proc.ts';
+import { benchTalk } from './talk.ts';
+import { benchTraffic } from './traffic.ts';
 
 interface Section {
   readonly name: string;
@@ -19,6 +21,8 @@ const SECTIONS: readonly Section[] = [
   { name: 'list rows', skipped: null, measure: async () => [listRows()] },
   { name: 'lab', skipped: labSkipped(), measure: benchLab },
   { name: 'hollow', skipped: null, measure: benchHollow },
+  { name: 'traffic', skipped: null, measure: benchTraffic },
+  { name: 'talk', skipped: labSkipped(), measure: benchTalk },
 ];
 
 async function coldStart(): Promise<Figure[]> {

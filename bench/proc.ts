@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 /** One line of the table. `floor` null: nothing else answers the same question here. */
 export interface Figure {
   readonly figure: string;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: 'us' | 'ms' | 'MB' | 'count';
   readonly ours: number;
   readonly floor: number | null;
   /** The most that is allowed: times the floor, or, without a floor, in `unit`. */
@@ -22,7 +22,7 @@ interface RunOptions {
   readonly input?: Buffer;
 }
 
-const ENTRY = fileURLToPath(new URL('../bin/run.js', import.meta.url));
+export const ENTRY = fileURLToPath(new URL('../bin/run.js', import.meta.url));
 
 /** Runs a program to its end; throws with its output where it fails. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {

@@ -10,8 +10,20 @@ export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
 /** HAProxy keeps time as 32 bits of milliseconds. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
-/** A backend as HAProxy's section: its servers stand in for by `#servers NAME`. */
-export function backendSection(backend: Backend, pool: Pool, profile: RetryProfile): string[] {
+const made = new WeakMap<Pool, Map<string, string>>();
+
+/** A backend as HAProxy's section; the line `#servers NAME` stands for its servers. The pool is this backend's. */
+export function backendSection(backend: Backend, pool: Pool, profile: RetryProfile): string {
+  const byTag = made.get(pool) ?? new Map<string, string>();
+  made.set(pool, byTag);
+  const known = byTag.get(profile.tag);
+  if (known !== undefined) return known;
+  const fresh = sectionLines(backend, pool, profile).join('\n');
+  byTag.set(profile.tag, fresh);
+  return fresh;
+}
+
+function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): string[] {
   const { Timeouts, KeepAlive, StickyCookie } = backend.Settings;
   const name = backendName(backend.Id, profile.tag);
   const dial = milliseconds(Timeouts.Dial);

@@ -63,7 +63,10 @@ function translate(text: string): Translated {
   const table = new Table(parsePredicate(text), text);
   const methods = table.methods.filter((method) => table.statuses(method).length > 0);
   if (methods.length === 0)
-    return { profile: tagged({ retries: 0, methods: [], on: ['none'] }), notes: table.unretryable() };
+    return {
+      profile: tagged({ retries: 0, methods: [], on: ['none'] }),
+      notes: [...table.unretryable(), ...table.gaps()],
+    };
   const [first = ''] = methods;
   let common = table.statuses(first).filter((status) => methods.every((m) => table.retries(m, status) > 0));
   let served = methods;

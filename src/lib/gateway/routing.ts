@@ -1,4 +1,4 @@
-import { type Ranked, type Route, rules } from '../route/index.ts';
+import { type Ranked, type Route, type RoutedFrontend, rules } from '../route/index.ts';
 import { Acls, HOST, PATH } from './acl.ts';
 import type { Note } from './model.ts';
 import { encodeName } from './name.ts';
@@ -45,7 +45,20 @@ interface Sorted {
  * Rules in the order of the route room's ranks. Plain ones (a host, a host and a path, a path) are entries of two maps,
  * however many there are, and can change while HAProxy runs; the others are rules, asked only for their own host.
  */
-export function routing(frontends: readonly { readonly id: string; readonly route: Route }[]): Routing {
+export function routing(frontends: readonly RoutedFrontend[]): Routing {
+  if (last === null || !isSame(last.frontends, frontends)) last = { frontends, routing: arrange(frontends) };
+  return last.routing;
+}
+
+/** Most changes of the registry leave all routes as they are. */
+let last: { readonly frontends: readonly RoutedFrontend[]; readonly routing: Routing } | null = null;
+
+function isSame(before: readonly RoutedFrontend[], now: readonly RoutedFrontend[]): boolean {
+  if (before.length !== now.length) return false;
+  return now.every(({ id, route }, index) => before[index]?.id === id && before[index]?.route === route);
+}
+
+function arrange(frontends: readonly RoutedFrontend[]): Routing {
   const leftOut: Note[] = [];
   const served = frontends.filter(({ id, route }) => {
     const fault = faultOf(route);

@@ -1,0 +1,306 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { retryProfile } from '../../../src/lib/gateway/failover.ts';
+import { backendName } from '../../../src/lib/gateway/name.ts';
+import { argument, isMapKey, literal, quote, Unservable } from '../../../src/lib/gateway/quote.ts';
+import { substitution } from '../../../src/lib/gateway/rewrite.ts';
+import {
+  decodeName,
+  encodeName,
+  failoverNotes,
+  readBackendName,
+  renderConfig,
+  type TranslateOptions,
+  translate,
+} from '../../../src/lib/gateway/translate.ts';
+import { applyTraffic, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
+
+const OPTIONS: TranslateOptions = {
+  hostname: 'gateway-1',
+  listen: ':80',
+  adminSocket: '/run/gateway/admin.sock',
+  logAddress: '127.0.0.1:5140',
+  openKeyPair: () => new Error('no seal key'),
+};
+
+type Objects = Readonly<Record<string, unknown>>;
+const entry = (path: string, value: unknown, revision = 1) => ({
+  path,
+  value: JSON.stringify(value),
+  revision,
+  lease: null,
+});
+const stateOf = (objects: Objects): TrafficState =>
+  readTraffic(
+    '/vulcand/',
+    Object.entries(objects).map(([path, value]) => entry(path, value)),
+    1,
+  );
+
+const frontend = (Route: string, BackendId: string, Settings: object = {}) => ({
+  Type: 'http',
+  BackendId,
+  Route,
+  Settings,
+});
+const demo: Objects = {
+  'backends/v1/backend': { Type: 'http' },
+  'backends/v1/servers/demo@1': { URL: 'http://10.0.0.1:8080' },
+  'backends/v2/backend': { Type: 'http' },
+  'backends/v2/servers/demo@1': { URL: 'http://10.0.0.2:8080' },
+  'frontends/demo/frontend': frontend('Host("demo.io")', 'v1'),
+};
+
+/** What translate says, as a person can read it. `structure` without its first lines, which are always the same. */
+function told(objects: Objects): string {
+  const serving = translate(stateOf(objects), OPTIONS);
+  const config = renderConfig(serving);
+  const maps = [...serving.maps].flatMap(([name, map]) =>
+    [...map].map(([key, value]) => `${name}: ${key} ${value}`),
+  );
+  const files = [...serving.files]
+    .filter(([name]) => !/50[24]\.http$/.test(name))
+    .map(([name, text]) => `${name}: ${JSON.stringify(text)}`);
+  const said = (kind: string, notes: readonly { object: string; message: string }[]) =>
+    notes.map(({ object, message }) => `${kind} ${object}: ${message}`);
+  return [
+    config.slice(config.indexOf('frontend gateway')).trimEnd(),
+    ...maps,
+    ...files,
+    ...serving.breakers.map((rule) => `breaker: ${JSON.stringify(rule)}`),
+    ...said('left out:', serving.leftOut),
+    ...said('note:', serving.notes),
+  ].join('\n');
+}
+
+describe('a registry and its configuration', () => {
+  const folder = new URL('translate/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.txt'));
+
+  it('has examples', () => expect(files.length).toBeGreaterThan(4));
+
+  it.each(files)('%s (UPDATE=1 writes it anew)', (name) => {
+    const file = new URL(name, folder);
+    const [given = ''] = readFileSync(file, 'utf8').split('\n--------\n');
+    const objects = Object.fromEntries(
+      given
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => [line.slice(0, line.indexOf(' {')), JSON.parse(line.slice(line.indexOf(' {')))]),
+    );
+    const text = `${given.trimEnd()}\n--------\n${told(objects)}\n`;
+    if (process.env.UPDATE) writeFileSync(file, text);
+    expect(text).toBe(readFileSync(file, 'utf8'));
+  });
+});
+
+describe('what a change of the registry changes', () => {
+  const change = (path: string, value: unknown) => {
+    const state = stateOf(demo);
+    const next = applyTraffic(state, '/vulcand/', [{ kind: 'put', entry: entry(path, value, 2) }], 2);
+    return [translate(state, OPTIONS), translate(next, OPTIONS)] as const;
+  };
+
+  it('a switch: one entry of one map', () => {
+    const [before, now] = change('frontends/demo/frontend', frontend('Host("demo.io")', 'v2'));
+    expect(now.structure).toBe(before.structure);
+    expect(before.maps.get('frontends.map')).toEqual(new Map([['demo', 'v1']]));
+    expect(now.maps.get('frontends.map')).toEqual(new Map([['demo', 'v2']]));
+    for (const [name, map] of now.maps)
+      if (name !== 'frontends.map') expect(map).toEqual(before.maps.get(name));
+  });
+
+  it('a server: its pool only, and the other pools are the same objects', () => {
+    const [before, now] = change('backends/v1/servers/demo@2', { URL: 'http://10.0.0.3:80', Weight: 5 });
+    expect(now.structure).toBe(before.structure);
+    expect(now.pools.get('v1')?.get('demo:402')).toEqual({
+      address: '10.0.0.3',
+      port: 80,
+      weight: 5,
+      keywords: '',
+    });
+    expect(now.pools.get('v2')).toBe(before.pools.get('v2'));
+    expect(now.pools.get('v1')).not.toBe(before.pools.get('v1'));
+  });
+
+  it('a plain frontend on a backend that is there: maps only', () => {
+    for (const route of [
+      'Host("new.io")',
+      'Host("new.io") && PathRegexp(".*")',
+      'Host("new.io") && Path("/x")',
+    ]) {
+      const [before, now] = change('frontends/new/frontend', frontend(route, 'v2'));
+      expect(now.structure).toBe(before.structure);
+      expect(now.maps).not.toEqual(before.maps);
+    }
+  });
+
+  it('the same written again, or backends in another order: nothing', () => {
+    const [before, now] = change('backends/v1/backend', demo['backends/v1/backend']);
+    expect(now.structure).toBe(before.structure);
+  });
+
+  it('a new backend: the structure', () => {
+    const [before, now] = change('backends/v3/backend', { Type: 'http' });
+    expect(now.structure).not.toBe(before.structure);
+  });
+
+  it('a frontend with a predicate of its own finds every backend ready', () => {
+    const objects = {
+      ...demo,
+      'frontends/demo/frontend': frontend('Host("demo.io")', 'v1', { Stream: true }),
+    };
+    expect([...translate(stateOf(objects), OPTIONS).pools.keys()]).toEqual([
+      'v1',
+      'v1:stream',
+      'v2',
+      'v2:stream',
+    ]);
+  });
+});
+
+describe('what cannot be served', () => {
+  it('is left out with its reason, and all else is served', () => {
+    const { leftOut, maps } = translate(
+      stateOf({
+        ...demo,
+        'frontends/bad/frontend': frontend('PathRegexp("(a+)+$")', 'v1'),
+        'frontends/never/frontend': frontend('Host("a") && !Host("a")', 'v1'),
+        'frontends/control/frontend': frontend('Header("X", "a\\nb")', 'v1'),
+        'frontends/many/frontend': frontend(
+          Array.from({ length: 60 }, (_, i) => `!Path("/${i}")`).join(' && '),
+          'v1',
+        ),
+        'frontends/broken/frontend': { Type: 'http' },
+        'hosts/h/host': { Settings: { KeyPair: 'x' } },
+      }),
+      OPTIONS,
+    );
+    expect(leftOut.map(({ object }) => object).sort()).toEqual([
+      '/vulcand/frontends/broken/frontend',
+      'frontend bad',
+      'frontend control',
+      'frontend many',
+      'frontend never',
+      'host h',
+    ]);
+    expect([...(maps.get('frontends.map') ?? [])]).toEqual([['demo', 'v1']]);
+  });
+});
+
+describe('names', () => {
+  const id = fc.string({ unit: 'grapheme', minLength: 1 });
+
+  it('are plain, and say which id they were made from', () => {
+    fc.assert(
+      fc.property(id, (text) => {
+        expect(encodeName(text)).toMatch(/^([\w.-]|:[0-9A-F]{2})+$/);
+        expect(decodeName(encodeName(text))).toBe(text);
+      }),
+    );
+  });
+
+  it('of backends with another way to retry are nobody else’s', () => {
+    fc.assert(
+      fc.property(id, fc.constantFrom('', 'stream', 'r12ab34cd'), (text, profile) => {
+        expect(readBackendName(backendName(text, profile))).toEqual({ id: text, profile });
+      }),
+    );
+  });
+});
+
+/** Reads one word of a configuration line as HAProxy's manual says (section 2.2), or as an argument between brackets. */
+function unquote(text: string): string {
+  let out = '';
+  let inside = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] ?? '';
+    if (char === "'") inside = !inside;
+    else if (!inside && char === '\\') out += text[++i];
+    else if (!inside && /[\s#"$,)]/.test(char))
+      throw new Error(`${JSON.stringify(char)} stands open in ${text}`);
+    else out += char;
+  }
+  if (inside) throw new Error('a quote stands open');
+  return out;
+}
+
+describe('quoting', () => {
+  const line = fc.string({
+    unit: fc.oneof(fc.constantFrom(...`'"\\$%# ,()[]{}`), fc.string({ unit: 'grapheme', maxLength: 1 })),
+  });
+
+  it('gives back the very text, once and twice quoted; control characters are refused', () => {
+    fc.assert(
+      fc.property(line, (text) => {
+        if (/\p{Cc}/u.test(text)) return expect(() => quote(text)).toThrow(Unservable);
+        expect(unquote(quote(text))).toBe(text);
+        expect(unquote(unquote(quote(argument(text))))).toBe(text);
+        expect(literal(text).replaceAll('%%', '')).not.toContain('%');
+        if (isMapKey(text)) expect(text).not.toMatch(/^#|\s/);
+      }),
+    );
+  });
+
+  it.each([
+    ['(a)(b)', '$2-$1', '\\2-\\1'],
+    ['(?P<x>a)', '${x}${1}$x', '\\1\\1\\1'],
+    ['(a)', '$1x|$2|$$|\\', '||$|\\\\'],
+  ])('%s: %s is %s', (regexp, replacement, expected) =>
+    expect(substitution(regexp, replacement)).toBe(expected),
+  );
+});
+
+describe('FailoverPredicate', () => {
+  const usual = ['conn-failure', 'empty-response', 'response-timeout', '502', '504'];
+
+  it.each([
+    ['', { tag: '', retries: 1, methods: ['GET'], on: usual }, []],
+    [
+      'IsNetworkError() && RequestMethod() == "GET" && Attempts() < 2',
+      { tag: '', retries: 1, methods: ['GET'], on: usual },
+      [],
+    ],
+    ['IsNetworkError()', { retries: 10, methods: null, on: usual }, []],
+    [
+      'ResponseCode() == 503 && Attempts() <= 2',
+      { retries: 2, methods: null, on: ['conn-failure', '503'] },
+      [],
+    ],
+    [
+      '(RequestMethod() == "GET" || RequestMethod() == "BREW") && IsNetworkError() && Attempts() < 3',
+      { retries: 2, methods: ['GET', 'BREW'], on: usual },
+      [],
+    ],
+    ['Attempts() < 1', { retries: 0, methods: [], on: ['none'] }, []],
+    [
+      'ResponseCode() == 429 && Attempts() < 3',
+      { retries: 0, on: ['none'] },
+      [/answers such as 429 are not retried/],
+    ],
+    ['Attempts() == 3', { retries: 0, on: ['none'] }, [/never holds after the first attempt/]],
+    [
+      'RequestMethod() != "POST" && IsNetworkError()',
+      { retries: 10, on: usual },
+      [/methods that are not usual/],
+    ],
+    [
+      '(RequestMethod() == "GET" && IsNetworkError() && Attempts() < 4) || (RequestMethod() == "POST" && ResponseCode() == 502 && Attempts() < 2)',
+      { retries: 1, methods: ['GET', 'POST'], on: ['conn-failure', 'empty-response', '502'] },
+      [/only GET, POST are retried, once, on 502/],
+    ],
+  ])('%s', (predicate, profile, notes) => {
+    expect(retryProfile(predicate)).toMatchObject(profile);
+    const said = failoverNotes(predicate);
+    expect(said.length).toBe(notes.length);
+    for (const [index, note] of notes.entries()) expect(said[index]).toMatch(note);
+  });
+
+  it('profiles that differ have tags that differ', () => {
+    const tags = ['', 'IsNetworkError()', 'ResponseCode() == 503', 'Attempts() < 1'].map(
+      (text) => retryProfile(text).tag,
+    );
+    expect(new Set(tags).size).toBe(tags.length);
+  });
+});
