@@ -1,11 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Flags } from '@oclif/core';
-import { ClusterCommand } from '../../base.ts';
 import { gatewayTop } from '../../lib/control/gateways.ts';
-import { ClusterErrors } from '../../lib/error.ts';
 import { topTables } from '../../lib/ui/gateways.ts';
+import { TopCommand, topFlags } from '../_top.ts';
 
-export default class GatewayTop extends ClusterCommand {
+export default class GatewayTop extends TopCommand {
   static override summary =
     'Show requests, latency and errors by frontend and server, of all gateways together';
   static override description = 'Counters are those of HAProxy since it was last reloaded.';
@@ -13,34 +10,15 @@ export default class GatewayTop extends ClusterCommand {
     '<%= config.bin %> gateway top',
     '<%= config.bin %> gateway top --refresh 0 --json',
   ];
-  static override flags = {
-    limit: Flags.integer({
-      description: 'how many of each (0: all)',
-      default: 20,
-      min: 0,
-      env: 'CLUSTER_LIMIT',
-    }),
-    refresh: Flags.integer({
-      description: 'seconds between two looks (0: look once); where nobody looks on, once',
-      default: 1,
-      min: 0,
-      env: 'CLUSTER_REFRESH',
-    }),
-  };
+  static override flags = topFlags;
 
   async run(): Promise<void> {
     const { flags } = await this.parse(GatewayTop);
-    const again = flags.refresh > 0 && process.stdout.isTTY && !flags.json;
-    await this.withSession(flags, async (session) => {
-      for (;;) {
+    await this.withSession(flags, (session) =>
+      this.watch(flags, async () => {
         const { top, errors } = await gatewayTop(session);
-        if (flags.json) this.printJson(top);
-        else this.print(`${again ? '\u001b[H\u001b[2J' : ''}${topTables(top, flags.limit)}`);
-        if (!again && errors.length > 0) throw new ClusterErrors(errors, flags.json);
-        if (!again) return;
-        for (const error of errors) process.stderr.write(`${error.message}\n`);
-        await sleep(flags.refresh * 1000);
-      }
-    });
+        return { json: top, text: topTables(top, flags.limit), errors };
+      }),
+    );
   }
 }

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Flags } from '@oclif/core';
+import { type ClusterError, ClusterErrors } from '../lib/error.ts';
+import { TrafficCommand } from './_traffic.ts';
+
+export const topFlags = {
+  limit: Flags.integer({
+    description: 'how many of each (0: all)',
+    default: 20,
+    min: 0,
+    env: 'CLUSTER_LIMIT',
+  }),
+  refresh: Flags.integer({
+    description: 'seconds between two looks (0: look once); where nobody looks on, once',
+    default: 1,
+    min: 0,
+    env: 'CLUSTER_REFRESH',
+  }),
+};
+
+/** What one look at the gateways brought. */
+interface Look {
+  readonly json: unknown;
+  readonly text: string;
+  /** Gateways that did not answer; they do not hide the others. */
+  readonly errors: readonly ClusterError[];
+}
+
+export abstract class TopCommand extends TrafficCommand {
+  /** Prints `look` once, or on a terminal again and again until Ctrl-C. */
+  protected async watch(flags: { refresh: number; json: boolean }, look: () => Promise<Look>): Promise<void> {
+    const again = flags.refresh > 0 && process.stdout.isTTY && !flags.json;
+    do {
+      const { json, text, errors } = await look();
+      if (flags.json) this.printJson(json);
+      else this.print(`${again ? '\u001b[H\u001b[2J' : ''}${text}`);
+      if (errors.length > 0 && !again) throw new ClusterErrors(errors, flags.json);
+      for (const error of errors) process.stderr.write(`${error.message}\n`);
+      if (again) await sleep(flags.refresh * 1000);
+    } while (again);
+  }
+}
