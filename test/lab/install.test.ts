@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
 import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { hashOf, variantOf } from '../support/release.ts';
 
 const NAME = 'install';
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -29,23 +29,7 @@ async function there(n: number, line: string): Promise<Ran> {
 
 const install = (...args: string[]): Promise<Ran> => at.run('machine', 'install', ...args);
 
-/** The release with one more file in it, or with another bin/node: a content of its own. */
-function variant(label: string, node?: string): string {
-  const folder = join(at.dir, label);
-  const file = join(at.dir, `${label}.tar.gz`);
-  execFileSync('sh', ['-c', 'mkdir "$1" && tar -xzf "$2" -C "$1"', '-', folder, release]);
-  const [top = ''] = execFileSync('ls', [folder], { encoding: 'utf8' }).split('\n');
-  const facts = join(folder, top, 'RELEASE');
-  const hash = createHash('sha256').update(label).digest('hex');
-  writeFileSync(facts, readFileSync(facts, 'utf8').replace(/^hash .*$/m, `hash ${hash}`));
-  if (node !== undefined) writeFileSync(join(folder, top, 'bin', 'node'), node);
-  const parts = ['RELEASE', 'bin', 'dist', 'lib', 'node_modules'].map((part) => `${top}/${part}`);
-  execFileSync('tar', ['-C', folder, '-cf', file.slice(0, -3), ...parts]);
-  execFileSync('gzip', ['-1', file.slice(0, -3)]);
-  return file;
-}
-
-const short = (label: string): string => createHash('sha256').update(label).digest('hex').slice(0, 16);
+const variant = (label: string, node?: string): string => variantOf(release, at.dir, label, node);
 
 /** What stands in /opt, sorted: releases by their short hashes, no stages. */
 async function releases(n: number): Promise<{ current: string; all: string[] }> {
@@ -125,8 +109,8 @@ real('another release takes its place, and what still runs the old one is named'
   const ran = await install('--release', variant('second'), ...ENDPOINT);
   expect(ran, ran.stderr).toMatchObject({ code: 0 });
   expect(await releases(1)).toEqual({
-    current: `cluster-${short('second')}`,
-    all: [before.current, `cluster-${short('second')}`].sort(),
+    current: `cluster-${hashOf('second')}`,
+    all: [before.current, `cluster-${hashOf('second')}`].sort(),
   });
   expect(ran.stdout).toMatch(/^Still running .* on 2 machines: hold\.service$/m);
   expect(ran.stdout).toMatch(/^ {2}one machine after another: cluster restart --rolling hold\.service$/m);
@@ -148,8 +132,8 @@ real('the one before is a switch away, and only it is kept', async () => {
   expect(JSON.parse(back.stdout).machines).toMatchObject([{ release: 'switched' }, { release: 'switched' }]);
   expect(back.stderr).toBe('');
   expect(await releases(2)).toEqual({
-    current: `cluster-${short('second')}`,
-    all: [`cluster-${short('second')}`, `cluster-${short('third')}`].sort(),
+    current: `cluster-${hashOf('second')}`,
+    all: [`cluster-${hashOf('second')}`, `cluster-${hashOf('third')}`].sort(),
   });
 });
 
@@ -180,7 +164,7 @@ real('an install that is killed leaves the old one working', async () => {
   expect(child.signalCode).toBe('SIGKILL');
   for (const n of [1, 2]) {
     await expect.poll(async () => (await releases(n)).all.join(), { timeout: 20_000 }).not.toMatch(/stage/);
-    expect(await releases(n)).toMatchObject({ current: `cluster-${short('second')}` });
+    expect(await releases(n)).toMatchObject({ current: `cluster-${hashOf('second')}` });
     expect((await there(n, 'cluster version')).code).toBe(0);
   }
   const [before] = JSON.parse((await install('--json', '--release', file)).stdout).machines;

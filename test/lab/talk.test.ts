@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoadReport, startLoad } from '../../scripts/load.ts';
 import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
 import { type Ran, runCli } from '../support/cli.ts';
+import { hashOf, variantOf } from '../support/release.ts';
 
 const NAME = 'talk';
 const DOMAIN = 'example.test';
@@ -262,6 +263,26 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
 
   test('a restart of every gateway, one after another, drops nothing', async () => {
     expectNoFailure(await during(() => ok('restart', '--rolling', 'gateway.service'), { after: 500 }));
+  });
+
+  test('a new release, put on one machine after another, drops nothing', async () => {
+    const folder = join(import.meta.dirname, '..', '..', 'dist', 'release');
+    const [release = ''] = (await readdir(folder)).filter((name) => name.endsWith('.tar.gz'));
+    const file = variantOf(join(folder, release), dir, 'next');
+    expectNoFailure(
+      await during(
+        async () => {
+          await ok('machine', 'install', '--release', file);
+          await ok('restart', '--rolling', 'gateway.service', 'registrator.service');
+        },
+        { after: 500 },
+      ),
+    );
+    const [machine] = machines as [Machine];
+    expect(await on(machine, 'readlink /opt/cluster')).toContain(hashOf('next'));
+    expect(await on(machine, 'readlink /proc/$(systemctl show -p MainPID --value gateway)/exe')).toContain(
+      hashOf('next'),
+    );
   });
 
   test('kill -9 of the etcd leader: units and traffic go on, and a switch still works', async () => {
