@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
+import { firstToAnswer } from '../../src/lib/store/first.ts';
 import { freePort, startEtcd } from './etcd-server.ts';
 import { storeContract } from './store.contract.ts';
 
@@ -58,6 +59,35 @@ test('the next endpoint is asked when one is away', async () => {
   expect(await store.commit({ compare: [], writes: [{ put: 'x', value: '1' }] })).toBeGreaterThan(1);
   expect((await store.get('x'))?.value).toBe('1');
   await store.close();
+  await server.stop();
+});
+
+test('an endpoint that takes connections and says nothing is left for the next one', async () => {
+  const server = await startEtcd();
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const address = silent.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const store = await openEtcd({ endpoints: [`http://127.0.0.1:${port}`, server.endpoint], timeoutMs: 500 });
+  expect((await store.range('x')).entries).toEqual([]);
+  expect(await store.commit({ compare: [], writes: [{ put: 'x', value: '1' }] })).toBeGreaterThan(1);
+  await store.close();
+  silent.close();
+  await server.stop();
+});
+
+test('of several endpoints the first that takes a connection is asked; none: said at once', async () => {
+  const server = await startEtcd();
+  const [one, two] = [await freePort(), await freePort()];
+  expect(await firstToAnswer([`127.0.0.1:${one}`, `127.0.0.1:${server.port}`], 1000)).toBe(1);
+  expect(await firstToAnswer([`127.0.0.1:${server.port}`, `127.0.0.1:${one}`], 1000)).toBe(0);
+  expect(await firstToAnswer([`127.0.0.1:${one}`, `127.0.0.1:${two}`], 1000)).toBeNull();
+  const away = await openEtcd({
+    endpoints: [`http://127.0.0.1:${one}`, `http://127.0.0.1:${two}`],
+    timeoutMs: 60_000,
+  });
+  await expect(away.get('x')).rejects.toMatchObject({ code: 'store-unreachable', exit: 5 });
+  await away.close();
   await server.stop();
 });
 

@@ -8,7 +8,8 @@ import {
   LeaseClient,
   WatchClient,
 } from 'etcd3';
-import { etcdError, isPassing, isUnsent } from './etcd-errors.ts';
+import { etcdError, isPassing, isSilent, isUnsent, unreachable } from './etcd-errors.ts';
+import { firstToAnswer } from './first.ts';
 
 type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 type Metadata = Parameters<Parameters<ICallable<unknown>['withConnection']>[1]>[0]['metadata'];
@@ -43,12 +44,15 @@ class Pooled extends Etcd3 {
 class Connection implements ICallable<unknown> {
   readonly callOptionsFactory = undefined;
   readonly name: string;
+  /** host:port that is really dialled. */
+  readonly address: string;
   readonly #etcd: Pooled;
   readonly #options: EtcdOptions;
   #token: Promise<string> | undefined;
 
   constructor(endpoint: Endpoint, options: EtcdOptions) {
     this.name = endpoint.name;
+    this.address = endpoint.address;
     this.#options = options;
     const policy = plain as unknown as Policy;
     this.#etcd = new Pooled({
@@ -145,6 +149,7 @@ export class EtcdClient {
   readonly #connections: readonly Connection[];
   readonly timeoutMs: number;
   #current = 0;
+  #chosen: Promise<void> | undefined;
 
   constructor(endpoints: readonly Endpoint[], options: EtcdOptions) {
     this.#connections = endpoints.map((endpoint) => new Connection(endpoint, options));
@@ -166,7 +171,7 @@ export class EtcdClient {
   /** After a stream broke: a new login, and another endpoint if there is one. */
   streamFailed(): void {
     this.#connection().forget();
-    this.#current++;
+    this.#moveOn();
   }
 
   error(error: unknown): Error {
@@ -177,19 +182,47 @@ export class EtcdClient {
     for (const connection of this.#connections) connection.close();
   }
 
+  /**
+   * One that can be reached at all: what is sent to a machine that is cut off would wait for its whole time, in every
+   * command anew.
+   */
+  #choose(): Promise<void> {
+    if (this.#connections.length === 1) return Promise.resolve();
+    const from = this.#current % this.#connections.length;
+    const order = [...this.#connections.slice(from), ...this.#connections.slice(0, from)];
+    this.#chosen ??= firstToAnswer(
+      order.map(({ address }) => address),
+      this.timeoutMs,
+    ).then((found) => {
+      if (found !== null) this.#current = from + found;
+      else {
+        this.#chosen = undefined;
+        throw unreachable(order.map(({ name }) => name).join(', '));
+      }
+    });
+    return this.#chosen;
+  }
+
+  #moveOn(): void {
+    this.#current++;
+    this.#chosen = undefined;
+  }
+
   /** Each endpoint once while a request surely was not sent; a read once more when a connection broke under it. */
   async #try<T>(call: (connection: Connection) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
     const started = Date.now();
     let unsent = 0;
     let again = kind === 'read' ? 1 : 0;
     for (;;) {
+      await this.#choose();
       const connection = this.#connection();
       try {
         return await call(connection);
       } catch (error) {
         const failure = etcdError(error, connection.name, this.timeoutMs);
-        const next = isUnsent(error) ? ++unsent < this.#connections.length : isPassing(error) && again-- > 0;
-        if (isUnsent(error) || isPassing(error)) this.#current++;
+        const passing = isPassing(error) || (isSilent(error) && this.#connections.length > 1);
+        const next = isUnsent(error) ? ++unsent < this.#connections.length : passing && again-- > 0;
+        if (isUnsent(error) || passing) this.#moveOn();
         if (!next || Date.now() - started >= this.timeoutMs * this.#connections.length) throw failure;
       }
     }

@@ -51,10 +51,18 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
     return make('store-timeout', message, 'see how etcd is doing, or raise --request-timeout');
   }
   if (error instanceof GRPCDeadlineExceededError || error instanceof GRPCUnavailableError) {
-    const hint = 'check that etcd runs there and that the address is right; --tunnel reaches it over SSH';
-    return make('store-unreachable', `etcd cannot be reached at ${endpoint}`, hint);
+    return unreachable(endpoint, error);
   }
   return make('store-failed', `etcd at ${endpoint} refused the request: ${text}`, 'see the log of etcd');
+}
+
+/** @param endpoint one, or all of them that were tried. */
+export function unreachable(endpoint: string, cause?: unknown): ClusterError {
+  return new ClusterError('store-unreachable', `etcd cannot be reached at ${endpoint}`, {
+    exit: EXIT.store,
+    hint: 'check that etcd runs there and that the address is right; --tunnel reaches it over SSH',
+    cause,
+  });
 }
 
 /** The request surely did not reach a server, so that repeating it is safe even for a write. */
@@ -66,6 +74,11 @@ export function isUnsent(error: unknown): boolean {
     error instanceof GRPCUnavailableError &&
     /No connection established|Name resolution|ECONNREFUSED/i.test(error.message)
   );
+}
+
+/** It may have been sent, and nobody answered: another endpoint may. */
+export function isSilent(error: unknown): boolean {
+  return error instanceof GRPCDeadlineExceededError && !isUnsent(error);
 }
 
 /** Worth one more try for a read. */
