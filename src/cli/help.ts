@@ -28,6 +28,11 @@ export async function showHelp(argv: readonly string[]): Promise<void> {
 
 /** oclif keeps these to itself. */
 class OpenHelp extends Help {
+  /** oclif lists a topic only where another topic is below it; each of ours has commands. */
+  protected override get sortedTopics(): Help['config']['topics'] {
+    return [...this.config.topics].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
   override async showRootHelp(): Promise<void> {
     await super.showRootHelp();
   }

@@ -31,6 +31,7 @@ export default class Journal extends ClusterCommand {
     }),
     machine: Flags.string({ description: 'only on this machine', env: 'CLUSTER_MACHINE' }),
     sudo: Flags.boolean({
+      env: 'CLUSTER_SUDO',
       description: 'accepted as in fleetctl; sudo is used where it is needed anyway',
       hidden: true,
     }),
