@@ -15,6 +15,18 @@ function isParseError(error: unknown): error is ParseError {
   return error instanceof Error && 'oclif' in error && 'parse' in error;
 }
 
+/** oclif's own complaint of a flag's value, which it does not throw as a parser's. */
+function isFlagError(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof ClusterError) && 'oclif' in error;
+}
+
+function flagLine(message: string): string {
+  return oneLine(message)
+    .replace(/^Parsing (--\S+)\s+/, '$1: ')
+    .replace(/: Expected/, ': expected')
+    .replace(/^Flag --/, 'flag --');
+}
+
 export async function unknownCommand(argv: readonly string[]): Promise<ClusterError> {
   const first = argv[0] ?? '';
   if (first.startsWith('-')) return unknownFlags([first], ['--help', '--version', '--debug'], '');
@@ -48,9 +60,12 @@ function unknownFlags(flags: readonly string[], known: readonly string[], comman
 
 /** A parser error as one line and a hint; anything else as it is. */
 export async function readable(error: unknown, id: string): Promise<unknown> {
-  if (!isParseError(error)) return error;
   const command = id.replaceAll(':', ' ');
   const hint = `${BIN} ${command} --help`;
+  if (!isParseError(error)) {
+    if (id === '' || !isFlagError(error)) return error;
+    return new ClusterError('usage', flagLine(error.message), { hint, exit: EXIT.usage });
+  }
   if (error.constructor.name === 'NonExistentFlagsError') {
     const flags = (await readManifest()).commands[id]?.flags ?? {};
     const known = Object.entries(flags)

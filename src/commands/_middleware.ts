@@ -1,5 +1,5 @@
 import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic-middleware.ts';
-import { count, frontendFlag, idArgument, idFlag, TrafficCommand, text, ttlFlag } from './_traffic.ts';
+import { count, frontendFlag, idArgument, idFlag, oneId, TrafficCommand, text, ttlFlag } from './_traffic.ts';
 
 type Type = Parameters<typeof upsertMiddleware>[1]['type'];
 type Said = Parameters<typeof upsertMiddleware>[2];
@@ -41,7 +41,7 @@ export abstract class MiddlewareRm extends TrafficCommand {
 
   protected async remove(type: Type): Promise<void> {
     const { args, flags } = await this.parse(MiddlewareRm);
-    const name = { type, frontend: flags.frontend, id: flags.id ?? args.id };
+    const name = { type, frontend: flags.frontend, id: oneId(flags.id, args.id) };
     await this.change(flags, (session) => removeMiddleware(session, name), `${type} deleted`);
   }
 }

@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { vctlArguments } from '../cli/vctl.ts';
 import type { Session } from '../lib/control/session.ts';
+import { ClusterError, EXIT } from '../lib/error.ts';
 
 /** Every flag has its environment variable. */
 const variable = (name: string): string => `CLUSTER_${name.toUpperCase().replaceAll('-', '_')}`;
@@ -31,6 +32,15 @@ export const ttlFlag = {
   ttl: text('ttl', 'it goes after so long unless it is said again, such as 11s; 0: never'),
 };
 export const idArgument = { id: Args.string({ description: 'its id, instead of --id' }) };
+
+/** The id, said once. @throws `usage` where flag (or environment) and argument name two. */
+export function oneId(flag: string | undefined, argument: string | undefined): string | undefined {
+  if (flag === undefined || argument === undefined || flag === argument) return flag ?? argument;
+  throw new ClusterError('usage', `two are named, ${JSON.stringify(flag)} and ${JSON.stringify(argument)}`, {
+    hint: 'one at a time',
+    exit: EXIT.usage,
+  });
+}
 
 export const tlsFlags = {
   'tls-skip-verify': toggle('tls-skip-verify', 'insecure: do not check certificates'),

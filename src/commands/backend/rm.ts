@@ -1,5 +1,5 @@
 import { removeBackend } from '../../lib/control/traffic-objects.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class BackendRm extends TrafficCommand {
   static override summary = 'Remove a backend that no frontend uses, and its servers';
@@ -9,6 +9,10 @@ export default class BackendRm extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(BackendRm);
-    await this.change(flags, (session) => removeBackend(session, flags.id ?? args.id), 'backend deleted');
+    await this.change(
+      flags,
+      (session) => removeBackend(session, oneId(flags.id, args.id)),
+      'backend deleted',
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { showBackend } from '../../lib/control/traffic-lists.ts';
 import { backendCard } from '../../lib/ui/traffic.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class BackendShow extends TrafficCommand {
   static override summary = 'Show a backend and its servers';
@@ -10,6 +10,6 @@ export default class BackendShow extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(BackendShow);
-    await this.look(flags, (session) => showBackend(session, flags.id ?? args.id), backendCard);
+    await this.look(flags, (session) => showBackend(session, oneId(flags.id, args.id)), backendCard);
   }
 }

@@ -1,6 +1,6 @@
 import { history } from '../../lib/control/traffic-history.ts';
 import { historyTable } from '../../lib/ui/traffic.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendHistory extends TrafficCommand {
   static override summary = 'Show who switched a frontend, when, from where to where';
@@ -10,6 +10,6 @@ export default class FrontendHistory extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendHistory);
-    await this.look(flags, (session) => history(session, flags.id ?? args.id), historyTable);
+    await this.look(flags, (session) => history(session, oneId(flags.id, args.id)), historyTable);
   }
 }

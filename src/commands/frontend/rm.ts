@@ -1,5 +1,5 @@
 import { removeFrontend } from '../../lib/control/traffic-frontend.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendRm extends TrafficCommand {
   static override summary = 'Remove a frontend and its middlewares';
@@ -9,6 +9,10 @@ export default class FrontendRm extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendRm);
-    await this.change(flags, (session) => removeFrontend(session, flags.id ?? args.id), 'frontend deleted');
+    await this.change(
+      flags,
+      (session) => removeFrontend(session, oneId(flags.id, args.id)),
+      'frontend deleted',
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { rollback } from '../../lib/control/traffic-history.ts';
-import { camelKeys, idArgument, idFlag } from '../_traffic.ts';
+import { camelKeys, idArgument, idFlag, oneId } from '../_traffic.ts';
 import { SwitchCommand, switchFlags } from './_switch.ts';
 
 export default class FrontendRollback extends SwitchCommand {
@@ -15,7 +15,7 @@ export default class FrontendRollback extends SwitchCommand {
     const { args, flags } = await this.parse(FrontendRollback);
     const said = camelKeys(flags);
     await this.switch(flags, (session, written) =>
-      rollback(session, { ...said, id: flags.id ?? args.id, wait: flags.wait }, written),
+      rollback(session, { ...said, id: oneId(flags.id, args.id), wait: flags.wait }, written),
     );
   }
 }

@@ -1,6 +1,6 @@
 import { showFrontend } from '../../lib/control/traffic-lists.ts';
 import { frontendCard } from '../../lib/ui/traffic.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendShow extends TrafficCommand {
   static override summary = 'Show a frontend and its middlewares in the order in which they run';
@@ -10,6 +10,6 @@ export default class FrontendShow extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendShow);
-    await this.look(flags, (session) => showFrontend(session, flags.id ?? args.id), frontendCard);
+    await this.look(flags, (session) => showFrontend(session, oneId(flags.id, args.id)), frontendCard);
   }
 }

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { removeHost } from '../../lib/control/traffic-hosts.ts';
-import { TrafficCommand, text } from '../_traffic.ts';
+import { oneId, TrafficCommand, text } from '../_traffic.ts';
 
 export default class HostRm extends TrafficCommand {
   static override summary = 'Remove a TLS host and its key pair';
@@ -10,6 +10,6 @@ export default class HostRm extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(HostRm);
-    await this.change(flags, (session) => removeHost(session, flags.name ?? args.name), 'host deleted');
+    await this.change(flags, (session) => removeHost(session, oneId(flags.name, args.name)), 'host deleted');
   }
 }

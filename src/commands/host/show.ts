@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { showHost } from '../../lib/control/traffic-lists.ts';
 import { hostsTable } from '../../lib/ui/traffic.ts';
-import { TrafficCommand, text } from '../_traffic.ts';
+import { oneId, TrafficCommand, text } from '../_traffic.ts';
 
 export default class HostShow extends TrafficCommand {
   static override summary = 'Show a TLS host';
@@ -13,7 +13,7 @@ export default class HostShow extends TrafficCommand {
     const { args, flags } = await this.parse(HostShow);
     await this.look(
       flags,
-      (session) => showHost(session, flags.name ?? args.name),
+      (session) => showHost(session, oneId(flags.name, args.name)),
       (host) => hostsTable([host], 'Host'),
     );
   }

@@ -1,5 +1,5 @@
 import { removeListener } from '../../lib/control/traffic-objects.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ListenerRm extends TrafficCommand {
   static override summary = 'Remove a listener';
@@ -9,6 +9,10 @@ export default class ListenerRm extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ListenerRm);
-    await this.change(flags, (session) => removeListener(session, flags.id ?? args.id), 'listener deleted');
+    await this.change(
+      flags,
+      (session) => removeListener(session, oneId(flags.id, args.id)),
+      'listener deleted',
+    );
   }
 }

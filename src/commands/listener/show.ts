@@ -1,6 +1,6 @@
 import { showListener } from '../../lib/control/traffic-lists.ts';
 import { listenersTable } from '../../lib/ui/traffic.ts';
-import { idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ListenerShow extends TrafficCommand {
   static override summary = 'Show a listener';
@@ -12,7 +12,7 @@ export default class ListenerShow extends TrafficCommand {
     const { args, flags } = await this.parse(ListenerShow);
     await this.look(
       flags,
-      (session) => showListener(session, flags.id ?? args.id),
+      (session) => showListener(session, oneId(flags.id, args.id)),
       (listener) => listenersTable([listener], 'Listener'),
     );
   }

@@ -1,5 +1,5 @@
 import { removeServer } from '../../lib/control/traffic-objects.ts';
-import { backendFlag, idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { backendFlag, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ServerRm extends TrafficCommand {
   static override summary = 'Remove a server; requests that it is serving end there';
@@ -9,7 +9,7 @@ export default class ServerRm extends TrafficCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ServerRm);
-    const id = flags.id ?? args.id;
+    const id = oneId(flags.id, args.id);
     await this.change(
       flags,
       async (session) => void (await removeServer(session, { backend: flags.backend, id })),

@@ -1,6 +1,6 @@
 import { showServer } from '../../lib/control/traffic-lists.ts';
 import { serversTable } from '../../lib/ui/traffic.ts';
-import { backendFlag, idArgument, idFlag, TrafficCommand } from '../_traffic.ts';
+import { backendFlag, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ServerShow extends TrafficCommand {
   static override summary = 'Show a server';
@@ -12,7 +12,7 @@ export default class ServerShow extends TrafficCommand {
     const { args, flags } = await this.parse(ServerShow);
     await this.look(
       flags,
-      (session) => showServer(session, flags.backend, flags.id ?? args.id),
+      (session) => showServer(session, flags.backend, oneId(flags.id, args.id)),
       (server) => serversTable([server], 'Server'),
     );
   }

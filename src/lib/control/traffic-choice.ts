@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import { backendsNamed, type Frontend, switchable, type TrafficState, versionOf } from '../traffic/index.ts';
 import { notFound } from './traffic.ts';
 
@@ -76,7 +77,9 @@ function onlyFrontend(state: TrafficState, backend: string): string {
       : `${here.length} frontends point at ${backend} already, none at another version: ${here
           .map(({ Id }) => Id)
           .join(', ')}`,
-    { hint: `cluster frontend upsert --id ID -b ${backend} --route 'Host("NAME") && PathRegexp(".*")'` },
+    {
+      hint: `cluster frontend upsert --id ID -b ${quoteWord(backend)} --route 'Host("NAME") && PathRegexp(".*")'`,
+    },
   );
 }
 
@@ -92,4 +95,4 @@ function words(state: TrafficState): string[] {
 }
 
 const command = (frontend: string, backend: string): string =>
-  `cluster frontend upsert --id ${frontend} -b ${backend}`;
+  `cluster frontend upsert --id ${quoteWord(frontend)} -b ${quoteWord(backend)}`;

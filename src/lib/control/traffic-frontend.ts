@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import { forgetSwitches, rememberSwitch } from '../registry/index.ts';
 import { parseRoute } from '../route/index.ts';
 import {
@@ -114,7 +115,7 @@ function decide(
   if (unforced) existing(traffic, 'backend', to, state.backends, parent);
   if (unforced && usableServers(state, to) === 0)
     throw new ClusterError('no-servers', `backend ${to} has no healthy server: ${id} stays at ${from}`, {
-      hint: `cluster server ls -b ${to}; --force switches all the same`,
+      hint: `cluster server ls -b ${quoteWord(to)}; --force switches all the same`,
     });
   const path = pathOf({ kind: 'frontend', id });
   const changed = !unchanged(traffic, path, value, { ttl: request.ttl });
@@ -174,6 +175,11 @@ export async function removeFrontend(session: Session, wanted: string | undefine
   await removeAll(traffic, own, children, history);
 }
 
+const shortened = (route: unknown): string => {
+  const text = String(route);
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+};
+
 /** Route and predicate errors in vctl's words, with where the fault is. */
 function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Frontend {
   try {
@@ -184,7 +190,7 @@ function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Front
     if (error.code === 'route-syntax')
       throw new ClusterError(
         'route-syntax',
-        `route should be a valid route expression: ${value.Route}: ${error.message}`,
+        `route should be a valid route expression: ${shortened(value.Route)}: ${error.message}`,
         options,
       );
     if (error.code === 'predicate-syntax')

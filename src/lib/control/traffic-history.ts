@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import { loadSwitches, type SwitchRecord, switchedFrontends } from '../registry/index.ts';
 import { pathOf } from '../traffic/index.ts';
 import type { Session } from './session.ts';
@@ -11,6 +12,7 @@ export async function history(session: Session, frontend: string | undefined): P
   const store = await session.store();
   const { prefix } = session.config;
   if (frontend !== undefined) {
+    nonEmpty(frontend, 'history');
     const traffic = await loadTraffic(session);
     const path = pathOf({ kind: 'frontend', id: frontend });
     existing(traffic, 'frontend', frontend, traffic.state.frontends, path);
@@ -30,6 +32,7 @@ export async function rollback(
   written: (change: FrontendChange) => void,
 ): Promise<Served | null> {
   const id = request.id ?? (await onlySwitched(session));
+  nonEmpty(id, 'rollback');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'frontend', id });
   const { BackendId: now } = existing(traffic, 'frontend', id, traffic.state.frontends, path);
@@ -38,9 +41,16 @@ export async function rollback(
   const previous = last?.to === now ? last.from : (last?.to ?? null);
   if (previous === null)
     throw new ClusterError('no-history', `no switch of ${id} is remembered`, {
-      hint: `cluster frontend upsert --id ${id} -b BACKEND`,
+      hint: `cluster frontend upsert --id ${quoteWord(id)} -b BACKEND`,
     });
   return upsertFrontend(session, { ...request, id, backend: previous, said: {} }, written, traffic);
+}
+
+function nonEmpty(id: string, verb: string): void {
+  if (id === '')
+    throw new ClusterError('missing-id', 'frontend id can not be empty', {
+      hint: `cluster frontend ${verb} ID`,
+    });
 }
 
 async function onlySwitched(session: Session): Promise<string> {
@@ -52,6 +62,6 @@ async function onlySwitched(session: Session): Promise<string> {
     });
   if (second === undefined) return only;
   throw new ClusterError('ambiguous-frontend', `${ids.length} frontends were switched: ${ids.join(', ')}`, {
-    hint: ids.map((id) => `cluster frontend rollback ${id}`).join('; or '),
+    hint: ids.map((id) => `cluster frontend rollback ${quoteWord(id)}`).join('; or '),
   });
 }

@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import {
   type Backend,
   type Frontend,
@@ -7,9 +8,11 @@ import {
   type Middleware,
   pathOf,
   type Server,
+  type TrafficState,
 } from '../traffic/index.ts';
 import type { Session } from './session.ts';
 import { existing, loadTraffic, notFound } from './traffic.ts';
+import { requireBackend } from './traffic-objects.ts';
 
 const hintFor = (what: string): string => `cluster ${what} ls`;
 
@@ -19,7 +22,10 @@ export async function listBackends(session: Session): Promise<Backend[]> {
 }
 
 export async function listFrontends(session: Session): Promise<Frontend[]> {
-  return sorted((await loadTraffic(session)).state.frontends.values(), ({ Id }) => Id);
+  const { state } = await loadTraffic(session);
+  const frontends = sorted(state.frontends.values(), ({ Id }) => Id);
+  for (const frontend of frontends) sayDangling(session, state, frontend);
+  return frontends;
 }
 
 export async function listHosts(session: Session): Promise<Host[]> {
@@ -58,6 +64,7 @@ export async function showFrontend(session: Session, given: string | undefined):
   const id = wanted('frontend', given);
   const path = pathOf({ kind: 'frontend', id });
   const frontend = existing(traffic, 'frontend', id, traffic.state.frontends, path);
+  sayDangling(session, traffic.state, frontend);
   const byId = sorted(traffic.state.middlewares.get(id)?.values() ?? [], ({ Id }) => Id);
   return { ...frontend, Middlewares: byId.sort((a, b) => a.Priority - b.Priority) };
 }
@@ -71,7 +78,9 @@ export async function showServer(
   const parent = wanted('backend', backend);
   const id = wanted('server', given);
   const servers = traffic.state.servers.get(parent) ?? new Map<string, Server>();
-  return existing(traffic, 'server', id, servers, pathOf({ kind: 'server', parent, id }));
+  const path = pathOf({ kind: 'server', parent, id });
+  if (servers.size === 0 && !traffic.state.stored.has(path)) requireBackend(traffic, parent);
+  return existing(traffic, 'server', id, servers, path, `cluster server ls -b ${quoteWord(parent)}`);
 }
 
 export async function showHost(session: Session, given: string | undefined): Promise<Host> {
@@ -84,6 +93,13 @@ export async function showListener(session: Session, given: string | undefined):
   const traffic = await loadTraffic(session);
   const id = wanted('listener', given);
   return existing(traffic, 'listener', id, traffic.state.listeners, pathOf({ kind: 'listener', id }));
+}
+
+/** Somebody else's program may have taken its backend away: nothing else on the screen would show it. */
+function sayDangling(session: Session, state: TrafficState, { Id, BackendId }: Frontend): void {
+  if (state.stored.has(pathOf({ kind: 'backend', id: BackendId }))) return;
+  const message = `frontend ${Id}: backend ${BackendId} does not exist: requests get 503 until it does`;
+  session.emit({ kind: 'warning', message });
 }
 
 function wanted(what: string, id: string | undefined): string {

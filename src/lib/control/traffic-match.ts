@@ -18,6 +18,10 @@ export async function matchRequest(
   method: string,
   headers: readonly string[],
 ): Promise<Match> {
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(method))
+    throw new ClusterError('bad-method', `${JSON.stringify(method.slice(0, 80))} is not an HTTP method`, {
+      hint: 'such as --method POST',
+    });
   const request = requestOf({ method, url: checkUrl(url), headers: headerMap(headers, url) });
   const { state } = await loadTraffic(session);
   const frontends = [...state.frontends.values()].map(({ Id, Route }) => ({

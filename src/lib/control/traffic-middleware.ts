@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import {
   editMiddleware,
   keepUnknown,
@@ -75,7 +76,9 @@ function refuseOther(
   const found = state.middlewares.get(frontend)?.get(id)?.Type;
   if (found === undefined || found === type) return;
   const hint =
-    verb === 'rm' ? `cluster ${found} rm -f ${frontend} --id ${id}` : `another --id, or cluster ${found} rm`;
+    verb === 'rm'
+      ? `cluster ${found} rm -f ${quoteWord(frontend)} --id ${quoteWord(id)}`
+      : `another --id, or cluster ${found} rm`;
   throw new ClusterError('other-middleware', `${id} of frontend ${frontend} is a ${found}, not a ${type}`, {
     hint,
   });

@@ -1,4 +1,4 @@
-import type { Frontend, Host, Middleware, TrafficState } from '../traffic/index.ts';
+import type { Frontend, Host, Listener, Middleware, TrafficState } from '../traffic/index.ts';
 import type { Session } from './session.ts';
 
 /** What was just said. */
@@ -7,6 +7,7 @@ export interface Spoken {
   /** Of `frontend`. */
   readonly middleware?: Middleware;
   readonly host?: Host;
+  readonly listener?: Listener;
 }
 
 /**
@@ -21,6 +22,7 @@ export async function sayNotes(session: Session, state: TrafficState, spoken: Sp
     adminSocket: '/run/gateway.sock',
     logAddress: '127.0.0.1:514',
     openKeyPair: () => new Error('sealed'),
+    ipv6: true,
   });
   const name = nameOf(spoken);
   // Whether a key pair can be used is for those to say who have the seal key.
@@ -28,14 +30,15 @@ export async function sayNotes(session: Session, state: TrafficState, spoken: Sp
     if (object === name) session.emit({ kind: 'warning', message: `${object}: ${message}` });
 }
 
-function only(state: TrafficState, { frontend, middleware, host }: Spoken): TrafficState {
+function only(state: TrafficState, { frontend, middleware, host, listener }: Spoken): TrafficState {
   const backend = frontend && state.backends.get(frontend.BackendId);
   const middlewares = new Map(frontend && state.middlewares.get(frontend.Id));
   if (middleware) middlewares.set(middleware.Id, middleware);
   return {
     ...state,
     hosts: new Map(host ? [[host.Name, host]] : []),
-    listeners: new Map(),
+    // Whether it can speak TLS is for those to say who can open the key pairs.
+    listeners: new Map(listener ? [[listener.Id, { ...listener, Protocol: 'http', Settings: null }]] : []),
     backends: new Map(backend ? [[backend.Id, backend]] : []),
     servers: new Map(),
     frontends: new Map(frontend ? [[frontend.Id, frontend]] : []),
@@ -44,8 +47,9 @@ function only(state: TrafficState, { frontend, middleware, host }: Spoken): Traf
 }
 
 /** As translate names it. */
-function nameOf({ frontend, middleware, host }: Spoken): string {
+function nameOf({ frontend, middleware, host, listener }: Spoken): string {
   if (host) return `host ${host.Name}`;
+  if (listener) return `listener ${listener.Id}`;
   if (middleware) return `${middleware.Type} ${middleware.Id} of frontend ${frontend?.Id}`;
   return `frontend ${frontend?.Id}`;
 }

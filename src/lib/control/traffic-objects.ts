@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { quoteWord } from '../machine/quote.ts';
 import {
   type Backend,
   type BackendEdit,
@@ -32,6 +33,7 @@ import {
   type Traffic,
   warnAbsent,
 } from './traffic.ts';
+import { sayNotes } from './traffic-notes.ts';
 
 const BACKEND_ID = 'backend id can not be empty';
 const SERVER_ID = 'backend id and server id can not be empty';
@@ -59,11 +61,12 @@ export async function removeBackend(session: Session, wanted: string | undefined
   const id = givenId('backend id', wanted, BACKEND_ID, 'cluster backend rm --id ID');
   const traffic = await loadTraffic(session);
   const users = frontendsOf(traffic.state, id);
+  const first = quoteWord(users[0] ?? '');
   if (users.length > 0)
     throw new ClusterError(
       'backend-in-use',
       `can not delete backend '${id}', it is in use by [${users.join(' ')}]`,
-      { hint: `cluster frontend upsert --id ${users[0]} -b OTHER, or cluster frontend rm --id ${users[0]}` },
+      { hint: `cluster frontend upsert --id ${first} -b OTHER, or cluster frontend rm --id ${first}` },
     );
   const { own, children } = pathsOf(traffic.state, 'backend', id);
   if (children.length === 0 && !traffic.state.stored.has(own))
@@ -138,6 +141,7 @@ export async function upsertListener(
       hint: '--addr HOST:PORT, such as --addr 0.0.0.0:8181',
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
+  await sayNotes(session, traffic.state, { listener });
   const previous = traffic.state.stored.get(path)?.value ?? null;
   await put(session, traffic, path, storedListener(listener, previous));
   return listener;

@@ -1,9 +1,9 @@
 import { ClusterError } from '../error.ts';
 import type { TopRow } from '../gateway/index.ts';
-import type { Frontend, Server } from '../traffic/index.ts';
+import { type Frontend, pathOf, type Server } from '../traffic/index.ts';
 import { gatewayTop } from './gateways.ts';
 import type { Session } from './session.ts';
-import { loadTraffic } from './traffic.ts';
+import { loadTraffic, notFound } from './traffic.ts';
 
 /** An object of the registry, and what the gateways say of it; null = none of them does. */
 export interface Busy<Item> {
@@ -25,6 +25,9 @@ export async function trafficTop(
   limit: number,
 ): Promise<TrafficTop> {
   const { state } = await loadTraffic(session);
+  const known = (id: string): boolean =>
+    state.servers.has(id) || state.stored.has(pathOf({ kind: 'backend', id }));
+  if (backend !== undefined && !known(backend)) throw notFound('backend', backend, state.backends.keys());
   const { frontends: front, servers: back, errors } = await figuresOf(session);
   const frontends = [...state.frontends.values()]
     .filter(({ BackendId }) => backend === undefined || BackendId === backend)

@@ -26,8 +26,12 @@ export async function loadTraffic(session: Session): Promise<Traffic> {
 }
 
 /** vctl's words for what is not there, then what was looked for and what may have been meant. */
-export function notFound(what: string, id: string, known: Iterable<string>): ClusterError {
-  const list = `cluster ${what} ls`;
+export function notFound(
+  what: string,
+  id: string,
+  known: Iterable<string>,
+  list = `cluster ${what} ls`,
+): ClusterError {
   const near = nearest(id, known);
   return new ClusterError('not-found', `Key not found: there is no ${what} ${id}`, {
     hint: near === null ? list : `did you mean ${near}? (${list})`,
@@ -41,11 +45,12 @@ export function existing<Value>(
   id: string,
   all: ReadonlyMap<string, Value>,
   path: string,
+  list?: string,
 ): Value {
   const found = all.get(id);
   if (found !== undefined) return found;
   const problem = state.problems.get(path);
-  if (problem === undefined) throw notFound(what, id, all.keys());
+  if (problem === undefined) throw notFound(what, id, all.keys(), list);
   throw new ClusterError('broken-value', `${what} ${id} does not read well: ${problem.message}`, {
     key: registry.prefix + path,
     hint: `write it again (cluster ${what} upsert) or remove it (cluster ${what} rm)`,
@@ -65,7 +70,8 @@ export function checked<Value>(what: string, read: () => Value): Value {
     return read();
   } catch (error) {
     if (error instanceof ClusterError || !(error instanceof Error)) throw error;
-    throw new ClusterError('bad-value', error.message, { hint: `cluster ${what} upsert --help` });
+    const message = error.message.length > 300 ? `${error.message.slice(0, 300)}...` : error.message;
+    throw new ClusterError('bad-value', message, { hint: `cluster ${what} upsert --help` });
   }
 }
 

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
+import { ClusterError } from '../error.ts';
 import { TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
-import { openKeyPair } from '../traffic/seal.ts';
+import { keyBytes, openKeyPair } from '../traffic/seal.ts';
+import { readAddress } from './admin.ts';
 import { endingOf } from './ending.ts';
+import { listening } from './listeners.ts';
 import { Logger, type Severity } from './logger.ts';
 import { runGateway, type Translator } from './run.ts';
 import { COUNTERS_TABLE, renderConfig, translate } from './translate.ts';
@@ -24,8 +27,14 @@ export interface ServeOptions {
   readonly version: string;
 }
 
-/** Runs a gateway on this machine until it is told to end by SIGTERM or SIGINT. */
+/**
+ * Runs a gateway on this machine until it is told to end by SIGTERM or SIGINT.
+ * @throws `bad-address`, `bad-seal-key` before anything is touched.
+ */
 export async function serve(store: Store, options: ServeOptions): Promise<void> {
+  readAddress(options.admin);
+  checkListen(options.listen);
+  if (options.sealKey !== null) keyBytes(options.sealKey);
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGTERM', abort);
@@ -38,6 +47,16 @@ export async function serve(store: Store, options: ServeOptions): Promise<void> 
     stop.signal,
     endingOf,
   );
+}
+
+/** An address that a listener may have: what is left out later would be a gateway that hears nobody. */
+function checkListen(listen: string): void {
+  const options = { listen, ipv6: true, certificates: null, notFound: '' };
+  const [wrong] = listening([], options).leftOut;
+  if (wrong !== undefined)
+    throw new ClusterError('bad-address', `--listen ${JSON.stringify(listen)}: ${wrong.message}`, {
+      hint: 'such as --listen :80 or --listen 127.0.0.1:8080',
+    });
 }
 
 /** Translation with what this machine is and has. */

@@ -9,6 +9,9 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** Go counts nanoseconds in 64 bits: some 292 years. */
+const MOST_MS = 2 ** 63 / 1e6;
+
 /** Milliseconds of a Go duration (`300ms`, `1h30m`, `-1.5s`, `0`); null where Go's ParseDuration refuses it. */
 export function parseGoDuration(text: string): number | null {
   const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
@@ -18,6 +21,7 @@ export function parseGoDuration(text: string): number | null {
   let total = 0;
   for (const [, number = '', unit = ''] of body.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
     total += Number(number) * (UNITS[unit] ?? 0);
+  if (total > MOST_MS) return null;
   return sign === '-' ? -total : total;
 }
 

@@ -106,6 +106,8 @@ export function editFrontend(frontend: Frontend, backend: string | undefined, sa
 }
 
 export function editHost(host: Host, said: HostEdit): Host {
+  const odd = said.ocspResponder?.find((url) => !/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url));
+  if (odd !== undefined) throw refused('--ocsp-responder', odd, 'a URL', 'http://ocsp.example.test');
   const { Default, KeyPair, OCSP } = host.Settings;
   return {
     ...host,
@@ -139,7 +141,12 @@ export function editListener(id: string, listener: Listener | null, said: Listen
   };
 }
 
+/** @throws `bad-value` for a session cache that a vulcand would not read. */
 function editTls(tls: TlsSettings, said: TlsEdit) {
+  if (said.tlsSessionCache !== undefined && !['', 'LRU'].includes(said.tlsSessionCache))
+    throw refused('--tls-session-cache', said.tlsSessionCache, 'a session cache', 'LRU');
+  if ((said.tlsSessionCacheCapacity ?? 0) < 0)
+    throw refused('--tls-session-cache-capacity', `${said.tlsSessionCacheCapacity}`, 'a number', '1024');
   const type = said.tlsSessionCache ?? tls.SessionCache.Type;
   const capacity = said.tlsSessionCacheCapacity ?? tls.SessionCache.Settings?.Capacity ?? 0;
   return {
@@ -152,6 +159,11 @@ function editTls(tls: TlsSettings, said: TlsEdit) {
     CipherSuites: said.tlsCs ?? tls.CipherSuites,
   };
 }
+
+const refused = (flag: string, text: string, what: string, such: string): ClusterError =>
+  new ClusterError('bad-value', `${flag} ${JSON.stringify(text.slice(0, 80))} is not ${what}`, {
+    hint: `such as ${flag} ${such}`,
+  });
 
 /** As Go prints it; @throws `bad-duration`. */
 function duration(flag: string, text: string | undefined): string | undefined {

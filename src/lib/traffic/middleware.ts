@@ -39,6 +39,7 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
         Redirect: body.boolean('Redirect'),
       };
       compile(Middleware.Regexp);
+      if (/[\r\n]/.test(Middleware.Regexp)) throw new Error('Regexp has a line break, as no URL has');
       if (/[\r\n]/.test(Middleware.Replacement)) throw new Error('Replacement has a line break');
       return { ...common, Type: type, Middleware };
     }
@@ -48,8 +49,8 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
         RespHeaders: headers(body, 'RespHeaders'),
         Addr: body.string('Addr'),
       };
-      if (!/^syslog:\/\/[\x21-\x7e]*$/.test(Middleware.Addr))
-        throw new Error(`Addr ${JSON.stringify(Middleware.Addr)} is not a syslog:// address`);
+      if (!/^syslog:\/\/[\x21-\x7e]*$/.test(Middleware.Addr) || !URL.canParse(Middleware.Addr))
+        throw new Error(`Addr ${JSON.stringify(Middleware.Addr.slice(0, 200))} is not a syslog:// address`);
       return { ...common, Type: type, Middleware };
     }
     case 'cbreaker':
@@ -99,10 +100,13 @@ function readWebhook(hook: Fields | null): Webhook | null {
   if (hook === null) return null;
   hook.oneOf('Type', ['webhook']);
   const action = hook.inner('Action');
+  const url = printable(action, 'URL');
+  if (!/^https?:/i.test(url) || !URL.canParse(url))
+    throw new Error(`webhook.Action.URL ${JSON.stringify(url.slice(0, 200))} is no URL`);
   return {
     Type: 'webhook',
     Action: {
-      URL: printable(action, 'URL'),
+      URL: url,
       Method: action.string('Method', 'GET'),
       Headers: action.lists('Headers'),
       Form: action.lists('Form'),

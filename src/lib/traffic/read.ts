@@ -12,7 +12,7 @@ import type {
   Server,
   TlsSettings,
 } from './model.ts';
-import { readServerUrl } from './url.ts';
+import { isHost, readServerUrl } from './url.ts';
 
 /**
  * Readers of stored values: the id is the key's, whatever the value says, absent fields have vulcand's defaults, and
@@ -104,8 +104,10 @@ export function readListener(id: string, value: JsonObject): Listener {
   const tls = fields.optional('Settings')?.optional('TLS') ?? null;
   const network = address.oneOf('Network', ['tcp', 'unix']);
   const where = address.string('Address');
-  const shape = network === 'tcp' ? /^([A-Za-z0-9_.-]*|\[[0-9a-fA-F:.]+\]):\d{1,5}$/ : /^\/[\w./-]+$/;
-  if (!shape.test(where)) throw new Error(`Address.Address ${JSON.stringify(where)} is not ${network}'s`);
+  if (network === 'tcp' ? !isListenAddress(where) : !/^\/[\w./-]+$/.test(where))
+    throw new Error(
+      `Address.Address ${JSON.stringify(where.slice(0, 200))} is not ${network === 'tcp' ? 'HOST:PORT' : 'the absolute path of a socket'}`,
+    );
   return {
     Id: id,
     Protocol: fields.oneOf('Protocol', ['http', 'https']),
@@ -114,6 +116,12 @@ export function readListener(id: string, value: JsonObject): Listener {
     ProxyProtocol: fields.oneOf('ProxyProtocol', ['', 'PROXY_V1']),
     Settings: tls === null ? null : { TLS: readTls(tls) },
   };
+}
+
+/** `HOST:PORT` or `:PORT`. */
+function isListenAddress(text: string): boolean {
+  const [, host = '', port] = /^([A-Za-z0-9_.-]*|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65_535 && (host === '' || isHost(host));
 }
 
 const VERSIONS = ['', 'VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13'] as const;

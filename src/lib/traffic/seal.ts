@@ -39,7 +39,7 @@ export function openKeyPair(sealed: string, sealKey: string): KeyPair {
 }
 
 /** @throws `bad-seal-key` for what is not 64 hex digits; the key is never in the message. */
-function keyBytes(sealKey: string): Uint8Array {
+export function keyBytes(sealKey: string): Uint8Array {
   if (/^[0-9a-f]{64}$/i.test(sealKey.trim())) return new Uint8Array(Buffer.from(sealKey.trim(), 'hex'));
   throw new ClusterError('bad-seal-key', 'the seal key is not 64 hex digits', {
     hint: 'cluster secret new_key makes one',

@@ -39,6 +39,9 @@ export function applyTraffic(
   return draft.done(revision);
 }
 
+/** What is said of a value that quotes all of itself. */
+const MOST_SAID = 300;
+
 class Draft {
   readonly #prefix: string;
   readonly #hosts;
@@ -72,7 +75,8 @@ class Draft {
       if (json === null) throw new Error('the value is not a JSON object');
       this.#read(object, json);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const said = error instanceof Error ? error.message : String(error);
+      const message = said.length > MOST_SAID ? `${said.slice(0, MOST_SAID)}...` : said;
       this.#problems.set(path, { key: this.#prefix + path, message });
     }
   }

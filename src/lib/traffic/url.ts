@@ -19,9 +19,17 @@ export function readServerUrl(url: string): ServerAddress | string {
   const found = SHAPE.exec(url);
   if (found === null) return `endpoint url ${JSON.stringify(url.slice(0, 200))} is not valid`;
   const [, scheme, host = '', digits] = found;
+  if (!isHost(host)) return `endpoint url ${JSON.stringify(url.slice(0, 200))} has no host that can be`;
   const port = digits === undefined ? (scheme === 'https' ? 443 : 80) : Number(digits);
   if (port < 1 || port > 65_535) return `endpoint url ${JSON.stringify(url)} has no port that can be`;
   return { scheme: scheme === 'https' ? 'https' : 'http', host: host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** An address, or a name of labels that DNS takes; an IPv6 address stands in its brackets. */
+export function isHost(host: string): boolean {
+  const labels = host.startsWith('[') ? [] : host.split('.');
+  if (host.length > 253 || labels.some((label) => label === '' || label.length > 63)) return false;
+  return URL.canParse(`http://${host}`);
 }
 
 /** @throws `bad-url` unless this is `http[s]://HOST[:PORT]` and nothing else. */

@@ -27,7 +27,7 @@ export function report(error: unknown, options: ReportOptions): number {
   } else if (!(error instanceof ClusterErrors && error.announced)) {
     for (const item of list) {
       options.stderr.write(`${line(item)}\n`);
-      if (item.hint !== undefined) options.stderr.write(`  try: ${item.hint}\n`);
+      if (item.hint !== undefined) options.stderr.write(`  try: ${printable(item.hint)}\n`);
     }
   }
   if (options.debug) options.stderr.write(`${stack(error)}\n`);
@@ -39,7 +39,12 @@ function line(error: ClusterError): string {
   const where =
     file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
   const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
-  return `${chalkStderr.red('Error:')} ${on}${where}${error.message}`.replace(/[\r\n]+/g, ' ');
+  return `${chalkStderr.red('Error:')} ${printable(`${on}${where}${error.message}`)}`;
+}
+
+/** On one line, and nothing that a terminal would obey. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ');
 }
 
 function asJson(error: ClusterError): Record<string, unknown> {
