@@ -1,4 +1,6 @@
+import type { TrafficWanted } from '../lib/control/names.ts';
 import { TOPICS } from './about.ts';
+import { trafficPlace } from './complete-traffic.ts';
 import { findCommand } from './find.ts';
 import { readManifest } from './manifest.ts';
 
@@ -20,13 +22,22 @@ export async function candidates(words: readonly string[]): Promise<string[]> {
   const found = findCommand(done, new Set(ids));
   const matching = (names: readonly string[]) => names.filter((name) => name.startsWith(current)).sort();
   if (found === undefined) return matching(nextWords(ids, done));
+  const place = trafficPlace(
+    found.id,
+    [...found.rest, current],
+    commands[found.id] ?? { flags: {}, args: {} },
+  );
+  if (place?.wanted) {
+    const { before, wanted } = place;
+    return matching((await trafficIds(wanted)).map((name) => before + name));
+  }
   if (current.startsWith('-')) {
     const flags = Object.entries(commands[found.id]?.flags ?? {});
     return matching([...flags.filter(([, flag]) => !flag.hidden).map(([name]) => `--${name}`), '--help']);
   }
   if (found.id === 'completion') return matching(['bash', 'zsh', 'fish']);
   if (found.id === 'help') return matching(nextWords(ids, found.rest));
-  if (TAKES_NO_NAMES.test(found.id)) return [];
+  if (place !== null || TAKES_NO_NAMES.test(found.id)) return [];
   const { units, machines } = await names();
   if (!TAKES_MACHINES.test(found.id)) return matching(units);
   return matching(found.id === 'ssh' ? [...machines, ...units] : machines);
@@ -41,12 +52,22 @@ function nextWords(ids: readonly string[], done: readonly string[]): string[] {
   return [...new Set(rest)];
 }
 
-/** A Tab never fails nor speaks: with no registry in reach there are just no names. */
 async function names(): Promise<Names> {
-  try {
-    const { knownNames } = await import('../lib/control/names.ts');
-    return await knownNames();
-  } catch {
-    return NO_NAMES;
-  }
+  return await quietly(async () => await (await import('../lib/control/names.ts')).knownNames(), NO_NAMES);
+}
+
+async function trafficIds(wanted: TrafficWanted): Promise<string[]> {
+  return await quietly(async () => await (await import('../lib/control/names.ts')).knownIds(wanted), []);
+}
+
+/** How long a Tab may take to look. */
+const BUDGET_MS = 1000;
+
+/** A Tab never fails, speaks nor hangs: with no registry in reach there are just no names. */
+async function quietly<Found>(look: () => Promise<Found>, none: Found): Promise<Found> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Found>((resolve) => {
+    timer = setTimeout(() => resolve(none), BUDGET_MS);
+  });
+  return await Promise.race([look().catch(() => none), late]).finally(() => clearTimeout(timer));
 }

@@ -9,5 +9,7 @@ export default class Complete extends Command {
   async run(): Promise<void> {
     const { argv } = await this.parse(Complete);
     for (const candidate of await candidates(argv.map(String))) this.log(candidate);
+    // A registry that did not answer in time would hold up the shell.
+    process.stdout.write('', () => process.exit(0));
   }
 }

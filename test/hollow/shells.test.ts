@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Workplace, workplace } from '../support/cli.ts';
@@ -26,6 +27,18 @@ beforeAll(async () => {
   for (const file of ['demo@.service', 'small.service', 'odd-two\\x2dx@.service'])
     await at.file(file, '[Service]\nExecStart=/bin/sleep infinity\n');
   expect((await at.run('submit', 'demo@7.service', 'demo@8.service', 'small.service', ESCAPED)).code).toBe(0);
+  for (const line of [
+    'backend upsert -id small-v0.1.0',
+    'backend upsert -id other',
+    'server upsert -b small-v0.1.0 -id web@1 -url http://127.0.0.1:1',
+    'server upsert -b other -id api@1 -url http://127.0.0.1:1',
+    'frontend upsert -id small.test -b small-v0.1.0 -route Path("/")',
+    'connlimit upsert -f small.test -id few',
+    'ratelimit upsert -f small.test -id slow',
+    'host upsert -name a.test',
+    'listener upsert -id public -addr :80',
+  ])
+    expect((await at.run(...line.split(' '))).code).toBe(0);
   machine = (await at.run('list-machines', '--no-legend')).stdout.slice(0, 8);
   const bin = join(at.dir, 'bin');
   await mkdir(bin);
@@ -62,7 +75,7 @@ async function typed(
     for (const line of lines) {
       said = '';
       // Ctrl-A and a command in front: the completed line is not run but shown, word by word.
-      child.stdin.write(`${line}\t\u0001printf 'got %s|%s|%s|%s|%s|\\n' ''`);
+      child.stdin.write(`${line}\t\u0001printf 'got %s|%s|%s|%s|%s|%s|%s|%s|\\n' ''`);
       child.stdin.write(' \n');
       words[line] = (await answer(/^got \|(.*)\|\r?$/m)).split('|').filter((word) => word !== '');
     }
@@ -81,6 +94,8 @@ const expected = (): [line: string, last: string][] => [
   ['cluster stop small.service demo@7', 'demo@7.service'],
   ['cluster stop odd', ESCAPED],
   [`cluster ssh ${machine.slice(0, 6)}`, machine],
+  ['cluster frontend upsert -b sm', 'small-v0.1.0'],
+  ['cluster server rm -b small-v0.1.0 we', 'web@1'],
   [`cluster ssh -A ${machine.slice(0, 6)}`, machine],
 ];
 
@@ -127,6 +142,53 @@ describe.concurrent('Tab completes commands, units and machines', () => {
     );
     expect(answers.get('cluster ssh')).toEqual(expect.arrayContaining([machine, 'small.service']));
   });
+});
+
+test.each([
+  ['backend show ', 'other small-v0.1.0'],
+  ['backend upsert -id ', 'other small-v0.1.0'],
+  ['frontend upsert --backend=s', '--backend=small-v0.1.0'],
+  ['frontend rollback ', 'small.test'],
+  ['frontend show small.test ', ''],
+  ['frontend show --js', '--json'],
+  ['frontend upsert --route ', ''],
+  ['server ls -b o', 'other'],
+  ['server show ', 'api@1 web@1'],
+  ['server show -backend=other --id ', 'api@1'],
+  ['server rm web@1 -b ', 'other small-v0.1.0'],
+  ['connlimit upsert -f ', 'small.test'],
+  ['connlimit rm --frontend small.test ', 'few'],
+  ['ratelimit rm -f small.test -id ', 'slow'],
+  ['ratelimit rm -f other.test -id ', ''],
+  ['host rm ', 'a.test'],
+  ['listener show p', 'public'],
+  ['top -b ', 'other small-v0.1.0'],
+  ['log set_severity ', ''],
+])('ids of traffic: %s', async (line, names) => {
+  const { stdout, stderr } = await at.run('complete', '--', ...line.split(' '));
+  expect([stdout.trim().split('\n').join(' '), stderr]).toEqual([names, '']);
+});
+
+test('a Tab does not wait for a registry that accepts and never answers', async () => {
+  const mute = createServer();
+  const port = await new Promise<number>((resolve) => {
+    mute.listen(0, '127.0.0.1', () => {
+      const address = mute.address();
+      resolve(typeof address === 'object' ? (address?.port ?? 0) : 0);
+    });
+  });
+  const endpoint = { CLUSTER_ENDPOINT: `http://127.0.0.1:${port}`, CLUSTER_REQUEST_TIMEOUT: '60s' };
+  const waiting = await workplace(endpoint);
+  const started = performance.now();
+  for (const line of ['stop', 'backend show'])
+    expect(await waiting.run('complete', '--', ...line.split(' '), '')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  expect(performance.now() - started).toBeLessThan(20_000);
+  mute.close();
+  await waiting.remove();
 });
 
 test('a Tab with a registry out of reach is silent', async () => {
