@@ -133,13 +133,15 @@ export interface Asking {
   readonly body?: string;
   /** Sends the body in chunks, without its length. */
   readonly chunked?: boolean;
+  /** On a connection of its own. */
+  readonly fresh?: boolean;
 }
 
 const agent = new Agent({ keepAlive: true });
 
 /** One request, as given: nothing but a Host is added where it has none. */
 export function ask(port: number, asking: Asking = {}): Promise<Answer> {
-  const { method = 'GET', path = '/', body = '', chunked = false } = asking;
+  const { method = 'GET', path = '/', body = '', chunked = false, fresh = false } = asking;
   const length = body === '' || chunked ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   const headers = {
     host: 'gateway.test',
@@ -149,7 +151,7 @@ export function ask(port: number, asking: Asking = {}): Promise<Answer> {
   };
   return new Promise((resolve, reject) => {
     const sent = httpRequest(
-      { host: '127.0.0.1', port, method, path, headers, agent, setHost: false },
+      { host: '127.0.0.1', port, method, path, headers, agent: fresh ? false : agent, setHost: false },
       (got) => {
         let text = '';
         got.setEncoding('utf8');

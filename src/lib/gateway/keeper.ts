@@ -5,7 +5,7 @@ import { changedPaths, findCulprits, holdBack } from './culprits.ts';
 import type { Logger } from './logger.ts';
 import type { Note, Serving } from './model.ts';
 import { type Requests, withTripped } from './requests.ts';
-import type { Supervisor } from './supervisor.ts';
+import type { Applied, Supervisor } from './supervisor.ts';
 
 export interface KeeperOptions {
   readonly supervisor: Supervisor;
@@ -19,6 +19,12 @@ export interface KeeperOptions {
 /** Changes of one transaction, and of what happens close to it, are one change. */
 const GATHER_MS = 2;
 const RETRY_MS = 2000;
+const HOW: Readonly<Record<Applied, string>> = {
+  nothing: 'no change for HAProxy',
+  runtime: 'changed at run time',
+  reload: 'reloaded',
+  start: 'started',
+};
 
 /**
  * Brings HAProxy to the newest state that it was given, one step at a time. A change that HAProxy would refuse is held
@@ -37,6 +43,7 @@ export class Keeper {
   #closed = false;
   #failing: string | null = null;
   #lastMs = 0;
+  #how: Applied = 'nothing';
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -102,6 +109,9 @@ export class Keeper {
         if (this.#failing !== null) this.#options.logger.info('HAProxy serves the newest state again');
         this.#failing = null;
         this.#lastMs = performance.now() - started;
+        this.#options.logger.debug(
+          `revision ${wanted.revision} is live after ${this.#lastMs.toFixed(1)} ms: ${HOW[this.#how]}`,
+        );
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         if (message !== this.#failing) this.#options.logger.error(message);
@@ -146,7 +156,7 @@ export class Keeper {
   async #apply(state: TrafficState): Promise<Serving> {
     const { supervisor, requests, translate } = this.#options;
     const serving = translate(state);
-    await supervisor.apply(withTripped(serving, requests.tripped()));
+    this.#how = await supervisor.apply(withTripped(serving, requests.tripped()));
     return serving;
   }
 

@@ -145,7 +145,10 @@ export class Requests {
     const body = form.length > 0 ? new URLSearchParams(form) : Body;
     const bodyless = method === 'GET' || method === 'HEAD' || body === '';
     fetch(url, { method, headers, ...(bodyless ? {} : { body }), signal: AbortSignal.timeout(WEBHOOK_MS) })
-      .then((answer) => answer.arrayBuffer())
+      .then(async (answer) => {
+        await answer.arrayBuffer();
+        this.#logger.debug(`webhook ${url}: ${answer.status}`);
+      })
       .catch((error: unknown) =>
         this.#logger.warning(`webhook ${url}: ${error instanceof Error ? error.message : String(error)}`),
       );
