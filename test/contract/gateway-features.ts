@@ -73,11 +73,15 @@ export async function site(kind: 'etcd' | 'embedded'): Promise<Site> {
     await eventually(`revision ${newest} is live`, async () => (await live()) >= newest, 20_000);
   };
   const start = (flags: readonly string[]): GatewayProcess => {
-    const places = ['--run-dir', join(at.dir, 'run'), '--state-dir', join(at.dir, 'state')];
-    const ports = ['--listen', `127.0.0.1:${listen}`, '--admin', `127.0.0.1:${admin}`];
-    const child = spawn(process.execPath, [ENTRY, 'gateway', ...ports, ...places, ...flags], {
+    const usual = {
+      CLUSTER_LISTEN: `127.0.0.1:${listen}`,
+      CLUSTER_ADMIN: `127.0.0.1:${admin}`,
+      CLUSTER_RUN_DIR: join(at.dir, 'run'),
+      CLUSTER_STATE_DIR: join(at.dir, 'state'),
+    };
+    const child = spawn(process.execPath, [ENTRY, 'gateway', ...flags], {
       cwd: at.dir,
-      env: at.env,
+      env: { ...at.env, ...usual },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';

@@ -23,6 +23,16 @@ export function holdBack(
   return readTraffic('', [...entries, ...kept], wanted.revision);
 }
 
+/** Paths of the listeners whose port stands in what HAProxy, or a try before it, says of an address. */
+export function listenersNamed({ listeners }: TrafficState, words: string): string[] {
+  const ports = new Set(
+    [...words.matchAll(/(?:for \[|listen on )\S*:(\d+)(?=\]|: )/g)].map(([, port]) => port),
+  );
+  return [...listeners.values()]
+    .filter(({ Address }) => ports.has(/:(\d+)$/.exec(Address.Address)?.[1]))
+    .map(({ Id }) => `listeners/${Id}`);
+}
+
 /**
  * Which changes keep `wanted` from being accepted, found by halving; the rest is accepted together.
  * @param tries how often `refusal` may be asked; what is still open then counts as a culprit.

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ClusterError } from '../error.ts';
 import type { Serving } from './model.ts';
 
 /** Where HAProxy and the gateway process meet. */
@@ -24,6 +25,24 @@ export function runPaths(directory: string): RunPaths {
     serving: join(directory, 'serving.json'),
     log: join(directory, 'haproxy.log'),
   };
+}
+
+/** HAProxy adds some characters of its own while it opens a socket; 107 are possible. */
+const LONGEST_SOCKET = 90;
+
+/** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
+export async function makeRunDirectory({ directory, master }: RunPaths): Promise<void> {
+  const refused = (why: string): ClusterError =>
+    new ClusterError('bad-run-directory', `cannot use the run directory ${directory}: ${why}`, {
+      hint: '--run-dir names another one; the gateway must be able to write there',
+    });
+  if (Buffer.byteLength(master) > LONGEST_SOCKET) throw refused('its path is too long for a socket');
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** All or nothing for one file; only its owner may read it, since keys are among them. */

@@ -31,6 +31,16 @@ export class Haproxy {
     }
   }
 
+  /** @throws ClusterError `haproxy-missing` where its program does not run. */
+  probe(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      execFile(this.binary, ['-v'], { timeout: 30_000 }, (error) => {
+        if (error === null) resolve();
+        else reject(this.#missing(error));
+      });
+    });
+  }
+
   /** @throws ClusterError `haproxy-config` with HAProxy's own first words about the configuration on disk. */
   async check(): Promise<void> {
     const refusal = await new Promise<string | null>((resolve, reject) => {
@@ -87,8 +97,12 @@ export class Haproxy {
     if (over === null) child.kill('SIGKILL');
     const words = file === null ? '' : await readFile(this.paths.log, 'utf8').catch(() => '');
     const why = words === '' ? '' : `: ${firstAlert(words)}`;
+    const bound = /cannot bind socket.*:(\d+)\]/.exec(why)?.[1];
     throw new ClusterError('haproxy-start', `HAProxy does not start, ${over ?? 'it fell silent'}${why}`, {
-      hint: 'journalctl -u gateway.service shows what it said',
+      hint:
+        bound === undefined
+          ? 'journalctl -u gateway.service shows what it said'
+          : `ss -ltnp 'sport = :${bound}' shows who listens there`,
     });
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import { changedPaths, findCulprits, holdBack } from './culprits.ts';
+import { changedPaths, findCulprits, holdBack, listenersNamed } from './culprits.ts';
 import type { Logger } from './logger.ts';
 import type { Note, Serving } from './model.ts';
 import { type Requests, withTripped } from './requests.ts';
@@ -14,11 +14,14 @@ export interface KeeperOptions {
   readonly logger: Logger;
   /** HAProxy serves this state now. */
   readonly applied: (state: TrafficState) => void;
+  /** Told why HAProxy could not be started when nothing was served before. */
+  readonly hopeless: (error: unknown) => void;
 }
 
 /** Changes of one transaction, and of what happens close to it, are one change. */
 const GATHER_MS = 2;
 const RETRY_MS = 2000;
+const LISTEN_MS = 5000;
 const HOW: Readonly<Record<Applied, string>> = {
   nothing: 'no change for HAProxy',
   runtime: 'changed at run time',
@@ -39,6 +42,7 @@ export class Keeper {
   #held = new Map<string, { readonly revision: number; readonly reason: string }>();
   #spoken = new Set<string>();
   #running: Promise<void> | undefined;
+  #again: NodeJS.Timeout | undefined;
   #dirty = false;
   #closed = false;
   #failing: string | null = null;
@@ -94,6 +98,7 @@ export class Keeper {
   /** Waits for the step that is being made. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#again);
     await this.#running;
   }
 
@@ -114,6 +119,7 @@ export class Keeper {
         );
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
+        if (this.#good === null && isHopeless(error)) return this.#options.hopeless(error);
         if (message !== this.#failing) this.#options.logger.error(message);
         this.#failing = message;
         await this.#pause();
@@ -131,16 +137,19 @@ export class Keeper {
     for (const [path, { revision }] of this.#held)
       if (revisionOf(wanted, path) !== revision) this.#held.delete(path);
     let state = holdBack(this.#good, wanted, this.#held.keys());
-    let serving: Serving;
-    try {
-      serving = await this.#apply(state);
-    } catch (error) {
-      const culprits = await this.#culprits(state, error);
-      if (culprits.size === 0) throw error;
-      for (const [path, reason] of culprits)
-        this.#held.set(path, { revision: revisionOf(wanted, path), reason });
-      state = holdBack(this.#good, wanted, this.#held.keys());
-      serving = await this.#apply(state);
+    let serving: Serving | null = null;
+    while (serving === null) {
+      try {
+        serving = await this.#apply(state);
+      } catch (error) {
+        const culprits = await this.#culprits(state, error);
+        for (const [path, reason] of culprits)
+          this.#held.set(path, { revision: revisionOf(wanted, path), reason });
+        state = holdBack(this.#good, wanted, this.#held.keys());
+        // Without any listener it would listen where nobody said so.
+        const closed = state.listeners.size === 0 && wanted.listeners.size > 0 && this.#good === null;
+        if (culprits.size === 0 || closed) throw error;
+      }
     }
     if (this.#good === null)
       this.#options.logger.info(
@@ -151,6 +160,19 @@ export class Keeper {
     this.#options.applied(wanted);
     this.#options.requests.follow(state, serving.breakers);
     this.#speak();
+    this.#listenAgain();
+  }
+
+  /** An address that was taken may be free after a while. */
+  #listenAgain(): void {
+    clearTimeout(this.#again);
+    const listeners = [...this.#held.keys()].filter((path) => path.startsWith('listeners/'));
+    if (listeners.length === 0) return;
+    this.#again = setTimeout(() => {
+      for (const path of listeners) this.#held.delete(path);
+      this.refresh();
+    }, LISTEN_MS);
+    this.#again.unref();
   }
 
   async #apply(state: TrafficState): Promise<Serving> {
@@ -164,11 +186,14 @@ export class Keeper {
     const { supervisor, translate, logger } = this.#options;
     const code = error instanceof ClusterError ? error.code : '';
     // Only a new worker that really listens finds out that an address is taken.
-    if (code === 'haproxy-reload') {
-      const paths = changedPaths(this.#good, state).filter((path) => path.startsWith('listeners/'));
-      return new Map(paths.map((path) => [path, (error as Error).message]));
+    if (code === 'haproxy-reload' || code === 'haproxy-start') {
+      const reason = (error as Error).message;
+      const changed = changedPaths(this.#good, state).filter((path) => path.startsWith('listeners/'));
+      const named = listenersNamed(state, reason).filter((path) => changed.includes(path));
+      const guilty = named.length > 0 || code === 'haproxy-start' ? named : changed;
+      return new Map(guilty.map((path) => [path, reason]));
     }
-    if (code === 'haproxy-start' || code === 'haproxy-missing') return new Map();
+    if (code === 'haproxy-missing') return new Map();
     logger.error(`${(error as Error).message}; looking for the change that is at fault`);
     return findCulprits(this.#good, state, async (candidate) => {
       try {
@@ -194,6 +219,11 @@ export class Keeper {
     say(this.notes(), 'info', '');
     this.#spoken = now;
   }
+}
+
+/** What no change of the registry will cure. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof ClusterError && ['haproxy-start', 'haproxy-missing'].includes(error.code);
 }
 
 /** 0 for what is not there. */

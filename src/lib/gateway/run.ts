@@ -49,22 +49,35 @@ const SAVE_MS = 1000;
 
 /**
  * Serves the traffic registry until `signal` aborts; `ending` is asked then what becomes of HAProxy. A registry that is
- * away never ends it. @throws ClusterError `gateway-running` where its address is taken.
+ * away never ends it; what keeps it from serving anything at all when it starts does.
+ * @throws ClusterError `gateway-running`, `bad-run-directory`, `haproxy-missing`, `haproxy-start`.
  */
 export async function runGateway(
   options: GatewayOptions,
   signal: AbortSignal,
   ending: () => Promise<Ending>,
 ): Promise<void> {
+  const over = new AbortController();
   const gateway = new Gateway(options);
-  await gateway.open();
-  const following = [gateway.follow(signal), gateway.obey(signal)];
-  await new Promise<void>((resolve) => {
+  try {
+    await gateway.open();
+    const following = [gateway.follow(over.signal), gateway.obey(over.signal)];
+    await Promise.race([aborted(signal), gateway.hopeless]);
+    over.abort();
+    await gateway.close(await ending());
+    await Promise.all(following);
+  } catch (error) {
+    over.abort();
+    await gateway.abandon();
+    throw error;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  await gateway.close(await ending());
-  await Promise.all(following);
 }
 
 class Gateway {
@@ -75,6 +88,8 @@ class Gateway {
   readonly #announcer: Announcer;
   readonly #stateFile: string;
   readonly #pidFile: string;
+  /** Rejects where HAProxy cannot be had at all. */
+  readonly hopeless: Promise<never>;
   #admin: Awaited<ReturnType<typeof listenAdmin>> | undefined;
   #logAddress = '';
   #adopted = false;
@@ -92,6 +107,11 @@ class Gateway {
       render: (serving) => translator.render(serving),
       logger,
     });
+    let giveUp: (error: unknown) => void = () => undefined;
+    this.hopeless = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    this.hopeless.catch(() => undefined);
     this.#requests = new Requests(logger, () => this.#keeper.refresh());
     this.#keeper = new Keeper({
       supervisor: this.#supervisor,
@@ -100,6 +120,7 @@ class Gateway {
       translate: (state) =>
         translator.translate(state, { admin: this.#supervisor.paths.admin, logAddress: this.#logAddress }),
       applied: (state) => this.#applied(state),
+      hopeless: giveUp,
     });
     const record = { v: 1, machine, hostname: hostname(), address: ownAddress(), admin, version } as const;
     this.#announcer = new Announcer(store, prefix, { ...record, revision: 0 }, logger);
@@ -117,6 +138,7 @@ class Gateway {
     await writeWhole(this.#pidFile, String(process.pid));
     const adopted = await this.#supervisor.adopt();
     this.#adopted = adopted;
+    if (!adopted) await this.#supervisor.probe();
     // The port stands in the configuration: another one would be a reload.
     const file = join(this.#options.runDirectory, 'log-port');
     const before = adopted ? Number(await readFile(file, 'utf8').catch(() => '0')) : 0;
@@ -177,6 +199,14 @@ class Gateway {
       }
       await sleep(RETRY_MS.at(-1), undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /** After a failure: what this process holds open is let go; a HAProxy that runs is left alone. */
+  async abandon(): Promise<void> {
+    this.#admin?.close();
+    this.#admin?.closeAllConnections();
+    // A process that never came to have a run directory cannot tidy it.
+    if (this.#admin !== undefined) await this.close('leave').catch(() => undefined);
   }
 
   async close(ending: Ending): Promise<void> {

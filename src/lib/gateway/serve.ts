@@ -29,7 +29,7 @@ export interface ServeOptions {
 
 /**
  * Runs a gateway on this machine until it is told to end by SIGTERM or SIGINT.
- * @throws `bad-address`, `bad-seal-key` before anything is touched.
+ * @throws `bad-address`, `bad-seal-key` before anything is touched, and those of `runGateway`.
  */
 export async function serve(store: Store, options: ServeOptions): Promise<void> {
   readAddress(options.admin);

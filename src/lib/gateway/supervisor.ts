@@ -1,9 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
-import { encodeServing, type RunPaths, runPaths, writeParts, writeWhole } from './files.ts';
+import { encodeServing, makeRunDirectory, type RunPaths, runPaths, writeParts, writeWhole } from './files.ts';
 import { Haproxy } from './haproxy.ts';
 import { ask, type MasterState } from './haproxy-socket.ts';
 import type { Logger } from './logger.ts';
@@ -99,9 +99,14 @@ export class Supervisor {
     this.#haproxy = new Haproxy(options.binary, this.paths);
   }
 
-  /** Makes the run directory, which only its owner may enter. */
+  /** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
   async prepare(): Promise<void> {
-    await mkdir(this.paths.directory, { recursive: true, mode: 0o700 });
+    await makeRunDirectory(this.paths);
+  }
+
+  /** @throws ClusterError `haproxy-missing` where its program does not run. */
+  probe(): Promise<void> {
+    return this.#haproxy.probe();
   }
 
   status(): ProcessStatus {
