@@ -160,7 +160,7 @@ test('certificates by SNI, the default for others, HTTP/2, and servers hear of T
   expect(answered).toMatch(/^200 .*"host":"a.test"/);
 });
 
-test('a changed certificate is served without a dropped request; a broken one leaves the old ones be', async () => {
+test('a changed certificate is served without a dropped request; a host that goes leaves the default one', async () => {
   const going = load('a.test', 6);
   const before = await shake('a.test');
   await host('a.test', keys.renewed);
@@ -184,6 +184,10 @@ test('servers that speak TLS: believed only by a known authority, unless the bac
   expect(await get(at.listen, 'x', '/any')).toEqual({ status: 200, body: 'secure' });
   expect(await get(at.listen, 'x', '/sure')).toEqual({ status: 502, body: '{"error":"bad gateway"}' });
   expect(secure.requests).toBe(1);
+  const { servers } = JSON.parse((await at.run('gateway top --refresh 0 --json')).stdout);
+  const failures = (backend: string) =>
+    servers.find((row: { backend: string }) => row.backend === backend).networkErrors;
+  expect([failures('sure'), failures('any')]).toEqual([1, 0]);
 
   secure.close();
 });
