@@ -103,4 +103,25 @@ describe('who serves a request: the pure matcher, a real HAProxy and the table s
       haproxy = undefined;
     }
   });
+
+  it.each([
+    ['Host("h")', 'HostRegexp(".*")'],
+    ['Host("h")', 'Host("h") && Path("/a/b")'],
+  ])('%s and %s: a host with a slash cannot ask for what is not its own', async (...routes) => {
+    const state = stateOf(
+      Object.fromEntries(
+        routes.map((Route, n) => [`frontends/f${n}/frontend`, { Type: 'http', BackendId: 'b', Route }]),
+      ),
+    );
+    haproxy = await runHaproxy((directory) =>
+      telling(translate(state, optionsFor(`127.0.0.1:${port}`, directory))),
+    );
+    try {
+      const status = async (host: string) => (await ask(port, { path: '/b', headers: { host } })).status;
+      expect([await status('h'), await status('h/a')]).toEqual([200, 400]);
+    } finally {
+      await haproxy.stop();
+      haproxy = undefined;
+    }
+  });
 });

@@ -1,9 +1,25 @@
 import { type Condition, conditionHolds, type Matcher, toPcre } from '../route/index.ts';
 import { header, headerCount, quote, Unservable } from './quote.ts';
 
-/** Variables that every request has before the first route is looked at; an absent Host header is ''. */
+/** Variables that a request has before the first route is looked at; an absent Host header is ''. */
 export const HOST = 'var(txn.host)';
 export const PATH = 'var(txn.path)';
+/** What HOST is made of. */
+export const HOST_FETCH = 'req.fhdr(host,1),host_only';
+
+/** Rules that set those of HOST and PATH that one of these lines reads: each costs every request some time. */
+export function variableRules(lines: readonly string[]): string[] {
+  const rules: string[] = [];
+  const read = (variable: string): boolean => lines.some((line) => line.includes(variable));
+  const set = (variable: string, value: string, otherwise: string): number =>
+    rules.push(
+      `http-request set-var(${variable}) ${value}`,
+      `http-request set-var(${variable}) str(${otherwise}) unless { var(${variable}) -m found }`,
+    );
+  if (read('txn.host')) set('txn.host', HOST_FETCH, '');
+  if (read('txn.path')) set('txn.path', 'path', '/');
+  return rules;
+}
 
 const NOTHING = { method: '', host: '', path: '', headers: {} };
 

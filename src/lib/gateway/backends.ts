@@ -49,7 +49,7 @@ function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): stri
 function repeating({ methods, on }: RetryProfile): string[] {
   if (methods === null || on.length === 1) return [];
   const wanted = methods.map((method) => quote(method)).join(' ');
-  return [`http-request disable-l7-retry unless { method -m str -- ${wanted} }`];
+  return [`http-request disable-l7-retry unless { method -- ${wanted} }`];
 }
 
 function milliseconds(duration: string): number {

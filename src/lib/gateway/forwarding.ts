@@ -47,6 +47,12 @@ export interface Heard {
   readonly hasUnix: boolean;
 }
 
+/** The client's address as text, made once for a connection; absent on Unix sockets. */
+const CLIENT = 'var(sess.ip)';
+
+/** Rule of a connection that `forwardingRules` rests on. */
+export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
+
 /**
  * The headers that tell a server who asked: the client's own are replaced, or completed for frontends that trust them.
  * X-Forwarded-Host is what the client asked for.
@@ -59,11 +65,11 @@ export function forwardingRules({ trust, names }: Settings, heard: Heard, hostna
     names.size === 0 || !/^[\w.-]+$/.test(hostname)
       ? own
       : `%[var(txn.fe),map_str(${NAMES_MAP},${hostname})]`;
-  const known = heard.hasUnix ? '{ src -m found }' : '';
+  const known = heard.hasUnix ? `{ ${CLIENT} -m found }` : '';
   if (trust.size === 0)
     return [
-      set('X-Forwarded-For', '%[src]', known),
-      set('X-Real-Ip', '%[src]', known),
+      set('X-Forwarded-For', `%[${CLIENT}]`, known),
+      set('X-Real-Ip', `%[${CLIENT}]`, known),
       set('X-Forwarded-Proto', proto),
       set('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
       set('X-Forwarded-Port', port),
@@ -81,11 +87,11 @@ export function forwardingRules({ trust, names }: Settings, heard: Heard, hostna
     `http-request del-header X-Forwarded-For unless ${trusts}`,
     set(
       'X-Forwarded-For',
-      '%[req.fhdr(x-forwarded-for,1)], %[src]',
+      `%[req.fhdr(x-forwarded-for,1)], %[${CLIENT}]`,
       `{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`,
     ),
-    `http-request add-header X-Forwarded-For %[src] if !{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`.trimEnd(),
-    ...complete('X-Real-Ip', '%[src]', known),
+    `http-request add-header X-Forwarded-For %[${CLIENT}] if !{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`.trimEnd(),
+    ...complete('X-Real-Ip', `%[${CLIENT}]`, known),
     ...complete('X-Forwarded-Proto', proto),
     ...complete('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
     `http-request set-var(txn.port) req.fhdr(host,1),port_only`,

@@ -1,5 +1,5 @@
 import { type Ranked, type Route, type RoutedFrontend, rules } from '../route/index.ts';
-import { Acls, HOST, PATH } from './acl.ts';
+import { Acls, HOST, HOST_FETCH, PATH } from './acl.ts';
 import type { Note } from './model.ts';
 import { encodeName } from './name.ts';
 import { isMapKey, quote, Unservable } from './quote.ts';
@@ -67,7 +67,6 @@ function arrange(frontends: readonly RoutedFrontend[]): Routing {
   });
   const { exact, others } = grouped(rules(served));
   const acls = new Acls();
-  const slash = acls.named([`${HOST} -m sub /`]);
   const paths = new Map<string, string>();
   const hosts = new Map<string, string>();
   const first: string[] = [];
@@ -84,22 +83,36 @@ function arrange(frontends: readonly RoutedFrontend[]): Routing {
   const rest = sort(others);
   for (const [path, id] of rest.paths) if (isMapKey(path)) paths.set(path, encodeName(id));
   if (rest.whole !== null) hosts.set('*', encodeName(rest.whole));
-  const body = [
-    // Such a host could make up the key of another host's path.
-    `http-request deny deny_status 400 if ${slash}`,
-    ...first,
-    `http-request set-var(txn.fe) ${HOST},concat(,txn.path),map_str(${PATHS_MAP})${first.length > 0 ? OPEN : ''}`,
-    ...second,
-    `http-request set-var(txn.fe) ${HOST},map_str(${HOSTS_MAP})${OPEN}`,
+  const lines = [
+    ...(first.length + second.length + paths.size > 0 ? byPath(first, second, paths.size > 0) : BY_HOST),
     ...rest.before.map((rule) => choose(acls, rule, null)),
     ...(rest.paths.size > 0 ? [`http-request set-var(txn.fe) ${PATH},map_str(${PATHS_MAP})${OPEN}`] : []),
     ...rest.after.map((rule) => choose(acls, rule, null)),
     ...(rest.whole !== null ? [`http-request set-var(txn.fe) str(*),map_str(${HOSTS_MAP})${OPEN}`] : []),
   ];
-  return { lines: [...acls.lines, ...body], paths, hosts, leftOut };
+  return { lines: [...acls.lines, ...lines], paths, hosts, leftOut };
 }
 
 const OPEN = ' unless { var(txn.fe) -m found }';
+
+/** Where nothing but the host matters, one look-up is all that most requests cost. */
+const BY_HOST = [
+  `http-request set-var(txn.fe) ${HOST_FETCH},map_str(${HOSTS_MAP})`,
+  'http-request deny deny_status 400 if !{ var(txn.fe) -m found } { req.fhdr(host,1) -m sub / }',
+];
+
+/** `first` goes before the look-up of host and path, `second` after it. */
+function byPath(first: readonly string[], second: readonly string[], hasPaths: boolean): string[] {
+  const lookUp = `http-request set-var(txn.fe) ${HOST},concat(,txn.path),map_str(${PATHS_MAP})`;
+  return [
+    // Such a host could make up the key of another host's path.
+    `http-request deny deny_status 400 if { ${HOST} -m sub / }`,
+    ...first,
+    ...(hasPaths ? [`${lookUp}${first.length > 0 ? OPEN : ''}`] : []),
+    ...second,
+    `http-request set-var(txn.fe) ${HOST},map_str(${HOSTS_MAP})${OPEN}`,
+  ];
+}
 
 const faults = new WeakMap<Route, string | null>();
 

@@ -1,10 +1,12 @@
 import { parseRoute, type Route } from '../route/index.ts';
 import type { Frontend, TrafficState } from '../traffic/index.ts';
+import { variableRules } from './acl.ts';
 import { backendSection } from './backends.ts';
 import { certificates, type OpenKeyPair } from './certificates.ts';
 import { failoverNotes, type RetryProfile, retryProfile } from './failover.ts';
 import {
   bodyLimitRules,
+  CLIENT_RULE,
   forwardingRules,
   LIMITS_MAP,
   NAMES_MAP,
@@ -44,6 +46,8 @@ export interface TranslateOptions {
 
 /** Frontend's name in HAProxy -> HAProxy backend. A switch changes one entry of it. */
 export const FRONTENDS_MAP = 'frontends.map';
+/** Looked up twice, which costs less than to remember it. */
+const TARGET = `var(txn.fe),map_str(${FRONTENDS_MAP})`;
 /** Name of the table that counts requests by frontend's name. */
 export const COUNTERS_TABLE = ':frontends';
 
@@ -134,25 +138,25 @@ function gatewayLines(
   middlewares: Middlewares,
   heard: Listening,
 ): string[] {
-  return [
-    ...heard.binds,
-    ...middlewares.logging.settings(options.logAddress),
-    'http-request set-var(txn.host) req.fhdr(host,1),host_only',
-    'http-request set-var(txn.host) str() unless { var(txn.host) -m found }',
-    'http-request set-var(txn.path) path',
-    'http-request set-var(txn.path) str(/) unless { var(txn.path) -m found }',
+  const rules = [
     ...heard.rules,
     ...routes.lines,
     `http-request return ${NOT_FOUND} unless { var(txn.fe) -m found }`,
     `http-request track-sc0 var(txn.fe) table ${COUNTERS_TABLE}`,
-    `http-request set-var(txn.be) var(txn.fe),map_str(${FRONTENDS_MAP})`,
     ...middlewares.logging.rules(),
     ...bodyLimitRules(settings),
     ...middlewares.rules,
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
-    `http-request return ${NO_SERVER} unless { var(txn.be),nbsrv gt 0 } or { stopping }`,
+    `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
     ...forwardingRules(settings, heard, options.hostname),
-    'use_backend %[var(txn.be)]',
+    `use_backend %[${TARGET}]`,
+  ];
+  return [
+    ...heard.binds,
+    CLIENT_RULE,
+    ...middlewares.logging.settings(options.logAddress),
+    ...variableRules(rules),
+    ...rules,
   ];
 }
 

@@ -96,8 +96,8 @@ describe('a registry and its configuration', () => {
 });
 
 describe('what a change of the registry changes', () => {
-  const change = (path: string, value: unknown) => {
-    const state = stateOf(demo);
+  const change = (path: string, value: unknown, objects: Objects = demo) => {
+    const state = stateOf(objects);
     const next = applyTraffic(state, '/vulcand/', [{ kind: 'put', entry: entry(path, value, 2) }], 2);
     return [translate(state, OPTIONS), translate(next, OPTIONS)] as const;
   };
@@ -125,15 +125,22 @@ describe('what a change of the registry changes', () => {
   });
 
   it('a plain frontend on a backend that is there: maps only', () => {
-    for (const route of [
-      'Host("new.io")',
-      'Host("new.io") && PathRegexp(".*")',
-      'Host("new.io") && Path("/x")',
-    ]) {
-      const [before, now] = change('frontends/new/frontend', frontend(route, 'v2'));
+    const withPath = { ...demo, 'frontends/path/frontend': frontend('Host("a.io") && Path("/a")', 'v1') };
+    for (const [route, objects] of [
+      ['Host("new.io")', demo],
+      ['Host("new.io") && PathRegexp(".*")', demo],
+      ['Host("new.io") && Path("/x")', withPath],
+    ] as const) {
+      const [before, now] = change('frontends/new/frontend', frontend(route, 'v2'), objects);
       expect(now.structure).toBe(before.structure);
       expect(now.maps).not.toEqual(before.maps);
     }
+  });
+
+  it('paths cost nothing before the first frontend that has one: that one changes the structure', () => {
+    const [before, now] = change('frontends/new/frontend', frontend('Host("new.io") && Path("/x")', 'v2'));
+    expect(before.structure).not.toMatch(/paths.map|txn.path/);
+    expect(now.structure).toContain('paths.map');
   });
 
   it('the same written again, or backends in another order: nothing', () => {
