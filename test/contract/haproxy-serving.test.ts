@@ -368,6 +368,27 @@ describe('middlewares', () => {
     expect(again).toBe(1);
   });
 
+  it.each(['client.ip', 'request.host', 'request.header.X-User'])(
+    'ratelimit by %s: frontends with the same limit count each for itself',
+    async (Variable) => {
+      const limit = { PeriodSeconds: 60, Requests: 1, Burst: 1, Variable };
+      await serve({
+        ...Object.fromEntries(
+          ['f', 'g@1', 'h'].flatMap((id) => [
+            [`frontends/${id}/frontend`, frontend(`Path("/${id}")`, 'b2')],
+            [`frontends/${id}/middlewares/m`, mw('ratelimit', limit)],
+          ]),
+        ),
+        'frontends/free/frontend': frontend('Path("/free")', 'b2'),
+      });
+      const statuses = [];
+      for (const path of ['/f', '/f', '/g@1', '/g@1', '/h', '/free', '/free'])
+        statuses.push((await ask(port, { path })).status);
+      expect(statuses).toEqual([200, 429, 200, 429, 200, 200, 200]);
+      expect(serving.structure.match(/return status 429/g)).toHaveLength(1);
+    },
+  );
+
   it('connlimit: so many at a time', async () => {
     await one('connlimit', { Connections: 2, Variable: 'request.host' });
     const held: ServerResponse[] = [];
@@ -428,6 +449,11 @@ describe('middlewares', () => {
       'frontends/r/frontend': frontend('Path("/f/r")', 'b2'),
       'frontends/r/middlewares/a': mw('ratelimit', limit, 1),
       'frontends/r/middlewares/b': mw('rewrite', redirect, 2),
+      // Shares its steps with both of them.
+      'frontends/s/frontend': frontend('Path("/f/s")', 'b2'),
+      'frontends/s/middlewares/a': mw('ratelimit', limit, 1),
+      'frontends/t/frontend': frontend('Path("/f/t")', 'b2'),
+      'frontends/t/middlewares/b': mw('rewrite', redirect, 1),
     });
     const statuses = async (path: string) => [
       (await ask(port, { path })).status,
@@ -435,6 +461,8 @@ describe('middlewares', () => {
     ];
     expect(await statuses('/f')).toEqual([302, 302]);
     expect(await statuses('/f/r')).toEqual([302, 429]);
+    expect(await statuses('/f/s')).toEqual([200, 429]);
+    expect(await statuses('/f/t')).toEqual([302, 302]);
   });
 
   it.each([

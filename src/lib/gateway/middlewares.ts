@@ -1,11 +1,12 @@
 import type { CircuitBreaker, Middleware, Trace } from '../traffic/index.ts';
 import { fallbackRule } from './fallback.ts';
-import { connLimit, type Limit, rateLimit } from './limits.ts';
+import { limitNotes, limitOf } from './limits.ts';
 import type { BreakerRule, Note } from './model.ts';
 import { encodeName } from './name.ts';
 import { Unservable } from './quote.ts';
 import { RequestLogging } from './request-logging.ts';
 import { rewriteRules } from './rewrite.ts';
+import { type Group, Steps } from './steps.ts';
 
 export const BREAKERS_MAP = 'breakers.map';
 
@@ -14,9 +15,7 @@ const COUNTERS = [1, 2] as const;
 
 /** What all middlewares of all frontends come to. */
 export class Middlewares {
-  readonly rules: string[] = [];
-  /** Sections with the tables of the limits. */
-  readonly tables: string[] = [];
+  readonly steps = new Steps();
   readonly files = new Map<string, string>();
   readonly breakers: BreakerRule[] = [];
   readonly leftOut: Note[] = [];
@@ -29,9 +28,11 @@ export class Middlewares {
     if (ordered.length === 0) return;
     const mine = `{ var(txn.fe) -m str ${encodeName(frontend)} }`;
     let limits = 0;
-    for (const middleware of ordered) {
+    for (const [position, middleware] of ordered.entries()) {
       const object = `${middleware.Type} ${middleware.Id} of frontend ${frontend}`;
       const note = (message: string): unknown => this.notes.push({ object, message });
+      const shared = (settings: object, build: (group: Group) => readonly string[]): void =>
+        this.steps.share(position, frontend, settings, build);
       try {
         switch (middleware.Type) {
           case 'connlimit':
@@ -41,21 +42,25 @@ export class Middlewares {
               throw new Unservable(
                 `HAProxy counts for ${COUNTERS.length} limits of a frontend, this is one more`,
               );
-            this.#limit(
-              middleware.Type === 'connlimit'
-                ? connLimit(frontend, middleware, counter, mine)
-                : rateLimit(frontend, middleware, counter, mine),
-              note,
-            );
+            const { Type, Middleware } = middleware;
+            shared({ Type, Middleware, counter }, (group) => {
+              const { rules, table } = limitOf(middleware, counter, group);
+              this.steps.tables.push(...table);
+              return rules;
+            });
+            for (const message of limitNotes(middleware)) note(message);
             break;
           }
-          case 'rewrite':
-            this.rules.push(...rewriteRules(middleware, mine));
-            if (middleware.Middleware.RewriteBody)
-              note('RewriteBody is not supported: bodies pass as they are');
+          case 'rewrite': {
+            // Not when it is known how many share it: what cannot be translated is this middleware's own fault.
+            rewriteRules(middleware, mine);
+            const { Type, Middleware } = middleware;
+            shared({ Type, Middleware }, (group) => rewriteRules(middleware, group.mine));
+            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass as they are');
             break;
+          }
           case 'cbreaker':
-            this.#breaker(frontend, middleware, mine, note);
+            this.#breaker(frontend, middleware, position, mine, note);
             break;
           case 'trace':
             this.#trace(frontend, middleware, mine);
@@ -67,15 +72,10 @@ export class Middlewares {
     }
   }
 
-  #limit({ rules, table, notes }: Limit, note: (message: string) => unknown): void {
-    this.rules.push(...rules);
-    this.tables.push(...table);
-    for (const message of notes) note(message);
-  }
-
   #breaker(
     frontend: string,
     { Id, Middleware }: CircuitBreaker,
+    position: number,
     mine: string,
     note: (m: string) => unknown,
   ): void {
@@ -84,7 +84,7 @@ export class Middlewares {
     const tripped = `{ str(${key}),map_str(${BREAKERS_MAP}) -m found }`;
     const { rule, file: body, notes } = fallbackRule(Middleware.Fallback, file, mine, tripped);
     if (body !== null) this.files.set(file, body);
-    this.rules.push(rule);
+    this.steps.own(position, [rule]);
     this.logging.want(frontend, mine, [], []);
     for (const message of notes) note(message);
     this.breakers.push({

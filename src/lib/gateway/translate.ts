@@ -83,7 +83,7 @@ export function translate(state: TrafficState, options: TranslateOptions): Servi
     '',
     `backend ${COUNTERS_TABLE}`,
     '  stick-table type string len 128 size 20k expire 24h store http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt',
-    ...middlewares.tables,
+    ...middlewares.steps.tables,
     ...backends.lines,
   ];
   return {
@@ -95,6 +95,7 @@ export function translate(state: TrafficState, options: TranslateOptions): Servi
       [TRUST_MAP, settings.trust],
       [NAMES_MAP, settings.names],
       [LIMITS_MAP, settings.limits],
+      ...middlewares.steps.maps,
       [PATHS_MAP, routes.paths],
       [HOSTS_MAP, routes.hosts],
       [BREAKERS_MAP, new Map()],
@@ -145,7 +146,7 @@ function gatewayLines(
     `http-request track-sc0 var(txn.fe) table ${COUNTERS_TABLE}`,
     ...middlewares.logging.rules(),
     ...bodyLimitRules(settings),
-    ...middlewares.rules,
+    ...middlewares.steps.lines(),
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
     ...forwardingRules(settings, heard, options.hostname),

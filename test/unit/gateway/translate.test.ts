@@ -143,6 +143,24 @@ describe('what a change of the registry changes', () => {
     expect(now.structure).toContain('paths.map');
   });
 
+  it('a frontend more with a limit that others have: maps only', () => {
+    const limit = { Type: 'connlimit', Priority: 1, Middleware: { Connections: 5, Variable: 'client.ip' } };
+    const objects: Objects = {
+      ...demo,
+      'frontends/demo/middlewares/a': limit,
+      'frontends/more/frontend': frontend('Host("more.io")', 'v1'),
+      'frontends/more/middlewares/b': limit,
+      // Its limit is there before it.
+      'frontends/a/middlewares/c': limit,
+    };
+    const [before, now] = change('frontends/a/frontend', frontend('Host("new.io")', 'v2'), objects);
+    expect(now.structure).toBe(before.structure);
+    expect(before.maps.get('groups0.map')).toEqual(
+      new Map([...'demo more'.split(' ')].map((id) => [id, '0'])),
+    );
+    expect(now.maps.get('groups0.map')?.get('a')).toBe('0');
+  });
+
   it('the same written again, or backends in another order: nothing', () => {
     const [before, now] = change('backends/v1/backend', demo['backends/v1/backend']);
     expect(now.structure).toBe(before.structure);
