@@ -266,4 +266,23 @@ export const ROUTE_CASES: readonly RouteCase[] = [
       'GET h /~user': 'tilde',
     },
   },
+  {
+    // Rules for more hosts than are compared one by one.
+    routes: Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((host) => [
+        [`${host}1`, `Host("${host}") && PathRegexp("^/api")`],
+        [`${host}2`, `Host("${host}") && Method("POST")`],
+      ]),
+    ),
+    requests: {
+      'GET a /api': 'a1',
+      'POST a /': 'a2',
+      'GET d /api/x': 'd1',
+      'POST f /': 'f2',
+      'POST f:80 /': 'f2',
+      'GET f /': null,
+      'GET z /api': null,
+      'POST 0 /': null,
+    },
+  },
 ];

@@ -4,7 +4,7 @@ import type { Note } from './model.ts';
 import { encodeName } from './name.ts';
 import { isMapKey, quote, Unservable } from './quote.ts';
 import { type Asked, asked } from './simple.ts';
-import { when } from './text.ts';
+import { FEW, when } from './text.ts';
 
 /** How HAProxy finds the frontend that serves a request: `txn.fe` is its name afterwards, or is not set. */
 export interface Routing {
@@ -13,11 +13,14 @@ export interface Routing {
   readonly paths: ReadonlyMap<string, string>;
   /** `HOST`, `*` for any host -> name. */
   readonly hosts: ReadonlyMap<string, string>;
+  /** `HOST` -> number that its rules ask for. */
+  readonly numbers: ReadonlyMap<string, string>;
   readonly leftOut: readonly Note[];
 }
 
 export const PATHS_MAP = 'paths.map';
 export const HOSTS_MAP = 'hosts.map';
+export const NUMBERS_MAP = 'numbers.map';
 
 /** A condition has at most 64 words, the action's own among them. */
 const MAX_WORDS = 50;
@@ -71,26 +74,28 @@ function arrange(frontends: readonly RoutedFrontend[]): Routing {
   const hosts = new Map<string, string>();
   const first: string[] = [];
   const second: string[] = [];
-  for (const group of exact) {
-    const sorted = sort(group);
-    const host = group.host ?? '';
-    first.push(...sorted.before.map((rule) => choose(acls, rule, host)));
-    second.push(...sorted.after.map((rule) => choose(acls, rule, host)));
-    for (const [path, id] of sorted.paths)
+  const sorted = exact.map((group) => ({ host: group.host ?? '', ...sort(group) }));
+  const numbers = numbered(sorted.filter(({ before, after }) => before.length + after.length > 0));
+  for (const { host, ...group } of sorted) {
+    const chosen = (rule: Rule): string => choose(acls, rule, hostWord(acls, host, numbers.get(host)));
+    first.push(...group.before.map(chosen));
+    second.push(...group.after.map(chosen));
+    for (const [path, id] of group.paths)
       if (isMapKey(host + path) && !host.includes('/')) paths.set(host + path, encodeName(id));
-    if (sorted.whole !== null && isMapKey(host)) hosts.set(host, encodeName(sorted.whole));
+    if (group.whole !== null && isMapKey(host)) hosts.set(host, encodeName(group.whole));
   }
   const rest = sort(others);
   for (const [path, id] of rest.paths) if (isMapKey(path)) paths.set(path, encodeName(id));
   if (rest.whole !== null) hosts.set('*', encodeName(rest.whole));
   const lines = [
+    ...(numbers.size > 0 ? [`http-request set-var(txn.number) ${HOST},map_str_int(${NUMBERS_MAP})`] : []),
     ...(first.length + second.length + paths.size > 0 ? byPath(first, second, paths.size > 0) : BY_HOST),
-    ...rest.before.map((rule) => choose(acls, rule, null)),
+    ...rest.before.map((rule) => choose(acls, rule, '')),
     ...(rest.paths.size > 0 ? [`http-request set-var(txn.fe) ${PATH},map_str(${PATHS_MAP})${OPEN}`] : []),
-    ...rest.after.map((rule) => choose(acls, rule, null)),
+    ...rest.after.map((rule) => choose(acls, rule, '')),
     ...(rest.whole !== null ? [`http-request set-var(txn.fe) str(*),map_str(${HOSTS_MAP})${OPEN}`] : []),
   ];
-  return { lines: [...acls.lines, ...lines], paths, hosts, leftOut };
+  return { lines: [...acls.lines, ...lines], paths, hosts, numbers, leftOut };
 }
 
 const OPEN = ' unless { var(txn.fe) -m found }';
@@ -135,7 +140,9 @@ function fresh(route: Route): string | null {
           `its route has ${conjunction.length} conditions at once, more than ${MAX_WORDS}`,
         );
       const rule = asked(conjunction);
-      if (rule !== null) words(acls, rule, rule.host);
+      if (rule === null) continue;
+      if (rule.host !== null) hostWord(acls, rule.host, undefined);
+      words(acls, rule);
     }
   } catch (error) {
     if (error instanceof Unservable) return `its route: ${error.message}`;
@@ -181,14 +188,26 @@ function sort({ rules: ordered }: Group): Sorted {
   return { before, paths, after, whole: ordered[end]?.id ?? null };
 }
 
-/** Chooses the rule's frontend if nothing is chosen yet. */
-function choose(acls: Acls, rule: Rule, host: string | null): string {
-  return `http-request set-var(txn.fe) str(${encodeName(rule.id)})${when(...words(acls, rule, host))}`;
+/** Hosts have numbers where they are many. */
+function numbered(groups: readonly { readonly host: string }[]): ReadonlyMap<string, string> {
+  const hosts = groups.map(({ host }) => host).filter(isMapKey);
+  return new Map(hosts.length > FEW ? hosts.map((host, index) => [host, String(index)]) : []);
 }
 
-function words(acls: Acls, rule: Asked, host: string | null): string[] {
+/** The condition for one host, which has this number if it has one. */
+function hostWord(acls: Acls, host: string, number: string | undefined): string {
+  return acls.named([
+    number === undefined ? `${HOST} -m str -- ${quote(host)}` : `var(txn.number) -m int eq ${number}`,
+  ]);
+}
+
+/** Chooses the rule's frontend if nothing is chosen yet; `here` is the condition for its host, '' for any. */
+function choose(acls: Acls, rule: Rule, here: string): string {
+  return `http-request set-var(txn.fe) str(${encodeName(rule.id)})${when(here, ...words(acls, rule))}`;
+}
+
+function words(acls: Acls, rule: Asked): string[] {
   return [
-    ...(host === null ? [] : [acls.named([`${HOST} -m str -- ${quote(host)}`])]),
     '!{ var(txn.fe) -m found }',
     ...(rule.path === null ? [] : [acls.named([`${PATH} -m str -- ${quote(rule.path)}`])]),
     ...rule.rest.map((condition) => acls.word(condition)),

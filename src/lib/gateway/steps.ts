@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encodeName } from './name.ts';
+import { FEW } from './text.ts';
 
 /** The frontends that do the same thing as the same step of theirs. */
 export interface Group {
@@ -65,19 +66,20 @@ export class Steps {
     const rules: string[] = [];
     // By their settings, so that one more frontend of a group does not move the others.
     const groups = [...(this.#shared[position] ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    const isNumbered = groups.length > FEW || groups.some(([, { frontends }]) => frontends.length > 1);
     for (const [index, [key, { frontends, build }]] of groups.entries()) {
       const isShared = frontends.length > 1;
       const name = encodeName(frontends[0] ?? '');
-      if (isShared) for (const frontend of frontends) numbers.set(encodeName(frontend), String(index));
+      if (isNumbered) for (const frontend of frontends) numbers.set(encodeName(frontend), String(index));
       rules.push(
         ...build({
           table: isShared ? `:group:${position}:${hash(key)}` : `:limit:${position}:${name}`,
-          mine: isShared ? `{ var(${variable}) -m int eq ${index} }` : `{ var(txn.fe) -m str ${name} }`,
+          mine: isNumbered ? `{ var(${variable}) -m int eq ${index} }` : `{ var(txn.fe) -m str ${name} }`,
           isShared,
         }),
       );
     }
-    if (numbers.size === 0) return rules;
+    if (!isNumbered) return rules;
     this.maps.set(map, numbers);
     return [`http-request set-var(${variable}) var(txn.fe),map_str_int(${map})`, ...rules];
   }

@@ -21,7 +21,7 @@ import { backendName, encodeName } from './name.ts';
 import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
 import { ownAnswers, preamble } from './preamble.ts';
 import { quote } from './quote.ts';
-import { HOSTS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
+import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
 
 export { failoverNotes } from './failover.ts';
 export { decodeName, encodeName, readBackendName } from './name.ts';
@@ -96,6 +96,7 @@ export function translate(state: TrafficState, options: TranslateOptions): Servi
       [NAMES_MAP, settings.names],
       [LIMITS_MAP, settings.limits],
       ...middlewares.steps.maps,
+      [NUMBERS_MAP, routes.numbers],
       [PATHS_MAP, routes.paths],
       [HOSTS_MAP, routes.hosts],
       [BREAKERS_MAP, new Map()],
