@@ -7,6 +7,13 @@ import { quote } from './quote.ts';
 /** vulcand's, where a backend says nothing. */
 export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
 
+/**
+ * How long a server may leave what it was sent without a word that it has it, before its connections count as broken: a
+ * machine that is cut off costs its requests this and not the whole `timeout server`. HAProxy 2.6 takes it for servers
+ * of the configuration only, not for those of `add server`.
+ */
+const SILENCE_MS = 5000;
+
 /** HAProxy keeps time as 32 bits of milliseconds. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
@@ -39,6 +46,8 @@ function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): stri
     const seconds = Math.max(1, Math.round(period / 1000));
     lines.push('option srvtcpka', `srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
   }
+  // A server that takes its time to read a long body is as silent.
+  if (!profile.isStream) lines.push(`default-server tcp-ut ${Math.max(SILENCE_MS, dial + handshake)}ms`);
   if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
   if (profile.tag !== '') lines.push(`retries ${profile.retries}`, `retry-on ${profile.on.join(' ')}`);
   lines.push(...repeating(profile), `#servers ${name}`);

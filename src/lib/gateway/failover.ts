@@ -17,6 +17,8 @@ export interface RetryProfile {
   readonly methods: readonly string[] | null;
   /** `retry-on`. */
   readonly on: readonly string[];
+  /** For bodies of any length, which servers read as fast as they like. */
+  readonly isStream: boolean;
 }
 
 /** What HAProxy can retry by status. */
@@ -43,7 +45,7 @@ export function failoverNotes(predicate: string): readonly string[] {
 }
 
 /** As few retries as a connection needs that a server refused. */
-const STREAM: RetryProfile = { tag: 'stream', retries: 1, methods: [], on: ['conn-failure'] };
+const STREAM: RetryProfile = { tag: 'stream', retries: 1, methods: [], on: ['conn-failure'], isStream: true };
 
 function translated(text: string): Translated {
   const predicate = text === '' ? DEFAULT_FAILOVER : text;
@@ -164,10 +166,14 @@ function describe(
   return `${who} retried, ${retries === 1 ? 'once' : `${retries} times`}, on ${statuses.join(', ')}`;
 }
 
-function tagged(profile: Omit<RetryProfile, 'tag'>): RetryProfile {
+function tagged(profile: Omit<RetryProfile, 'tag' | 'isStream'>): RetryProfile {
   const text = JSON.stringify(profile);
-  if (text === USUAL) return { tag: '', ...profile };
-  return { tag: `r${createHash('sha256').update(text).digest('hex').slice(0, 8)}`, ...profile };
+  if (text === USUAL) return { tag: '', ...profile, isStream: false };
+  return {
+    tag: `r${createHash('sha256').update(text).digest('hex').slice(0, 8)}`,
+    ...profile,
+    isStream: false,
+  };
 }
 
 /** The default predicate's profile, which the tests hold it to. */
