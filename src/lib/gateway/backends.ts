@@ -12,7 +12,7 @@ export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
  * machine that is cut off costs its requests this and not the whole `timeout server`. HAProxy 2.6 takes it for servers
  * of the configuration only, not for those of `add server`.
  */
-const SILENCE_MS = 5000;
+const SILENCE_MS = 15_000;
 
 /** HAProxy keeps time as 32 bits of milliseconds. */
 export const LONGEST_MS = 2 ** 31 - 1;
