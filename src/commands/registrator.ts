@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { untilSignal } from './_process.ts';
 
 export default class Registrator extends ClusterCommand {
   static override summary = "Announce this machine's containers as servers, and take sick ones out";
@@ -71,7 +72,7 @@ export default class Registrator extends ClusterCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Registrator);
-    const { registratorOptions, runRegistrator, untilSignal } = await import('../lib/discovery/index.ts');
+    const { registratorOptions, runRegistrator } = await import('../lib/discovery/index.ts');
     await this.withSession(flags, async (session) => {
       const { prefix, trafficPrefix } = session.config;
       const store = await session.store();

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
+import { untilSignal } from '../_process.ts';
 
 export default class Gateway extends ClusterCommand {
   static override summary = 'Serve the frontends on this machine: HAProxy, driven from the registry';
@@ -54,7 +55,7 @@ export default class Gateway extends ClusterCommand {
     const machine = flags.machine ?? (await machineName());
     await this.withSession(flags, async (session) => {
       const { prefix, trafficPrefix } = session.config;
-      await serve(await session.store(), {
+      const options = {
         prefix,
         trafficPrefix,
         machine,
@@ -66,7 +67,8 @@ export default class Gateway extends ClusterCommand {
         haproxy: flags.haproxy,
         sealKey: flags['seal-key'] ?? null,
         severity: readSeverity(flags['log-severity']),
-      });
+      };
+      await serve(await session.store(), options, untilSignal());
     });
   }
 }

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import type { Compare, Store, Write } from '../store/port.ts';
-import { encode, keepUnknown, parsePath } from '../traffic/index.ts';
+import { encode, keepUnknown, parseObject, parsePath } from '../traffic/index.ts';
 import { Bell } from './bell.ts';
 import { Complaints } from './complaints.ts';
 import { decide, type Edit, type Instance, type View } from './decide.ts';
-import { parseObject } from './json.ts';
 import { Mirror } from './mirror.ts';
 import { presencePrefix, readPresence } from './presence.ts';
 import { type Idle, sweep } from './sweep.ts';

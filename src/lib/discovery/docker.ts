@@ -1,9 +1,9 @@
 import { type Duplex, Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import { ClusterError } from '../error.ts';
+import { isObject } from '../traffic/index.ts';
 import { readContainer } from './container.ts';
 import type { Engine, EngineEvent } from './engine.ts';
-import { isJsonObject } from './json.ts';
 import type { Container } from './model.ts';
 
 const ANSWER_MS = 10_000;
@@ -51,7 +51,7 @@ class DockerEngine implements Engine {
       const options = { abortSignal: AbortSignal.timeout(ANSWER_MS) };
       return readContainer(await this.#docker.getContainer(id).inspect(options));
     } catch (error) {
-      if (isJsonObject(error) && error.statusCode === 404) return null;
+      if (isObject(error) && error.statusCode === 404) return null;
       throw error;
     }
   }
@@ -137,9 +137,9 @@ function readEvent(line: string): EngineEvent | null {
   } catch {
     return null;
   }
-  if (!isJsonObject(event)) return null;
-  const actor = isJsonObject(event.Actor) ? event.Actor : {};
-  const attributes = isJsonObject(actor.Attributes) ? actor.Attributes : {};
+  if (!isObject(event)) return null;
+  const actor = isObject(event.Actor) ? event.Actor : {};
+  const attributes = isObject(actor.Attributes) ? actor.Attributes : {};
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   const action = text(event.Action) ?? text(event.status);
   const id = text(actor.ID) ?? text(event.id);

@@ -1,2 +1,2 @@
-export { registratorOptions, untilSignal } from './options.ts';
+export { registratorOptions } from './options.ts';
 export { type RegistratorOptions, runRegistrator } from './registrator.ts';

@@ -1,6 +1,5 @@
 import type { Entry, Revision, Store } from '../store/port.ts';
-import type { JsonObject } from '../traffic/index.ts';
-import { parseObject } from './json.ts';
+import { type JsonObject, parseObject } from '../traffic/index.ts';
 
 /** One key below the mirror's prefix. */
 export interface Seen {

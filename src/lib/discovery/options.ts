@@ -59,10 +59,3 @@ async function machineId(): Promise<string> {
     hint: 'systemd-machine-id-setup writes it',
   });
 }
-
-/** Aborts when the process is told to end. */
-export function untilSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => controller.abort());
-  return controller.signal;
-}

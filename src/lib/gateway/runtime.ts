@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { PoolServer, Serving } from './model.ts';
+import { serverWords } from './render.ts';
 
 /** One change that HAProxy takes while it runs. */
 export type RuntimeCommand =
@@ -144,12 +145,7 @@ export function commandLines(command: RuntimeCommand): string[] {
       return [`del map ${word(command.map)} ${word(command.key)}`];
     case 'server-add': {
       const name = serverKey(command.pool, command.as);
-      const { address, port, weight, keywords } = command.server;
-      const host = isIP(address) === 6 ? `[${address}]` : address;
-      return [
-        `add server ${name} ${host}:${port} weight ${weight}${keywords === '' ? '' : ` ${keywords}`}`,
-        `enable server ${name}`,
-      ];
+      return [`add server ${name} ${serverWords(command.server)}`, `enable server ${name}`];
     }
     case 'server-weight':
       return [`set server ${serverKey(command.pool, command.as)} weight ${command.weight}`];

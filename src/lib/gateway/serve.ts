@@ -28,25 +28,17 @@ export interface ServeOptions {
 }
 
 /**
- * Runs a gateway on this machine until it is told to end by SIGTERM or SIGINT.
+ * Runs a gateway on this machine until `signal` aborts.
  * @throws `bad-address`, `bad-seal-key` before anything is touched, and those of `runGateway`.
  */
-export async function serve(store: Store, options: ServeOptions): Promise<void> {
+export async function serve(store: Store, options: ServeOptions, signal: AbortSignal): Promise<void> {
   readAddress(options.admin);
   checkListen(options.listen);
   if (options.sealKey !== null) keyBytes(options.sealKey);
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  process.once('SIGTERM', abort);
-  process.once('SIGINT', abort);
   const journal = process.env.JOURNAL_STREAM !== undefined;
   const logger = new Logger(options.severity, (line) => process.stderr.write(`${line}\n`), journal);
   const traffic = new TrafficRegistry(store, options.trafficPrefix);
-  await runGateway(
-    { ...options, store, traffic, logger, translator: translator(options) },
-    stop.signal,
-    endingOf,
-  );
+  await runGateway({ ...options, store, traffic, logger, translator: translator(options) }, signal, endingOf);
 }
 
 /** An address that a listener may have: what is left out later would be a gateway that hears nobody. */

@@ -1,6 +1,7 @@
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';
+export { isObject, parseObject } from './fields.ts';
 export { readMiddleware } from './middleware.ts';
 export type * from './model.ts';
 export { checkId, type Kind, parsePath, pathOf, type TrafficPath } from './path.ts';

@@ -1,4 +1,4 @@
-import { isObject } from './fields.ts';
+import { parseObject } from './fields.ts';
 import { readMiddleware } from './middleware.ts';
 import type { JsonObject, Stored, TrafficProblem, TrafficState } from './model.ts';
 import { parsePath, type TrafficPath } from './path.ts';
@@ -68,7 +68,7 @@ class Draft {
   put({ path, value, revision, lease }: StoredEntry): void {
     this.remove(path);
     const object = parsePath(path);
-    const json = parse(value);
+    const json = parseObject(value);
     this.#stored.set(path, { value: json, revision, lease });
     if (object === null) return;
     try {
@@ -159,13 +159,4 @@ function without<Value>(all: Nested<Value>, parent: string, id: string): void {
   rest.delete(id);
   if (rest.size === 0) all.delete(parent);
   else all.set(parent, rest);
-}
-
-function parse(value: string): JsonObject | null {
-  try {
-    const json: unknown = JSON.parse(value);
-    return isObject(json) ? json : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,0 +1,6 @@
+/** Aborts when a process that runs on is told to end. */
+export function untilSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
