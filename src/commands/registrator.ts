@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
-import { ClusterCommand } from '../base.ts';
 import { untilSignal } from './_process.ts';
+import { TrafficCommand } from './_traffic.ts';
 
-export default class Registrator extends ClusterCommand {
+export default class Registrator extends TrafficCommand {
   static override summary = "Announce this machine's containers as servers, and take sick ones out";
   static override description =
     'Runs until it is told to end; usually the global unit registrator.service does that. Containers say what they are by SERVICE_* variables or labels.';
