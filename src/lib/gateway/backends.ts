@@ -8,6 +8,12 @@ import { quote } from './quote.ts';
 export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
 
 /**
+ * Asks of TCP whether a server that owes an answer is still there: a machine that is cut off after it acknowledged a
+ * request says nothing, and is given up 10 s + 3 * 5 s after its last word.
+ */
+export const KEEP_ALIVE = ['option srvtcpka', 'srvtcpka-idle 10s', 'srvtcpka-intvl 5s', 'srvtcpka-cnt 3'];
+
+/**
  * How long a server may leave what it was sent without a word that it has it, before its connections count as broken: a
  * machine that is cut off costs its requests this and not the whole `timeout server`. HAProxy 2.6 takes it for servers
  * of the configuration only, not for those of `add server`.
@@ -16,6 +22,9 @@ const SILENCE_MS = 15_000;
 
 /** HAProxy keeps time as 32 bits of milliseconds. */
 export const LONGEST_MS = 2 ** 31 - 1;
+
+/** Linux refuses more for TCP_KEEPIDLE and TCP_KEEPINTVL. */
+const LONGEST_PROBE_S = 32_767;
 
 const made = new WeakMap<Pool, Map<string, string>>();
 
@@ -43,11 +52,11 @@ function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): stri
     lines.push(`timeout connect ${Math.min(LONGEST_MS, (dial || DEFAULTS.dialMs) + handshake)}ms`);
   if (read > 0) lines.push(`timeout server ${read}ms`);
   if (period > 0) {
-    const seconds = Math.max(1, Math.round(period / 1000));
-    lines.push('option srvtcpka', `srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
+    const seconds = Math.min(LONGEST_PROBE_S, Math.max(1, Math.round(period / 1000)));
+    lines.push(`srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
   }
   // A server that takes its time to read a long body is as silent.
-  if (!profile.isStream) lines.push(`default-server tcp-ut ${Math.max(SILENCE_MS, dial + handshake)}ms`);
+  if (!profile.isStream) lines.push(`default-server tcp-ut ${Math.min(LONGEST_MS, Math.max(SILENCE_MS, dial + handshake))}ms`);
   if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
   if (profile.tag !== '') lines.push(`retries ${profile.retries}`, `retry-on ${profile.on.join(' ')}`);
   lines.push(...repeating(profile), `#servers ${name}`);

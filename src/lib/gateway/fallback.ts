@@ -12,6 +12,9 @@ export interface FallbackRule {
 /** An answer must fit into HAProxy's buffer with its header. */
 const MOST_BYTES = 14_000;
 
+/** Answers that HTTP knows no body of; HAProxy refuses a rule that has one. */
+const BODILESS = new Set([204, 304]);
+
 /** `file` is the name that the body's file would have. */
 export function fallbackRule(fallback: Fallback, file: string, mine: string, tripped: string): FallbackRule {
   if (fallback.Type === 'redirect') {
@@ -26,7 +29,7 @@ export function fallbackRule(fallback: Fallback, file: string, mine: string, tri
   const { StatusCode, ContentType, Body } = fallback.Action;
   const type = quote(ContentType === '' ? 'text/plain; charset=utf-8' : ContentType);
   const fits = Buffer.byteLength(Body) <= MOST_BYTES;
-  const filled = fits && Body !== '';
+  const filled = fits && Body !== '' && !BODILESS.has(StatusCode);
   return {
     rule: `http-request return status ${StatusCode}${filled ? ` content-type ${type} file ${file}` : ''}${when(mine, tripped)}`,
     file: filled ? Body : null,

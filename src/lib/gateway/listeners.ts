@@ -110,7 +110,7 @@ function keywordsOf(
 
 function scopeRules({ Id, Scope }: Listener, acls: Acls, notFound: string): string[] {
   if (Scope === '') return [];
-  const here = acls.named([`so_name -m str ${encodeName(Id)}`]);
+  const here = acls.named([`so_name -m str -- ${encodeName(Id)}`]);
   const inside = '{ var(txn.inside) -m found }';
   const rules = parseRoute(Scope).conjunctions.map((conjunction) => {
     if (conjunction.length > MAX_CONDITIONS)

@@ -7,6 +7,7 @@ import { Unservable } from './quote.ts';
 import { RequestLogging } from './request-logging.ts';
 import { rewriteRules } from './rewrite.ts';
 import { type Group, Steps } from './steps.ts';
+import { ofFrontend } from './text.ts';
 
 export const BREAKERS_MAP = 'breakers.map';
 
@@ -26,7 +27,7 @@ export class Middlewares {
   add(frontend: string, middlewares: Iterable<Middleware>): void {
     const ordered = [...middlewares].sort((a, b) => a.Priority - b.Priority || (a.Id < b.Id ? -1 : 1));
     if (ordered.length === 0) return;
-    const mine = `{ var(txn.fe) -m str ${encodeName(frontend)} }`;
+    const mine = ofFrontend(encodeName(frontend));
     let limits = 0;
     for (const [position, middleware] of ordered.entries()) {
       const object = `${middleware.Type} ${middleware.Id} of frontend ${frontend}`;

@@ -1,4 +1,4 @@
-import { DEFAULTS } from './backends.ts';
+import { DEFAULTS, KEEP_ALIVE } from './backends.ts';
 import { retryProfile } from './failover.ts';
 
 /** What HAProxy answers itself, as JSON, by file name. A server that cannot be reached is a 502, as in vulcand. */
@@ -50,6 +50,7 @@ export function preamble(adminSocket: string): string[] {
     '  timeout http-request 30s',
     '  timeout http-keep-alive 60s',
     '  timeout tunnel 1h',
+    ...KEEP_ALIVE.map((line) => `  ${line}`),
     '  errorfile 502 answers/502.http',
     '  errorfile 503 answers/502.http',
     '  errorfile 504 answers/504.http',

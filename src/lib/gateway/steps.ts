@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encodeName } from './name.ts';
-import { FEW } from './text.ts';
+import { FEW, ofFrontend } from './text.ts';
 
 /** The frontends that do the same thing as the same step of theirs. */
 export interface Group {
@@ -74,7 +74,7 @@ export class Steps {
       rules.push(
         ...build({
           table: isShared ? `:group:${position}:${hash(key)}` : `:limit:${position}:${name}`,
-          mine: isNumbered ? `{ var(${variable}) -m int eq ${index} }` : `{ var(txn.fe) -m str ${name} }`,
+          mine: isNumbered ? `{ var(${variable}) -m int eq ${index} }` : ofFrontend(name),
           isShared,
         }),
       );

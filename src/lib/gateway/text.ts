@@ -7,6 +7,11 @@ export function when(...conditions: readonly string[]): string {
   return words.length === 0 ? '' : ` if ${words.join(' ')}`;
 }
 
+/** A condition that holds for requests of this frontend. */
+export function ofFrontend(name: string): string {
+  return `{ var(txn.fe) -m str -- ${name} }`;
+}
+
 /**
  * Up to so many names are compared one by one. Of more, the number is looked up first: comparing numbers costs half as
  * much, and a third where there is none.
