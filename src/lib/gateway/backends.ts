@@ -56,7 +56,8 @@ function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): stri
     lines.push(`srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
   }
   // A server that takes its time to read a long body is as silent.
-  if (!profile.isStream) lines.push(`default-server tcp-ut ${Math.min(LONGEST_MS, Math.max(SILENCE_MS, dial + handshake))}ms`);
+  if (!profile.isStream)
+    lines.push(`default-server tcp-ut ${Math.min(LONGEST_MS, Math.max(SILENCE_MS, dial + handshake))}ms`);
   if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
   if (profile.tag !== '') lines.push(`retries ${profile.retries}`, `retry-on ${profile.on.join(' ')}`);
   lines.push(...repeating(profile), `#servers ${name}`);
