@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { Command, Flags } from '@oclif/core';
+import { VERSION } from './cli/about.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session } from './lib/control/session.ts';
@@ -24,6 +25,7 @@ const globalFlags = {
   'ssh-username': text('login on machines that are added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
   'ssh-timeout': text('how long a connection may take to open, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'ssh-persist': text('how long connections are held for later commands; 0: not', 'CLUSTER_SSH_PERSIST'),
   'ssh-config': text('OpenSSH client configuration to read', 'CLUSTER_SSH_CONFIG'),
   'ssh-parallel': text('how many connections may be opening at once', 'CLUSTER_SSH_PARALLEL'),
   'known-hosts-file': text('known_hosts file to check host keys against', 'CLUSTER_KNOWN_HOSTS_FILE'),
@@ -51,6 +53,7 @@ export abstract class ClusterCommand extends Command {
     const session = new Session({
       config,
       emit: (event) => this.show(event, json),
+      program: { entry: process.argv[1] ?? '', version: VERSION },
       ...(process.stdin.isTTY && process.stderr.isTTY ? { askPassphrase } : {}),
     });
     try {

@@ -408,6 +408,7 @@ describe('middlewares', () => {
     ['^http://localhost/foo(.*)', 'http://localhost$1', '/foo/bar?a=b', '/bar?a=b'],
     ['/old/', '/new/', '/x/old/old/y', '/x/new/old/y'],
     ['o+', '0', '/foo/bo', '/f0/b0'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's way to write a group in a replacement
     ['/(?P<first>[a-z]+)/([a-z]+)$', '/${2}/${first}/$$$1x', '/a/b', '/b/a/$'],
     [`/q'uote\\\\d"\\)`, `/'"\\\\`, `/q'uote1"`, `/q'uote1"`],
     ['/nothing', '/x', '/f?q=1', '/f?q=1'],

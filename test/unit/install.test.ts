@@ -23,6 +23,7 @@ const config = (etcd: Partial<NonNullable<Config['etcd']>>): Config => ({
     timeoutMs: 10_000,
     config: '/home/me/.ssh/config',
     parallel: 30,
+    persistMs: 0,
   },
   sources: {},
 });

@@ -59,6 +59,9 @@ ssh:
   # How long connecting may take.
   # CLUSTER_SSH_TIMEOUT
   timeout: 10s
+  # How long an unused connection is held for the commands that follow, by a process of its own; 0 = not at all.
+  # CLUSTER_SSH_PERSIST
+  persist: 60s
   # OpenSSH client configuration that is honoured (Host, User, Port, IdentityFile, ProxyJump).
   # CLUSTER_SSH_CONFIG
   config: ~/.ssh/config

@@ -54,7 +54,8 @@ function kindOf(value: unknown, comment: string): Kind {
   if (choices !== undefined) return { type: 'choice', choices: choices.split(', ') };
   if (Array.isArray(value)) return { type: 'list' };
   if (typeof value === 'number') return { type: 'number' };
-  return { type: /^\d+(ms|s|m)$/.test(String(value)) ? 'duration' : 'text' };
+  if (!/^\d+(ms|s|m)$/.test(String(value))) return { type: 'text' };
+  return { type: /\b0 = /.test(comment) ? 'duration-or-none' : 'duration' };
 }
 
 async function parseValues(
@@ -114,6 +115,7 @@ function expectation(kind: Kind): string {
     list: 'a list of texts',
     number: 'a whole number',
     duration: 'a duration such as 3s',
+    'duration-or-none': 'a duration such as 3s, or 0',
     text: 'a text',
   };
   if (kind.type === 'choice') return `one of: ${kind.choices.join(', ')}`;

@@ -24,6 +24,8 @@ export interface SshConfig {
   readonly knownHosts?: string;
   readonly strictHostKeyChecking: 'yes' | 'accept-new';
   readonly timeoutMs: number;
+  /** How long an unused connection is held for later commands; 0 = not beyond the command. */
+  readonly persistMs: number;
   /** The ssh_config file; it need not exist. */
   readonly config: string;
   /** How many machines are talked to at once. */
@@ -63,6 +65,7 @@ export interface ConfigFlags {
   readonly knownHostsFile?: string | undefined;
   readonly strictHostKeyChecking?: string | undefined;
   readonly sshTimeout?: string | undefined;
+  readonly sshPersist?: string | undefined;
   readonly sshConfig?: string | undefined;
   readonly sshParallel?: string | undefined;
 }

@@ -1,6 +1,6 @@
 /** What a configuration value may be. */
 export type Kind =
-  | { readonly type: 'section' | 'text' | 'list' | 'number' | 'duration' }
+  | { readonly type: 'section' | 'text' | 'list' | 'number' | 'duration' | 'duration-or-none' }
   | { readonly type: 'choice'; readonly choices: readonly string[] };
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
@@ -20,6 +20,10 @@ export function problemWith(kind: Kind, value: string): string | undefined {
       return /^[1-9]\d{0,5}$/.test(value) ? undefined : 'expected a whole number above 0';
     case 'duration':
       return durationMs(value) === undefined ? 'expected a duration such as 500ms, 3s or 1m' : undefined;
+    case 'duration-or-none':
+      return value === '0'
+        ? undefined
+        : problemWith({ type: 'duration' }, value)?.concat(', or 0 for not at all');
     case 'choice':
       return kind.choices.includes(value) ? undefined : `expected one of: ${kind.choices.join(', ')}`;
     default:

@@ -40,6 +40,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: { type: 'choice', choices: ['yes', 'accept-new'] },
   },
   'ssh.timeout': { flag: 'sshTimeout', env: 'CLUSTER_SSH_TIMEOUT', kind: DURATION },
+  'ssh.persist': { flag: 'sshPersist', env: 'CLUSTER_SSH_PERSIST', kind: { type: 'duration-or-none' } },
   'ssh.config': { flag: 'sshConfig', env: 'CLUSTER_SSH_CONFIG', path: true },
   'ssh.parallel': { flag: 'sshParallel', env: 'CLUSTER_SSH_PARALLEL', kind: { type: 'number' } },
 };
@@ -141,6 +142,7 @@ function sshConfig(text: (key: string) => string | undefined, home: string): Ssh
     ...(knownHosts !== undefined && { knownHosts }),
     strictHostKeyChecking: text('ssh.strict-host-key-checking') === 'accept-new' ? 'accept-new' : 'yes',
     timeoutMs: durationMs(text('ssh.timeout') ?? '10s') ?? 10_000,
+    persistMs: durationMs(text('ssh.persist') ?? '60s') ?? 0,
     config: text('ssh.config') ?? join(home, '.ssh', 'config'),
     parallel: Number(text('ssh.parallel') ?? 30),
   };

@@ -72,6 +72,7 @@ export async function labDown(
     timeoutMs: 0,
     lowering: true,
   });
+  await (await session.pool()).forget(machines.map(targetOf));
   const { hollowDown } = await import('../lab/hollow/process.ts');
   await hollowDown(hollowDir(session, name));
   const real = await import('../lab/real/index.ts');

@@ -26,7 +26,7 @@ export function findMachine(state: RegistryState, wanted: string): MachineRecord
   const all = [...state.machines.values()];
   const hits = all.filter(
     ({ id, target, facts }) =>
-      id.startsWith(wanted) || target.address === wanted || facts.hostname === wanted,
+      id.startsWith(wanted) || facts.hostname === wanted || addressWords(target).includes(wanted),
   );
   const only = hits[0];
   if (only !== undefined && hits.length === 1) return only;
@@ -41,6 +41,12 @@ export function findMachine(state: RegistryState, wanted: string): MachineRecord
   throw new ClusterError('unknown-machine', `no machine ${wanted}`, {
     hint: close === null ? 'cluster list-machines' : `did you mean ${close}?`,
   });
+}
+
+/** What a person may call a machine by its address, as at `machine add`. */
+function addressWords({ user, address, port }: MachineTarget): string[] {
+  const bare = [address, `${address}:${port}`, `[${address}]:${port}`];
+  return [...bare, ...bare.map((word) => `${user}@${word}`)];
 }
 
 /** Connects, reads what the machine is, registers it, and brings the global units that fit. */
@@ -181,6 +187,7 @@ export async function removeMachine(session: Session, wanted: string, force: boo
   const real = failures.filter(
     (error) => error.place.machine === undefined || error.place.machine !== removed.target.address,
   );
+  await (await session.pool()).forget([removed.target]);
   session.emit({ kind: 'machine-removed', machine: nameOf(removed) });
   throwFailures(real);
 }

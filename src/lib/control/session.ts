@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
@@ -10,6 +11,8 @@ export interface SessionOptions {
   /** Hears what happens, as it happens. */
   readonly emit: (event: Event) => void;
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
+  /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
+  readonly program?: { readonly entry: string; readonly version: string };
 }
 
 /** What one run of a command works with: registry and machine connections, opened when first used. */
@@ -17,6 +20,7 @@ export class Session {
   readonly config: Config;
   readonly emit: (event: Event) => void;
   readonly #askPassphrase: SessionOptions['askPassphrase'];
+  readonly #program: SessionOptions['program'];
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
   #pool: Promise<MachinePool> | undefined;
@@ -26,6 +30,7 @@ export class Session {
     this.config = options.config;
     this.emit = options.emit;
     this.#askPassphrase = options.askPassphrase;
+    this.#program = options.program;
   }
 
   registry(): Promise<Registry> {
@@ -60,10 +65,21 @@ export class Session {
   }
 
   pool(): Promise<MachinePool> {
-    this.#pool ??= import('../machine/index.ts').then(
-      ({ MachinePool }) => new MachinePool(this.ssh(), { starts: this.config.ssh.parallel }),
-    );
+    this.#pool ??= import('../machine/index.ts').then(({ MachinePool, HeldConnections }) => {
+      const { parallel: starts, persistMs: idleMs } = this.config.ssh;
+      const ssh = this.ssh();
+      if (this.#program === undefined || idleMs === 0) return new MachinePool(ssh, { starts });
+      const { entry, version } = this.#program;
+      const argv = [entry, 'connections', 'hold'];
+      const options = { directory: this.connectionsDir, idleMs, argv, version, ssh, starts };
+      return new MachinePool(ssh, { starts, held: new HeldConnections(options) });
+    });
     return this.#pool;
+  }
+
+  /** Where the holder of connections that outlive a command listens. */
+  get connectionsDir(): string {
+    return join(this.config.dataDir, 'connections');
   }
 
   /** One object per run: passphrases and the parsed ssh_config are remembered by it. */
@@ -86,7 +102,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
-    if (this.#pool) (await this.#pool).closeAll();
+    if (this.#pool) await (await this.#pool).closeAll();
     const store = await this.#store?.catch(() => undefined);
     await store?.close();
   }

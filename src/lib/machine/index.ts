@@ -1,4 +1,12 @@
 export { connectMachine } from './connect.ts';
+export {
+  closeHeld,
+  type HeldConnection,
+  HeldConnections,
+  type HolderOptions,
+  type HoldOptions,
+  listHeld,
+} from './held/index.ts';
 export { Limit } from './limit.ts';
 export { MachinePool, type PoolOptions } from './pool.ts';
 export type * from './port.ts';

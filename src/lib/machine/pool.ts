@@ -1,4 +1,6 @@
 import { connectMachine } from './connect.ts';
+import type { HeldConnections } from './held/index.ts';
+import { targetKey } from './held/wire.ts';
 import { Limit } from './limit.ts';
 import type { Machine, MachineTarget, SshOptions } from './port.ts';
 
@@ -8,6 +10,8 @@ const STARTS = 30;
 export interface PoolOptions {
   readonly starts?: number;
   readonly connect?: typeof connectMachine;
+  /** Connections that outlive this run; absent = there are none. */
+  readonly held?: HeldConnections;
 }
 
 /** One connection per machine and run. A failed one is remembered too: a dead machine costs its timeout once. */
@@ -16,26 +20,23 @@ export class MachinePool {
   private readonly connect: typeof connectMachine;
   private readonly starts: Limit;
   private readonly machines = new Map<string, Promise<Machine>>();
+  private readonly held: HeldConnections | undefined;
+  private readonly connected = new Map<string, MachineTarget>();
   private closed = false;
 
-  constructor(options: SshOptions, { starts = STARTS, connect = connectMachine }: PoolOptions = {}) {
+  constructor(options: SshOptions, { starts = STARTS, connect = connectMachine, held }: PoolOptions = {}) {
     this.options = options;
     this.connect = connect;
+    this.held = held;
     this.starts = new Limit(starts);
   }
 
   /** The connection to this machine, made on first use. */
   use(target: MachineTarget): Promise<Machine> {
-    const key = JSON.stringify([
-      target.user,
-      target.address,
-      target.port,
-      target.identity,
-      target.knownHosts,
-    ]);
+    const key = targetKey(target);
     const known = this.machines.get(key);
     if (known) return known;
-    const machine = this.starts.run(() => this.connect(target, this.options));
+    const machine = this.open(target);
     this.machines.set(key, machine);
     machine.then(
       (made) => {
@@ -46,8 +47,14 @@ export class MachinePool {
     return machine;
   }
 
-  /** Ends every connection, also those still being made. */
-  closeAll(): void {
+  /** These machines are gone for good: no connection to them outlives the run. */
+  async forget(targets: readonly MachineTarget[]): Promise<void> {
+    for (const target of targets) this.connected.delete(targetKey(target));
+    await this.held?.drop(targets);
+  }
+
+  /** Ends every connection, also those still being made; what outlives the run is left to its holder. */
+  async closeAll(): Promise<void> {
     this.closed = true;
     for (const machine of this.machines.values()) {
       machine.then(
@@ -56,5 +63,15 @@ export class MachinePool {
       );
     }
     this.machines.clear();
+    await this.held?.leave([...this.connected.values()]);
+  }
+
+  private async open(target: MachineTarget): Promise<Machine> {
+    const direct = (): Promise<Machine> => this.starts.run(() => this.connect(target, this.options));
+    const held = await this.held?.use(target, direct);
+    if (held) return held;
+    const machine = await direct();
+    this.connected.set(targetKey(target), target);
+    return machine;
   }
 }

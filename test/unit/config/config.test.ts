@@ -58,6 +58,7 @@ test('nothing configured: the embedded store and the defaults', async () => {
       user: 'root',
       strictHostKeyChecking: 'yes',
       timeoutMs: 10_000,
+      persistMs: 60_000,
       config: join(root, 'home/.ssh/config'),
       parallel: 30,
     },
@@ -80,6 +81,13 @@ test('flags win over environment, that over ./cluster.yaml, that over the user f
   expect(sources['ssh.timeout']).toBe(`${join(root, 'cwd/cluster.yaml')}:4`);
 });
 
+test('connections are held for a duration or not at all', async () => {
+  here('ssh:\n  persist: 0\n');
+  expect((await load()).ssh.persistMs).toBe(0);
+  expect((await load({ sshPersist: '5m' })).ssh.persistMs).toBe(300_000);
+  expect((await load({}, { CLUSTER_SSH_PERSIST: '0' })).ssh.persistMs).toBe(0);
+});
+
 test('several endpoints, and a tunnel that needs none', async () => {
   const { etcd } = await load({ endpoint: 'https://a:2379, https://[::1]:2379/' });
   expect(etcd?.endpoints).toEqual(['https://a:2379', 'https://[::1]:2379']);
@@ -90,6 +98,8 @@ test.each([
   ['etcd:\n  endpoint: [a]\n', 2, /unknown key etcd\.endpoint/, /etcd\.endpoints/],
   ['ssh:\n  user: root\n  parallel: many\n', 3, /ssh\.parallel is 'many'/, /whole number/],
   ['ssh:\n  timeout: soon\n', 2, /ssh\.timeout/, /duration/],
+  ['ssh:\n  persist: never\n', 2, /ssh\.persist/, /duration.*or 0/],
+  ['ssh:\n  timeout: 0\n', 2, /ssh\.timeout/, /duration/],
   ['ssh:\n  user: [a, b]\n', 2, /wrong type/, /text/],
   ['ssh: root\n', 1, /ssh must hold keys/, /example/],
   ['ssh:\n  strict-host-key-checking: no\n', 2, /'no'/, /yes, accept-new/],

@@ -270,6 +270,7 @@ describe('quoting', () => {
 
   it.each([
     ['(a)(b)', '$2-$1', '\\2-\\1'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's way to write a group in a replacement
     ['(?P<x>a)', '${x}${1}$x', '\\1\\1\\1'],
     ['(a)', '$1x|$2|$$|\\', '||$|\\\\'],
   ])('%s: %s is %s', (regexp, replacement, expected) =>

@@ -1,0 +1,75 @@
+import { connect, type Socket } from 'node:net';
+import { type Answer, errorFromData, type Question, receive, send } from './wire.ts';
+
+/** A holder that takes longer than this to answer a simple question is none. */
+const PATIENCE_MS = 2500;
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The holder is gone, or too slow. */
+export class HolderLost extends Error {}
+
+/** A conversation with a holder. */
+export class HolderClient {
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 1;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    receive<Answer>(socket, (answer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ('error' in answer) waiting?.reject(errorFromData(answer.error));
+      else waiting?.resolve(answer.value);
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      for (const { reject } of this.#waiting.values()) reject(new HolderLost('the holder is gone'));
+      this.#waiting.clear();
+    });
+  }
+
+  /** null where nobody listens there. */
+  static connect(path: string): Promise<HolderClient | null> {
+    return new Promise((resolve) => {
+      const socket = connect(path);
+      socket.once('connect', () => {
+        socket.removeAllListeners('error');
+        resolve(new HolderClient(socket));
+      });
+      socket.once('error', () => resolve(null));
+    });
+  }
+
+  /** A machine takes as long as it takes for a call; every other question is answered soon or not at all. */
+  ask(question: Question): Promise<unknown> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(new HolderLost('the holder is gone'));
+      const timer =
+        question.ask === 'call'
+          ? undefined
+          : setTimeout(() => reject(new HolderLost('no answer in time')), PATIENCE_MS);
+      const done = () => clearTimeout(timer);
+      this.#waiting.set(id, {
+        resolve: (value) => {
+          done();
+          resolve(value);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      });
+      send(this.#socket, { ...question, id });
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,216 @@
+import { lstat, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { connectMachine } from '../connect.ts';
+import { Limit } from '../limit.ts';
+import type { Machine, MachineTarget, SshOptions } from '../port.ts';
+import { HolderClient } from './client.ts';
+import {
+  type Answer,
+  CALLS,
+  errorToData,
+  type HeldConnection,
+  type Question,
+  type Request,
+  receive,
+  send,
+  targetKey,
+} from './wire.ts';
+
+const TICK_MS = 1000;
+/** One that takes longer than this is dead: whoever asks then connects anew, and hears the reason. */
+const SILENCE_MS = 2000;
+/** Any unit will do: the answer shows that connection, bus and systemd live. */
+const PROBE = 'cluster.target';
+
+/** What a holder is told when it starts. */
+export interface HolderOptions {
+  readonly socket: string;
+  readonly ssh: SshOptions;
+  /** How many connections may be opening at once. */
+  readonly starts: number;
+  /** A connection that nobody used for so long is closed; the holder ends with its last one. */
+  readonly idleMs: number;
+  readonly targets: readonly MachineTarget[];
+}
+
+interface Held {
+  readonly target: MachineTarget;
+  readonly machine: Machine;
+  readonly since: number;
+  used: number;
+  /** Calls that it is at. */
+  calls: number;
+}
+
+/** Holds connections and serves them at a socket until nobody needs them. */
+export async function runHolder(options: HolderOptions): Promise<void> {
+  const holder = new Holder(options);
+  if (!(await holder.listen())) return;
+  await holder.hold(options.targets);
+  await holder.ended;
+}
+
+class Holder {
+  readonly ended: Promise<void>;
+  private readonly options: HolderOptions;
+  private readonly starts: Limit;
+  private readonly held = new Map<string, Held>();
+  private readonly opening = new Set<string>();
+  private readonly server: Server;
+  private inode = 0;
+  private finish: () => void = () => undefined;
+
+  constructor(options: HolderOptions) {
+    this.options = options;
+    this.starts = new Limit(options.starts);
+    this.server = createServer((socket) => this.serve(socket));
+    const timer = setInterval(() => void this.tick(), TICK_MS);
+    this.ended = new Promise((resolve) => {
+      this.finish = () => {
+        clearInterval(timer);
+        for (const { machine } of this.held.values()) machine.close();
+        this.held.clear();
+        this.server.close();
+        // Removed only where it is still ours: another holder may have come in its place.
+        this.isOurs().then(async (ours) => {
+          if (ours) await rm(this.options.socket, { force: true });
+          resolve();
+        }, resolve);
+      };
+    });
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => this.finish());
+  }
+
+  /** False where another holder is there already. */
+  async listen(): Promise<boolean> {
+    const { socket } = this.options;
+    const other = await HolderClient.connect(socket);
+    if (other !== null) {
+      await other.ask({ ask: 'hold', targets: this.options.targets }).catch(() => undefined);
+      other.close();
+      this.finish();
+      return false;
+    }
+    await rm(socket, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(socket, resolve);
+    });
+    this.inode = (await lstat(socket)).ino;
+    return true;
+  }
+
+  /** Connects to those that are not held yet; one that cannot be had without a person is left alone. */
+  async hold(targets: readonly MachineTarget[]): Promise<void> {
+    await Promise.all(
+      targets.map(async (target) => {
+        const key = targetKey(target);
+        if (this.held.has(key) || this.opening.has(key)) return;
+        this.opening.add(key);
+        try {
+          const machine = await this.starts.run(() => connectMachine(target, this.options.ssh));
+          await machine.statuses([PROBE]).catch((error: unknown) => {
+            machine.close();
+            throw error;
+          });
+          const now = Date.now();
+          this.held.set(key, { target, machine, since: now, used: now, calls: 0 });
+        } catch {
+          // The next command meets the same on its own connection, and says it.
+        } finally {
+          this.opening.delete(key);
+        }
+      }),
+    );
+  }
+
+  private serve(socket: Socket): void {
+    socket.on('error', () => undefined);
+    receive<Request>(socket, ({ id, ...question }) => {
+      const answer = (message: Answer): unknown => !socket.destroyed && send(socket, message);
+      this.answer(question as Question).then(
+        (value) => answer({ id, value: value ?? null }),
+        (error: unknown) => answer({ id, error: errorToData(error) }),
+      );
+    });
+  }
+
+  private async answer(question: Question): Promise<unknown> {
+    switch (question.ask) {
+      case 'use':
+        return await this.isAlive(question.target);
+      case 'call':
+        return await this.call(question);
+      case 'hold':
+        void this.hold(question.targets);
+        return null;
+      case 'drop':
+        for (const target of question.targets) this.drop(targetKey(target));
+        return null;
+      case 'list':
+        return [...this.held.values()].map(connectionOf);
+      case 'end':
+        setImmediate(this.finish);
+        return this.held.size;
+    }
+  }
+
+  private async call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
+    const held = this.held.get(targetKey(target));
+    if (held === undefined || !CALLS.includes(call))
+      throw new Error(`${call} of ${target.address}: not held`);
+    const method = held.machine[call] as (...args: unknown[]) => Promise<unknown>;
+    held.calls++;
+    try {
+      return await method.apply(held.machine, args);
+    } finally {
+      held.calls--;
+      held.used = Date.now();
+    }
+  }
+
+  private async isAlive(target: MachineTarget): Promise<boolean> {
+    const key = targetKey(target);
+    const held = this.held.get(key);
+    if (held === undefined) return false;
+    if (!(await answers(held.machine))) {
+      this.drop(key);
+      return false;
+    }
+    held.used = Date.now();
+    return true;
+  }
+
+  private drop(key: string): void {
+    this.held.get(key)?.machine.close();
+    this.held.delete(key);
+  }
+
+  private async tick(): Promise<void> {
+    const oldest = Date.now() - this.options.idleMs;
+    for (const [key, { used, calls }] of this.held) if (used <= oldest && calls === 0) this.drop(key);
+    const isOver = this.held.size === 0 && this.opening.size === 0;
+    if (isOver || !(await this.isOurs())) this.finish();
+  }
+
+  private async isOurs(): Promise<boolean> {
+    return (await lstat(this.options.socket).catch(() => null))?.ino === this.inode;
+  }
+}
+
+async function answers(machine: Machine): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, SILENCE_MS, false);
+  });
+  const answer = machine.statuses([PROBE]).then(
+    () => true,
+    () => false,
+  );
+  return await Promise.race([answer, silence]).finally(() => clearTimeout(timer));
+}
+
+function connectionOf({ target, since, used }: Held): HeldConnection {
+  const now = Date.now();
+  return { target, heldMs: now - since, unusedMs: now - used };
+}

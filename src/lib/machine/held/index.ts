@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { dirname } from 'node:path';
+import type { Machine, MachineTarget, SshOptions } from '../port.ts';
+import { HolderClient } from './client.ts';
+import type { HolderOptions } from './holder.ts';
+import { HeldMachine } from './machine.ts';
+import { type HoldPlace, holderSockets, holdPlace, isPrivate, makePrivate, noteUse } from './place.ts';
+import type { HeldConnection } from './wire.ts';
+
+export type { HolderOptions } from './holder.ts';
+export type { HeldConnection } from './wire.ts';
+
+/** How connections outlive a command. */
+export interface HoldOptions {
+  /** Made where it is not there; must be nobody else's. */
+  readonly directory: string;
+  /** How long an unused connection is held, in milliseconds. */
+  readonly idleMs: number;
+  /** What follows node on the command line of a holder, which calls `runHolder` with the JSON on its stdin. */
+  readonly argv: readonly string[];
+  readonly version: string;
+  readonly ssh: SshOptions;
+  readonly starts: number;
+}
+
+/**
+ * Connections that outlive a command, as with ssh's ControlPersist. Who makes connections twice within `idleMs` leaves a
+ * process behind that makes them once more and holds them for the commands that follow.
+ */
+export class HeldConnections {
+  readonly #options: HoldOptions;
+  readonly #place: HoldPlace | null;
+  #client: Promise<HolderClient | null> | undefined;
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+    this.#place = holdPlace(options.directory, options.ssh, options.version);
+  }
+
+  /** The machine over a held connection, or null where none is held that still answers. */
+  async use(target: MachineTarget, connect: () => Promise<Machine>): Promise<Machine | null> {
+    this.#client ??= this.#connect();
+    const client = await this.#client;
+    const isHeld = await client?.ask({ ask: 'use', target }).catch(() => this.#giveUp(client));
+    return client && isHeld === true ? new HeldMachine(target, client, connect) : null;
+  }
+
+  /** Machines that there will be no more commands for. */
+  async drop(targets: readonly MachineTarget[]): Promise<void> {
+    this.#client ??= this.#connect();
+    await (await this.#client)?.ask({ ask: 'drop', targets }).catch(() => undefined);
+  }
+
+  /** Ends the conversation with the holder; those that were connected without it are held from now on. */
+  async leave(connected: readonly MachineTarget[]): Promise<void> {
+    const client = await this.#client;
+    try {
+      if (connected.length === 0 || this.#place === null) return;
+      if (client) await client.ask({ ask: 'hold', targets: connected });
+      else if (await this.#isBusy(this.#place)) await this.#start(this.#place, connected);
+    } catch {
+      // It is only about being faster next time.
+    } finally {
+      client?.close();
+    }
+  }
+
+  /** A holder that does not answer one question will not answer the next. */
+  #giveUp(client: HolderClient): void {
+    client.close();
+    this.#client = Promise.resolve(null);
+  }
+
+  async #connect(): Promise<HolderClient | null> {
+    if (this.#place === null || !(await isPrivate(dirname(this.#place.socket)))) return null;
+    return await HolderClient.connect(this.#place.socket);
+  }
+
+  async #isBusy({ marker }: HoldPlace): Promise<boolean> {
+    const { directory, idleMs } = this.#options;
+    await makePrivate(directory);
+    return (await isPrivate(directory)) && (await noteUse(marker, idleMs));
+  }
+
+  async #start({ socket }: HoldPlace, targets: readonly MachineTarget[]): Promise<void> {
+    const { argv, ssh, starts, idleMs } = this.#options;
+    const { askPassphrase: _, ...options } = ssh;
+    const told: HolderOptions = { socket, ssh: options, starts, idleMs, targets };
+    const child = spawn(process.execPath, [...argv], {
+      cwd: '/',
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.stdin.once('error', reject);
+      child.stdin.end(JSON.stringify(told), resolve);
+    });
+    child.unref();
+  }
+}
+
+/** Connections that are held below this directory, by whichever options they were made. */
+export async function listHeld(directory: string): Promise<HeldConnection[]> {
+  return (await askAll(directory, 'list')).flat() as HeldConnection[];
+}
+
+/** Ends all holders of this directory; returns how many connections they had. */
+export async function closeHeld(directory: string): Promise<number> {
+  const counts = (await askAll(directory, 'end')) as number[];
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+async function askAll(directory: string, ask: 'list' | 'end'): Promise<unknown[]> {
+  const answers: unknown[] = [];
+  for (const socket of await holderSockets(directory)) {
+    const client = await HolderClient.connect(socket);
+    const answer = await client?.ask({ ask }).catch(() => undefined);
+    if (answer !== undefined) answers.push(answer);
+    client?.close();
+  }
+  return answers;
+}

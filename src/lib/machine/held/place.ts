@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SshOptions } from '../port.ts';
+
+/** The kernel's limit for a socket's path is 108 bytes, elsewhere 104. */
+const LONGEST_PATH = 100;
+
+/** Where a holder listens, and the file whose time says when a command last made connections itself. */
+export interface HoldPlace {
+  readonly socket: string;
+  readonly marker: string;
+}
+
+/**
+ * The place for connections that are made with these options by this version; others are not the same connections. null
+ * where there can be none. `directory` is ours alone.
+ */
+export function holdPlace(directory: string, ssh: SshOptions, version: string): HoldPlace | null {
+  if (process.getuid === undefined) return null;
+  const { askPassphrase: _, ...options } = ssh;
+  const { SSH_AUTH_SOCK, HOME } = process.env;
+  const id = createHash('sha256')
+    .update(JSON.stringify([version, options, SSH_AUTH_SOCK, HOME]))
+    .digest('hex')
+    .slice(0, 10);
+  const socket = join(directory, `${id}.sock`);
+  return Buffer.byteLength(socket) > LONGEST_PATH ? null : { socket, marker: join(directory, `${id}.used`) };
+}
+
+/** Whether the directory is there and nobody else can put a socket into it or open one there. */
+export async function isPrivate(directory: string): Promise<boolean> {
+  const found = await lstat(directory).catch(() => null);
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
+}
+
+export async function makePrivate(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+}
+
+/** Notes the use of now; true where there was another within so many milliseconds. */
+export async function noteUse(marker: string, withinMs: number): Promise<boolean> {
+  const last = await lstat(marker).catch(() => null);
+  const now = new Date();
+  if (last === null) await writeFile(marker, '', { mode: 0o600 });
+  else await utimes(marker, now, now);
+  return last !== null && now.getTime() - last.mtimeMs < withinMs;
+}
+
+/** Sockets of all holders, whatever options they were started with. */
+export async function holderSockets(directory: string): Promise<string[]> {
+  if (!(await isPrivate(directory))) return [];
+  const names = await readdir(directory);
+  return names.filter((name) => name.endsWith('.sock')).map((name) => join(directory, name));
+}
