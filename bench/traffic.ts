@@ -8,12 +8,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewaysPrefix, readGateway, TrafficRegistry } from '../src/lib/registry/index.ts';
 import { openEmbedded } from '../src/lib/store/embedded.ts';
 import type { Store } from '../src/lib/store/port.ts';
+import * as byHand from './by-hand.ts';
 import { cluster, ENTRY, type Figure, median, run, withEnd } from './proc.ts';
 
 const HOST = 'app.example.test';
 const BODY = 'x'.repeat(1024);
 const ROUNDS = 5;
-const PORTS = { servers: [28_101, 28_102, 28_103, 28_104], plain: 28_110, gateway: 28_111, admin: 28_112 };
+const PORTS = {
+  servers: [28_101, 28_102, 28_103, 28_104],
+  plain: 28_110,
+  alike: 28_113,
+  gateway: 28_111,
+  admin: 28_112,
+};
 
 /** Installs what is measured with; @throws where that cannot be. */
 function requireTools(): void {
@@ -69,22 +76,16 @@ async function ended(child: ChildProcess): Promise<void> {
 async function throughput(dir: string, running: ChildProcess[]): Promise<Figure[]> {
   const servers = PORTS.servers.map((port) => `127.0.0.1:${port}`);
   await writeFile(join(dir, 'body'), BODY);
-  // Fast servers, so that it is the gateway that is measured.
-  await writeFile(
-    join(dir, 'servers.cfg'),
-    `global\n  nbthread 1\ndefaults\n  mode http\n  timeout client 30s\n  timeout connect 5s\n  timeout server 30s\nfrontend f\n${servers
-      .map((server) => `  bind ${server}\n`)
-      .join('')}  http-request return status 200 content-type text/plain file ${join(dir, 'body')}\n`,
-  );
-  await writeFile(
-    join(dir, 'plain.cfg'),
-    `defaults\n  mode http\n  timeout client 60s\n  timeout connect 5s\n  timeout server 60s\n  option redispatch\nfrontend f\n  bind 127.0.0.1:${PORTS.plain}\n  option forwardfor\n  use_backend app if { req.hdr(host) -m str ${HOST} }\nbackend app\n  balance roundrobin\n${servers
-      .map((server, n) => `  server s${n} ${server}\n`)
-      .join('')}`,
-  );
-  const children = ['servers.cfg', 'plain.cfg'].map((file) =>
-    start(running, 'haproxy', ['-db', '-f', join(dir, file)]),
-  );
+  const configs = {
+    'servers.cfg': byHand.servers({ servers }, join(dir, 'body')),
+    'plain.cfg': byHand.plain({ host: HOST, servers, port: PORTS.plain }),
+    'alike.cfg': byHand.alike({ host: HOST, servers, port: PORTS.alike }),
+  };
+  const children: ChildProcess[] = [];
+  for (const [file, text] of Object.entries(configs)) {
+    await writeFile(join(dir, file), text);
+    children.push(start(running, 'haproxy', ['-db', '-f', join(dir, file)]));
+  }
   await cluster(dir, ['backend', 'upsert', '--id', 'app']);
   for (const [n, server] of servers.entries())
     await cluster(dir, ['server', 'upsert', '-b', 'app', '--id', `s${n}`, '--url', `http://${server}`]);
@@ -100,11 +101,17 @@ async function throughput(dir: string, running: ChildProcess[]): Promise<Figure[
   ]);
   const gateway = startGateway(dir, running, dir);
   await answering(PORTS.gateway);
-  const taken: Record<'gateway' | 'plain' | 'direct', Sample[]> = { gateway: [], plain: [], direct: [] };
+  const taken: Record<'gateway' | 'plain' | 'alike' | 'direct', Sample[]> = {
+    gateway: [],
+    plain: [],
+    alike: [],
+    direct: [],
+  };
   for (let round = 0; round < ROUNDS; round++) {
     const turns = [
       ['gateway', PORTS.gateway],
       ['plain', PORTS.plain],
+      ['alike', PORTS.alike],
       ['direct', PORTS.servers[0] ?? 0],
     ] as const;
     for (const [kind, port] of round % 2 === 0 ? turns : turns.toReversed())
@@ -126,6 +133,13 @@ async function throughput(dir: string, running: ChildProcess[]): Promise<Figure[
       unit: 'ms',
       ours: of('gateway', 'p99'),
       floor: of('plain', 'p99'),
+      aim: null,
+    },
+    {
+      figure: 'a request through the gateway / HAProxy by hand that retries and forwards as much',
+      unit: 'us',
+      ours: of('gateway', 'us'),
+      floor: of('alike', 'us'),
       aim: null,
     },
     {
