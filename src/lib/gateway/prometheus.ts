@@ -4,45 +4,36 @@ interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  readonly value: (row: TopRow) => number | null;
-  readonly labels?: Readonly<Record<string, string>>;
+  /** Its value; several where a label tells them apart. null = not known. */
+  readonly samples: (row: TopRow) => readonly (readonly [number | null, Labels?])[];
 }
 
+type Labels = Readonly<Record<string, string>>;
+
 const METRICS: readonly Metric[] = [
-  { name: 'requests_total', type: 'counter', help: 'Requests', value: (row) => row.requests },
+  { name: 'requests_total', type: 'counter', help: 'Requests', samples: (row) => [[row.requests]] },
   {
     name: 'responses_total',
     type: 'counter',
     help: 'Answers by class of status',
-    value: (row) => row.ok,
-    labels: { code: 'ok' },
-  },
-  {
-    name: 'responses_total',
-    type: 'counter',
-    help: 'Answers by class of status',
-    value: (row) => row.clientErrors,
-    labels: { code: '4xx' },
-  },
-  {
-    name: 'responses_total',
-    type: 'counter',
-    help: 'Answers by class of status',
-    value: (row) => row.serverErrors,
-    labels: { code: '5xx' },
+    samples: (row) => [
+      [row.ok, { code: 'ok' }],
+      [row.clientErrors, { code: '4xx' }],
+      [row.serverErrors, { code: '5xx' }],
+    ],
   },
   {
     name: 'network_errors_total',
     type: 'counter',
     help: 'Failed connections and answers',
-    value: (row) => row.networkErrors,
+    samples: (row) => [[row.networkErrors]],
   },
-  { name: 'sessions', type: 'gauge', help: 'Requests that run now', value: (row) => row.sessions },
+  { name: 'sessions', type: 'gauge', help: 'Requests that run now', samples: (row) => [[row.sessions]] },
   {
     name: 'latency_seconds',
     type: 'gauge',
     help: 'Average over the last 1024 requests',
-    value: (row) => (row.latencyMs === null ? null : row.latencyMs / 1000),
+    samples: (row) => [[row.latencyMs === null ? null : row.latencyMs / 1000]],
   },
 ];
 
@@ -57,24 +48,22 @@ export function prometheusText(top: Top, gateway: Readonly<Record<string, number
     ['server', top.servers],
   ];
   for (const [kind, rows] of kinds) {
-    const seen = new Set<string>();
-    for (const { name, type, help, value, labels } of METRICS) {
+    for (const { name, type, help, samples } of METRICS) {
       // What a frontend's servers do is told of its backend.
       if (kind === 'frontend' && /^(network|latency)/.test(name)) continue;
       const full = `cluster_${kind}_${name}`;
-      if (!seen.has(name)) lines.push(`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`);
-      seen.add(name);
+      lines.push(`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`);
       for (const row of rows) {
-        const number = value(row);
         const own = kind === 'server' ? { backend: row.backend ?? '', server: row.id } : { [kind]: row.id };
-        if (number !== null) lines.push(`${full}{${labelText({ ...own, ...labels })}} ${number}`);
+        for (const [value, more] of samples(row))
+          if (value !== null) lines.push(`${full}{${labelText({ ...own, ...more })}} ${value}`);
       }
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
-function labelText(labels: Readonly<Record<string, string>>): string {
+function labelText(labels: Labels): string {
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`)
     .join(',');
