@@ -1,22 +1,16 @@
-import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
-import { encodeServing, makeRunDirectory, type RunPaths, runPaths, writeParts, writeWhole } from './files.ts';
+import { makeRunDirectory, type RunPaths, runPaths } from './files.ts';
 import { Haproxy } from './haproxy.ts';
 import { ask, type MasterState } from './haproxy-socket.ts';
 import type { Logger } from './logger.ts';
 import type { Serving } from './model.ts';
-import {
-  commandLines,
-  followingCommands,
-  isDone,
-  type LiveNames,
-  type RuntimeCommand,
-  runtimeDiff,
-  serverKey,
-} from './runtime.ts';
+import { OlderWorkers } from './older-workers.ts';
+import { commandLines, isDone, type RuntimeCommand, runtimeDiff } from './runtime.ts';
+import { ServingFiles } from './serving-files.ts';
+import { WorkerNames } from './worker-names.ts';
 
 export interface SupervisorOptions {
   readonly directory: string;
@@ -40,37 +34,8 @@ export interface ProcessStatus {
 
 const SAVE_MS = 100;
 const RELOAD_GAP_MS = 200;
-const OLDER_MS = 500;
 const LEAVE_MS = [100, 250, 500, 1000, 2000];
 const RESTART_MS = [0, 100, 250, 500, 1000, 2000, 5000];
-
-/** How one worker calls its servers. */
-class Names implements LiveNames {
-  readonly aliases: Map<string, string>;
-  readonly leaving: Set<string>;
-
-  constructor(aliases: ReadonlyMap<string, string> = new Map(), leaving: ReadonlySet<string> = new Set()) {
-    this.aliases = new Map(aliases);
-    this.leaving = new Set(leaving);
-  }
-
-  note(commands: readonly RuntimeCommand[]): void {
-    for (const command of commands) {
-      if (command.kind === 'server-leave') this.leaving.add(serverKey(command.pool, command.as));
-      if (command.kind !== 'server-add') continue;
-      const key = serverKey(command.pool, command.name);
-      if (command.as === command.name) this.aliases.delete(key);
-      else this.aliases.set(key, command.as);
-    }
-  }
-}
-
-/** A worker that a reload replaced: it lives as long as its connections. */
-interface OlderWorker {
-  readonly pid: number;
-  serving: Serving;
-  readonly names: Names;
-}
 
 /**
  * Keeps one HAProxy at what `apply` was last told: by commands while it runs where that is possible, else by a reload;
@@ -80,14 +45,14 @@ export class Supervisor {
   readonly paths: RunPaths;
   readonly #options: SupervisorOptions;
   readonly #haproxy: Haproxy;
-  #names = new Names();
-  #older: OlderWorker[] = [];
+  readonly #files: ServingFiles;
+  readonly #older: OlderWorkers;
+  #names = new WorkerNames();
   #serving: Serving | null = null;
   #process: { pid: number; version: string; since: string } | null = null;
   #reloads = 0;
   #changes = 0;
   #lastReload = 0;
-  #saved: Serving | null = null;
   #saveTimer: NodeJS.Timeout | undefined;
   #leaveTimer: NodeJS.Timeout | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -97,6 +62,8 @@ export class Supervisor {
     this.#options = options;
     this.paths = runPaths(options.directory);
     this.#haproxy = new Haproxy(options.binary, this.paths);
+    this.#files = new ServingFiles(this.paths, options.render);
+    this.#older = new OlderWorkers(this.paths.master);
   }
 
   /** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
@@ -126,7 +93,7 @@ export class Supervisor {
       if (state === null || !(await this.#haproxy.answers(state))) return false;
       const found = await adoptable(this.paths);
       this.#serving = found?.serving ?? null;
-      this.#names = new Names(found?.aliases, found?.leaving);
+      this.#names = new WorkerNames(found?.aliases, found?.leaving);
       if (this.#names.leaving.size > 0) this.#removeSoon(0);
       this.#note(state);
       this.#watch(state.pid);
@@ -154,14 +121,13 @@ export class Supervisor {
     return this.#exclusive(async () => {
       clearTimeout(this.#saveTimer);
       try {
-        await this.#write(target, null);
+        await this.#files.rewrite(target);
         await this.#haproxy.check();
         return null;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);
       } finally {
-        this.#saved = null;
-        if (this.#serving !== null) await this.#write(this.#serving, null);
+        if (this.#serving !== null) await this.#files.rewrite(this.#serving);
       }
     });
   }
@@ -171,7 +137,7 @@ export class Supervisor {
     this.#closed = true;
     clearTimeout(this.#leaveTimer);
     clearTimeout(this.#saveTimer);
-    await this.#exclusive(() => this.#save());
+    await this.#exclusive(() => this.#files.save(this.#serving));
   }
 
   /** Ends HAProxy: it takes no new connections from now on, and ends with its last one. */
@@ -197,7 +163,7 @@ export class Supervisor {
         this.#changes += diff.length;
         this.#serving = target;
         this.#saveSoon();
-        await this.#tellOlder(target);
+        await this.#older.follow(target);
         return 'runtime';
       }
       this.#options.logger.warning(`${refusal}; reloading HAProxy instead`);
@@ -221,23 +187,6 @@ export class Supervisor {
     return null;
   }
 
-  /** Workers of earlier configurations follow as far as they can, until they are gone. */
-  async #tellOlder(target: Serving): Promise<void> {
-    await Promise.all(
-      this.#older.map(async (worker) => {
-        const commands = followingCommands(worker.serving, target, worker.names);
-        const lines = commands.flatMap(commandLines).map((line) => `@!${worker.pid} ${line}`);
-        try {
-          if (lines.length > 0) await ask(this.paths.master, lines, OLDER_MS);
-          worker.names.note(commands);
-          worker.serving = target;
-        } catch {
-          this.#older = this.#older.filter((other) => other !== worker);
-        }
-      }),
-    );
-  }
-
   async #reload(target: Serving, from: Serving | null): Promise<void> {
     const wait = this.#lastReload + RELOAD_GAP_MS - performance.now();
     if (this.#lastReload > 0 && wait > 0) await sleep(wait);
@@ -248,8 +197,8 @@ export class Supervisor {
       this.#note(await this.#haproxy.reload());
       return worker;
     });
-    if (left !== undefined && from !== null) this.#older.push({ pid: left, serving: from, names });
-    await this.#tellOlder(target);
+    if (left !== undefined && from !== null) this.#older.add(left, from, names);
+    await this.#older.follow(target);
     this.#lastReload = performance.now();
     this.#reloads++;
   }
@@ -269,51 +218,32 @@ export class Supervisor {
   /** Writes `target`, has HAProxy check it and does `work`; if either fails, the files are again those of `from`. */
   async #onDisk<Value>(target: Serving, from: Serving | null, work: () => Promise<Value>): Promise<Value> {
     clearTimeout(this.#saveTimer);
-    const before = this.#saved;
-    this.#saved = null;
-    // Who finds HAProxy between here and the end cannot know what it serves.
-    await rm(this.paths.serving, { force: true });
-    await this.#write(target, before);
+    await this.#files.open(target);
     let result: Value;
     try {
       await this.#haproxy.check();
       result = await work();
     } catch (error) {
       if (from !== null) {
-        await this.#write(from, null);
+        await this.#files.rewrite(from);
         if (this.#serving === from) this.#saveSoon();
       }
       throw error;
     }
-    this.#names = new Names();
+    this.#names = new WorkerNames();
     this.#serving = target;
-    await writeWhole(this.paths.serving, encodeServing(target));
-    this.#saved = target;
+    await this.#files.seal(target);
     return result;
-  }
-
-  async #write(serving: Serving, before: Serving | null): Promise<void> {
-    await this.prepare();
-    await writeParts(this.paths.directory, serving, before);
-    await writeWhole(this.paths.config, this.#options.render(serving));
   }
 
   /** Commands change only the running HAProxy; the files follow a moment later, once for many changes. */
   #saveSoon(): void {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => {
-      this.#exclusive(() => this.#save()).catch((error: unknown) =>
+      this.#exclusive(() => this.#files.save(this.#serving)).catch((error: unknown) =>
         this.#options.logger.warning(`cannot write ${this.paths.directory}: ${String(error)}`),
       );
     }, SAVE_MS);
-  }
-
-  async #save(): Promise<void> {
-    const serving = this.#serving;
-    if (serving === null || serving === this.#saved) return;
-    await this.#write(serving, this.#saved);
-    await writeWhole(this.paths.serving, encodeServing(serving));
-    this.#saved = serving;
   }
 
   /** Drained servers are deleted when their last request has ended. */
@@ -349,7 +279,7 @@ export class Supervisor {
   #died(pid = this.#process?.pid): void {
     if (this.#closed || this.#process === null || this.#process.pid !== pid) return;
     this.#process = null;
-    this.#older = [];
+    this.#older.clear();
     this.#options.logger.error(`HAProxy (process ${pid}) ended; starting it again`);
     this.#again(0);
   }

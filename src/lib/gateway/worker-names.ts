@@ -1,0 +1,23 @@
+import { type LiveNames, type RuntimeCommand, serverKey } from './runtime.ts';
+
+/** How one worker calls its servers, and which of them it is to lose. */
+export class WorkerNames implements LiveNames {
+  readonly aliases: Map<string, string>;
+  readonly leaving: Set<string>;
+
+  constructor(aliases: ReadonlyMap<string, string> = new Map(), leaving: ReadonlySet<string> = new Set()) {
+    this.aliases = new Map(aliases);
+    this.leaving = new Set(leaving);
+  }
+
+  /** The worker has done these. */
+  note(commands: readonly RuntimeCommand[]): void {
+    for (const command of commands) {
+      if (command.kind === 'server-leave') this.leaving.add(serverKey(command.pool, command.as));
+      if (command.kind !== 'server-add') continue;
+      const key = serverKey(command.pool, command.name);
+      if (command.as === command.name) this.aliases.delete(key);
+      else this.aliases.set(key, command.as);
+    }
+  }
+}
