@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { runCli, type Workplace, workplace } from '../support/cli.ts';
 
 let at: Workplace;
 
@@ -63,6 +63,40 @@ test.each([
   expect(ran.stderr).not.toMatch(/^\s+at /m);
   expect(ran.code).toBe(code);
   expect(await registry()).toBe(before);
+});
+
+test('names and files that are wrong are all reported at once', async () => {
+  const ran = await at.run('start', 'demo@<3..1>', 'broken.service', 'good.service', 'nothing.service');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  for (const words of ['runs backwards', 'broken.service:2', 'Unit(nothing.service)'])
+    expect(ran.stderr).toContain(words);
+});
+
+test('a circle of MachineOf that --replace would bring in', async () => {
+  await at.file('p.service', '[Service]\nExecStart=/bin/sleep infinity\n');
+  await at.file('q.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=p.service\n');
+  expect(await at.run('submit', 'p.service', 'q.service')).toMatchObject({ code: 0 });
+  await at.file('p.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=q.service\n');
+  const before = await registry();
+  const ran = await at.run('start', '--replace', 'p.service');
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toMatch(/goes in a circle/);
+  expect(await registry()).toBe(before);
+});
+
+test('what is allowed but probably not meant is said when the file is taken, once for all instances', async () => {
+  await at.file('odd@.service', '[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata=web\n');
+  const ran = await at.run('submit', 'odd@<1..3>.service');
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toBe(
+    'WARNING: odd@1.service:4: MachineMetadata=web is not one key=value and asks for nothing, as in fleet\n',
+  );
+});
+
+test('what is piped in is no argument', async () => {
+  const ran = await runCli(['destroy'], at.dir, at.env, 'good.service\n');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toContain('No units given');
 });
 
 test('no machine is registered', async () => {

@@ -4,7 +4,7 @@ import { type Converged, converge, throwFailures, write } from './converge.ts';
 import { decide, type Intent, snapshotOf } from './decide.ts';
 import { findMachine } from './machines.ts';
 import { askAll, observe } from './observe.ts';
-import { findFiles, nameUnits } from './resolve.ts';
+import { findFiles } from './resolve.ts';
 import type { Session } from './session.ts';
 
 /** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found. */
@@ -66,7 +66,7 @@ export async function planAll(session: Session, args: readonly string[]): Promis
 
 async function intended(state: Parameters<typeof findFiles>[0], args: readonly string[]): Promise<Intent> {
   if (args.length === 0) return {};
-  const found = await findFiles(state, nameUnits(state, args), false);
+  const found = await findFiles(state, args, false);
   return {
     units: new Map(found.map(({ name, hash }) => [name, { hash, desired: 'launched' as const }])),
     files: new Map(found.map(({ hash, text }) => [hash, text])),

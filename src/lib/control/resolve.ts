@@ -32,6 +32,8 @@ export interface Found {
     readonly text: string;
     readonly template: boolean;
   } | null;
+  /** What is allowed in a file that is new to the registry, but probably not meant. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -39,6 +41,12 @@ export interface Found {
  * @throws ClusterErrors with one error for each bad argument.
  */
 export function nameUnits(state: RegistryState, args: readonly string[]): Named[] {
+  const { named, errors } = nameEach(state, args);
+  if (errors.length > 0) throw new ClusterErrors(errors);
+  return named;
+}
+
+function nameEach(state: RegistryState, args: readonly string[]): { named: Named[]; errors: ClusterError[] } {
   const errors: ClusterError[] = [];
   const out = new Map<string, Named>();
   if (args.length === 0)
@@ -53,8 +61,7 @@ export function nameUnits(state: RegistryState, args: readonly string[]): Named[
       errors.push(error);
     }
   }
-  if (errors.length > 0) throw new ClusterErrors(errors);
-  return [...out.values()];
+  return { named: [...out.values()], errors };
 }
 
 function nameOne(state: RegistryState, argument: string): Named[] {
@@ -85,13 +92,17 @@ export function requireKnown(state: RegistryState, named: readonly Named[]): str
   return named.map(({ name }) => name.full);
 }
 
-/** Finds the file of each unit in fleet's order: registry, the path itself, registry template, template beside it. */
+/**
+ * The file of each unit that the arguments name, in fleet's order: registry, the path itself, registry template,
+ * template beside it.
+ * @throws ClusterErrors with one error for each bad argument and each unit whose file is missing or broken.
+ */
 export async function findFiles(
   state: RegistryState,
-  named: readonly Named[],
+  args: readonly string[],
   replace: boolean,
 ): Promise<Found[]> {
-  const errors: ClusterError[] = [];
+  const { named, errors } = nameEach(state, args);
   const out: Found[] = [];
   const cache = new Map<string, Promise<string | null>>();
   const read = (path: string): Promise<string | null> => {
@@ -121,42 +132,36 @@ async function findOne(
   const templatePath = name.template === null ? null : join(dirname(argument), name.template);
   const local =
     (await find(path, false, read)) ?? (templatePath === null ? null : await find(templatePath, true, read));
-  const checked = (text: string, file: string): string => validateUnit(name.full, text, { file }).hash;
+  const checked = (text: string, file: string) => {
+    const { hash, warnings } = validateUnit(name.full, text, { file });
+    return { hash, warnings };
+  };
   const stored = state.units.get(name.full);
   if (stored !== undefined) {
     const text = state.files.get(stored.hash) ?? '';
-    const differs = local === null ? null : { ...local, hash: checked(local.text, local.path) };
-    return {
-      name: name.full,
-      hash: stored.hash,
-      text,
-      from: 'registry',
-      differs: differs?.hash === stored.hash ? null : differs,
-    };
+    const found = local === null ? null : { ...local, ...checked(local.text, local.path) };
+    const differs = found?.hash === stored.hash ? null : found;
+    const warnings = replace ? (differs?.warnings ?? []) : [];
+    return { name: name.full, hash: stored.hash, text, from: 'registry', differs, warnings };
   }
   if (local !== null && !local.template) {
-    return {
-      name: name.full,
-      hash: checked(local.text, path),
-      text: local.text,
-      from: 'file',
-      differs: null,
-    };
+    return { name: name.full, ...checked(local.text, path), text: local.text, from: 'file', differs: null };
   }
   const template = name.template === null ? undefined : state.units.get(name.template);
   if (template !== undefined) {
     const text = state.files.get(template.hash) ?? '';
-    const differs = local === null ? null : { ...local, hash: checked(local.text, local.path) };
+    const differs = local === null ? null : { ...local, ...checked(local.text, local.path) };
     const other = differs === null || differs.hash === template.hash ? null : differs;
-    checked(text, template.name);
-    if (replace && other !== null)
-      return { name: name.full, hash: other.hash, text: other.text, from: 'file-template', differs: null };
-    return { name: name.full, hash: template.hash, text, from: 'registry-template', differs: other };
+    const { warnings } = checked(text, template.name);
+    const both = { name: name.full, from: 'registry-template', differs: other, warnings } as const;
+    if (!replace || other === null) return { ...both, hash: template.hash, text };
+    const { hash, text: newer } = other;
+    return { ...both, from: 'file-template', hash, text: newer, differs: null, warnings: other.warnings };
   }
   if (local !== null)
     return {
       name: name.full,
-      hash: checked(local.text, local.path),
+      ...checked(local.text, local.path),
       text: local.text,
       from: 'file-template',
       differs: null,

@@ -34,9 +34,9 @@ export async function want(
   const { before, decision } = await write(session, async (state) => {
     events = [];
     if (desired !== 'inactive') requireMachines(state);
-    const found = await findFiles(state, nameUnits(state, args), options.replace);
+    const found = await findFiles(state, args, options.replace);
     names = found.map(({ name }) => name);
-    if (desired !== 'inactive') refuseCircles(state, found);
+    if (desired !== 'inactive') refuseCircles(state, found, options.replace);
     return intentOf(state, found, desired, options.replace, events);
   });
   for (const event of events) session.emit(event);
@@ -56,6 +56,7 @@ function intentOf(
 ): Intent {
   const units = new Map<string, Pick<UnitRecord, 'hash' | 'desired'>>();
   const files = new Map<string, string>();
+  const warned = new Set<string>();
   for (const item of found) {
     const known = state.units.get(item.name);
     if (desired !== 'inactive' && parseUnitName(item.name).isTemplate)
@@ -64,6 +65,10 @@ function intentOf(
         hint: `name instances, such as '${item.name.replace('@.', '@<1..3>.')}'`,
       });
     let { hash } = item;
+    // Instances share a text: what is wrong with it is said once.
+    const text = item.differs?.hash ?? hash;
+    if (!warned.has(text)) for (const message of item.warnings) events.push({ kind: 'warning', message });
+    warned.add(text);
     if (item.differs !== null && !replace)
       events.push({
         kind: 'differs',
@@ -93,8 +98,10 @@ function intentOf(
 }
 
 /** Units that name each other in MachineOf can never be placed: nothing is written for them. */
-function refuseCircles(state: RegistryState, found: readonly Found[]): void {
-  const texts = new Map(found.map(({ name, text }) => [name, text]));
+function refuseCircles(state: RegistryState, found: readonly Found[], replace: boolean): void {
+  const texts = new Map(
+    found.map(({ name, text, differs }) => [name, replace && differs !== null ? differs.text : text]),
+  );
   const leaders = (unit: string): readonly string[] => {
     const text = texts.get(unit) ?? state.files.get(state.units.get(unit)?.hash ?? '');
     return text?.includes('MachineOf') ? requirements(unit, parseUnitFile(text)).machineOf : [];
