@@ -28,7 +28,7 @@ async function parse(text: string, path: string): Promise<unknown> {
     const { line } = lineCounter.linePos(error.pos[0]);
     throw new ClusterError(
       'inventory-invalid',
-      `${path}:${line}: not YAML or JSON: ${error.message.replace(/ at line \d+, column \d+:?[^]*/, '')}`,
+      `${path}:${line}: not YAML or JSON: ${error.message.split(' at line ')[0]}`,
       { file: path, line, hint: 'see cluster plan --help' },
     );
   }
