@@ -93,6 +93,12 @@ test('what is allowed but probably not meant is said when the file is taken, onc
   );
 });
 
+test('cat prints one unit, not the first of several', async () => {
+  const ran = await at.run('cat', 'odd@<1..3>');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toMatch(/One unit file must be provided[\s\S]*try: cluster cat odd@1/);
+});
+
 test('what is piped in is no argument', async () => {
   const ran = await runCli(['destroy'], at.dir, at.env, 'good.service\n');
   expect(ran).toMatchObject({ code: 1, stdout: '' });

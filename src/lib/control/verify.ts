@@ -79,16 +79,19 @@ async function analyze(machine: Machine, unit: string, text: string): Promise<st
     .map((line) => line.replace(/\/tmp\/tmp\.[^/]*\//g, ''));
 }
 
-/** The stored text of a unit; with `render` as systemd on its machine (or the named one) will read it. */
+/** The stored text of the one unit that is named; with `render` as systemd on its machine (or the named one) will read it. */
 export async function catUnit(
   session: Session,
-  arg: string,
+  args: readonly string[],
   options: { render: boolean; machine?: string },
 ): Promise<string> {
   const { nameUnits, requireKnown } = await import('./resolve.ts');
   const state = await session.state();
-  const named = nameUnits(state, [arg]);
-  const [unit = ''] = requireKnown(state, named);
+  const [unit = '', ...more] = requireKnown(state, nameUnits(state, args));
+  if (more.length > 0)
+    throw new ClusterError('too-many-units', 'One unit file must be provided', {
+      hint: `cluster cat ${unit}`,
+    });
   const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
   if (!options.render) return text;
   const { locate } = await import('./logs.ts');

@@ -73,7 +73,8 @@ export async function failureOf(
       .map((last) => ended(...last))
       .find((words) => words !== undefined) ??
     (Number(errno ?? 0) > 0 ? errnoName(Number(errno)) : undefined);
-  const words = JOB_WORDS[job] ?? RESULT_WORDS[why] ?? (why === 'failed' ? await lacking(ask, bus) : undefined);
+  const words =
+    JOB_WORDS[job] ?? RESULT_WORDS[why] ?? (why === 'failed' ? await lacking(ask, bus) : undefined);
   const how = words && end ? `${words} (${end})` : (words ?? end ?? why);
   const id =
     invocation instanceof Uint8Array && invocation.length === 16
