@@ -102,6 +102,23 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
   });
 
+  test('a oneshot that has done its work is nothing to do, for plan as for reconcile', async () => {
+    await at.file('once.service', '[Service]\nType=oneshot\nExecStart=/bin/true\n');
+    expect(await at.run('start', 'once.service')).toMatchObject({ code: 0 });
+    for (const ask of [['plan'], ['reconcile', '--dry-run']])
+      expect(await at.run(...ask)).toEqual({ code: 0, stdout: 'Nothing to do.\n', stderr: '' });
+    expect((await at.run('plan', 'once.service')).code).toBe(2);
+    expect((await at.run('destroy', 'once.service')).code).toBe(0);
+  });
+
+  test('what cannot be placed does not hide what would be done', async () => {
+    await at.run('start', 'nowhere.service', 'bad.service');
+    const dry = await at.run('reconcile', '--dry-run');
+    expect(dry).toMatchObject({ code: 1, stdout: expect.stringMatching(/start +bad\.service/) });
+    expect(dry.stderr).toMatch(/nowhere\.service cannot be placed/);
+    expect((await at.run('destroy', 'nowhere.service', 'bad.service')).code).toBe(0);
+  });
+
   test('stop, unload and destroy by pattern', async () => {
     const stopped = await at.run('stop', 'demo@*');
     expect(stopped.stderr).toBe(

@@ -1,11 +1,12 @@
 import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 import type { Machine } from '../machine/index.ts';
 import { diff } from '../plan/index.ts';
-import type { Assignment, Observation, Step } from '../plan/model.ts';
+import type { Assignment, Step } from '../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { carryOut } from './carryout.ts';
 import { type Decision, decide, type Intent } from './decide.ts';
 import type { MachineName } from './event.ts';
+import { withFinished } from './finished.ts';
 import { isGlobal } from './global.ts';
 import { observe } from './observe.ts';
 import type { Session } from './session.ts';
@@ -62,7 +63,6 @@ export async function converge(
 ): Promise<Converged> {
   const targets = machinesConcerned(before, decision, concerned, options);
   const failures: ClusterError[] = [];
-  const steps: Step[] = [];
   for (const refusal of decision.result.refusals) {
     if (options.lowering || (!options.everything && !concerned.has(refusal.unit))) continue;
     session.emit({ kind: 'refused', unit: refusal.unit, reasons: refusal.reasons });
@@ -70,11 +70,12 @@ export async function converge(
       new ClusterError('unplaceable', `unit ${refusal.unit} cannot be placed`, { unit: refusal.unit }),
     );
   }
-  await Promise.all(
-    [...targets].map(async ([record, units]) => {
+  const byId = [...targets].sort(([a], [b]) => (a.id < b.id ? -1 : 1));
+  const steps = await Promise.all(
+    byId.map(async ([record, units]): Promise<Step[]> => {
       try {
         const machine = await session.machine(record);
-        steps.push(...(await convergeMachine(session, machine, record, units, decision, options, failures)));
+        return await convergeMachine(session, machine, record, units, decision, options, failures);
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         failures.push(error);
@@ -85,10 +86,11 @@ export async function converge(
           units: [...units],
           hint: error.hint,
         });
+        return [];
       }
     }),
   );
-  return { decision, steps, failures };
+  return { decision, steps: steps.flat(), failures };
 }
 
 async function convergeMachine(
@@ -105,9 +107,8 @@ async function convergeMachine(
   const assigned = decision.assignments.filter(
     (item) => item.machine === record.id && (everything || units.has(item.unit)),
   );
-  const finished = everything ? finishedOneshots(assigned, observations, decision.files) : new Set<string>();
-  const seen = observations.map((item) => (finished.has(item.unit) ? { ...item, active: 'active' } : item));
-  const steps = [...diff(assigned, seen)];
+  const seen = everything ? withFinished(observations, assigned, decision.files) : observations;
+  const steps = diff(assigned, seen);
   for (const step of steps) session.emit({ kind: 'step', step, machine: nameOf(record) });
   if (options.dryRun) return steps;
   const assignments = new Map(assigned.map((item): [string, Assignment] => [item.unit, item]));
@@ -140,21 +141,6 @@ async function convergeMachine(
   }
   announce(session, record, steps, assignments, decision, failed, options.block);
   return steps;
-}
-
-/** A oneshot that is inactive has done its work: only a person starts it again, not every reconcile. */
-function finishedOneshots(
-  assigned: readonly Assignment[],
-  observations: readonly Observation[],
-  files: ReadonlyMap<string, string>,
-): Set<string> {
-  const seen = new Map(observations.map((item) => [item.unit, item]));
-  const done = assigned.filter(({ unit, hash, desired }) => {
-    const now = seen.get(unit);
-    const idle = now?.active === 'inactive' && now.hash === hash && desired === 'launched';
-    return idle && /^\s*Type\s*=\s*oneshot\s*$/m.test(files.get(hash) ?? '');
-  });
-  return new Set(done.map(({ unit }) => unit));
 }
 
 function announce(

@@ -1,32 +1,28 @@
 import { type Plan, planSnapshot } from '../plan/index.ts';
-import type { Step } from '../plan/model.ts';
-import { type Converged, converge, throwFailures, write } from './converge.ts';
+import { type Converged, converge, write } from './converge.ts';
 import { decide, type Intent, snapshotOf } from './decide.ts';
+import { withFinished } from './finished.ts';
 import { findMachine } from './machines.ts';
 import { askAll, observe } from './observe.ts';
 import { findFiles } from './resolve.ts';
 import type { Session } from './session.ts';
 
-/** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found. */
+/** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found, and what went wrong. */
 export async function reconcile(
   session: Session,
   wanted: string | undefined,
   dryRun: boolean,
-): Promise<readonly Step[]> {
-  let converged: Converged;
+): Promise<Pick<Converged, 'steps' | 'failures'>> {
   const only = (state: Parameters<typeof findMachine>[0]): { only?: string } =>
     wanted === undefined ? {} : { only: findMachine(state, wanted).id };
   if (dryRun) {
     const state = await session.state();
     const options = { block: true, timeoutMs: 0, everything: true, dryRun, ...only(state) };
-    converged = await converge(session, state, decide(state, {}), new Set(), options);
-  } else {
-    const { before, decision } = await write(session, () => ({}));
-    const options = { block: true, timeoutMs: 0, everything: true, ...only(before) };
-    converged = await converge(session, before, decision, decision.changed, options);
+    return converge(session, state, decide(state, {}), new Set(), options);
   }
-  throwFailures(converged.failures);
-  return converged.steps;
+  const { before, decision } = await write(session, () => ({}));
+  const options = { block: true, timeoutMs: 0, everything: true, ...only(before) };
+  return converge(session, before, decision, decision.changed, options);
 }
 
 /** What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. */
@@ -55,12 +51,13 @@ export async function planAll(session: Session, args: readonly string[]): Promis
   );
   const snapshot = snapshotOf(decision.machines, before, decision.files);
   const seen = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
+  const unnamed = decision.assignments.filter(({ unit }) => !intent.units?.has(unit));
   return planSnapshot(
     {
       ...snapshot,
       machines: snapshot.machines.map((item) => (down.has(item.id) ? { ...item, unreachable: true } : item)),
     },
-    seen,
+    withFinished(seen, unnamed, decision.files),
   );
 }
 
