@@ -134,6 +134,19 @@ describe('the life of units, on hollow machines', () => {
     expect((await rows('list-unit-files')).map(([unit]) => unit)).toEqual(['all.service', 'hello.service']);
   });
 
+  test('metadata that was set is told, also when it leaves a unit without a machine', async () => {
+    const [[id = ''] = []] = await rows('list-machines', '--full');
+    const card = (await at.run('machine', 'show', id)).stdout;
+    expect(card).toMatch(new RegExp(`^machine +${id}$`, 'm'));
+    expect((await at.run('machine', 'set-metadata', id, 'rack=r1')).stdout).toMatch(/ metadata rack=r1\n$/);
+    await at.file('racked.service', `${SLEEP}[X-Fleet]\nMachineMetadata=rack=r1\n`);
+    expect(await at.run('start', 'racked.service')).toMatchObject({ code: 0 });
+    const ran = await at.run('machine', 'set-metadata', id, 'rack=');
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringMatching(/ metadata -\n$/) });
+    expect(ran.stderr).toContain('racked.service cannot be placed');
+    expect((await at.run('destroy', 'racked.service')).code).toBe(0);
+  });
+
   test('a machine that leaves gives its units to the others', async () => {
     const [, machine = ''] =
       (await rows('list-units', '--full')).find(([unit]) => unit === 'hello.service') ?? [];

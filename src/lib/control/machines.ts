@@ -209,11 +209,13 @@ export async function setMetadata(
     record = { ...machine, metadata };
     return { machines: new Map([[machine.id, record]]) };
   });
+  const written = record as unknown as MachineRecord;
+  session.emit({ kind: 'machine-metadata', machine: nameOf(written), metadata: written.metadata });
   const concerned = new Set([
     ...decision.changed,
     ...[...before.units.keys()].filter((unit) => isGlobal(before, unit)),
   ]);
   const { failures } = await converge(session, before, decision, concerned, { block: true, timeoutMs: 0 });
   throwFailures(failures);
-  return record as unknown as MachineRecord;
+  return written;
 }
