@@ -119,6 +119,17 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('destroy', 'nowhere.service', 'bad.service')).code).toBe(0);
   });
 
+  test('a pattern passes over the template and what is on no machine', async () => {
+    expect(await at.run('submit', 'demo@.service', 'demo@9.service')).toMatchObject({ code: 0 });
+    for (const verb of ['restart', 'status', 'journal', 'stop'])
+      expect((await at.run(verb, 'demo@*')).stderr).not.toMatch(/demo@9?\.service/);
+    expect((await at.run('destroy', 'demo@9')).code).toBe(0);
+    const started = await at.run('start', 'demo@*');
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    expect((await at.run('stop', 'demo@.service')).stderr).toMatch(/in state inactive/);
+    expect((await at.run('destroy', 'demo@.service')).code).toBe(0);
+  });
+
   test('stop, unload and destroy by pattern', async () => {
     const stopped = await at.run('stop', 'demo@*');
     expect(stopped.stderr).toBe(

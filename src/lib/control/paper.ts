@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../error.ts';
 import { type ExtraUnit, type Plan, planInventory } from '../plan/index.ts';
 import type { RegistryState } from '../registry/index.ts';
-import { findFiles } from './resolve.ts';
+import { findFiles, noTemplate } from './resolve.ts';
 
 /** A plan from a file of machines and units alone: no registry, no machine. */
 export async function planOnPaper(path: string, args: readonly string[]): Promise<Plan> {
@@ -39,7 +39,7 @@ async function extras(inventory: unknown, args: readonly string[]): Promise<Extr
   const units = (inventory as { units?: unknown } | null)?.units;
   const known = Array.isArray(units) ? (units as { name?: unknown; file?: unknown }[]) : [];
   const state = onPaper(known);
-  const found = await findFiles(state, args, false);
+  const found = await findFiles(state, args, false, noTemplate);
   return found.map(({ name, text }) => ({ name, file: text }));
 }
 

@@ -4,7 +4,7 @@ import { decide, type Intent, snapshotOf } from './decide.ts';
 import { withFinished } from './finished.ts';
 import { findMachine } from './machines.ts';
 import { askAll, observe } from './observe.ts';
-import { findFiles } from './resolve.ts';
+import { findFiles, noTemplate } from './resolve.ts';
 import type { Session } from './session.ts';
 
 /** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found, and what went wrong. */
@@ -63,7 +63,7 @@ export async function planAll(session: Session, args: readonly string[]): Promis
 
 async function intended(state: Parameters<typeof findFiles>[0], args: readonly string[]): Promise<Intent> {
   if (args.length === 0) return {};
-  const found = await findFiles(state, args, false);
+  const found = await findFiles(state, args, false, noTemplate);
   return {
     units: new Map(found.map(({ name, hash }) => [name, { hash, desired: 'launched' as const }])),
     files: new Map(found.map(({ hash, text }) => [hash, text])),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClusterError, ClusterErrors } from '../error.ts';
-import type { RegistryState } from '../registry/index.ts';
+import type { RegistryState, UnitRecord } from '../registry/index.ts';
 import {
   compileGlob,
   expandRanges,
@@ -36,17 +36,32 @@ export interface Found {
   readonly warnings: readonly string[];
 }
 
+/** Whether a pattern can mean this unit; when none of those that match fits, all of them are meant. */
+export type Fits = (unit: UnitRecord) => boolean;
+
+const anyUnit: Fits = () => true;
+
+/** A pattern means what can run: `start 'demo@*'` is not about demo@.service. */
+export const noTemplate: Fits = ({ name }) => !parseUnitName(name).isTemplate;
+
+/** A pattern means what is on machines: `stop 'demo@*'` passes over what is inactive. */
+export const notInactive: Fits = ({ desired }) => desired !== 'inactive';
+
 /**
  * Arguments to unit names: ranges expanded, patterns matched against the registry, the rest taken as name or path.
  * @throws ClusterErrors with one error for each bad argument.
  */
-export function nameUnits(state: RegistryState, args: readonly string[]): Named[] {
-  const { named, errors } = nameEach(state, args);
+export function nameUnits(state: RegistryState, args: readonly string[], fits = anyUnit): Named[] {
+  const { named, errors } = nameEach(state, args, fits);
   if (errors.length > 0) throw new ClusterErrors(errors);
   return named;
 }
 
-function nameEach(state: RegistryState, args: readonly string[]): { named: Named[]; errors: ClusterError[] } {
+function nameEach(
+  state: RegistryState,
+  args: readonly string[],
+  fits: Fits,
+): { named: Named[]; errors: ClusterError[] } {
   const errors: ClusterError[] = [];
   const out = new Map<string, Named>();
   if (args.length === 0)
@@ -54,7 +69,7 @@ function nameEach(state: RegistryState, args: readonly string[]): { named: Named
   for (const arg of args) {
     try {
       for (const argument of expandRanges(arg))
-        for (const named of nameOne(state, argument))
+        for (const named of nameOne(state, argument, fits))
           if (!out.has(named.name.full)) out.set(named.name.full, named);
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
@@ -64,16 +79,18 @@ function nameEach(state: RegistryState, args: readonly string[]): { named: Named
   return { named: [...out.values()], errors };
 }
 
-function nameOne(state: RegistryState, argument: string): Named[] {
+function nameOne(state: RegistryState, argument: string, fits: Fits): Named[] {
   if (!/[*?[]/.test(argument)) return [{ name: parseUnitName(mangle(argument)), argument }];
   const glob = compileGlob(argument);
-  const names = [...state.units.keys()].filter(
-    (name) => glob.test(name) || glob.test(name.replace(/\.service$/, '')),
+  const matching = [...state.units.values()].filter(
+    ({ name }) => glob.test(name) || glob.test(name.replace(/\.service$/, '')),
   );
-  if (names.length === 0)
+  if (matching.length === 0)
     throw new ClusterError('no-match', `no unit matches ${argument}`, {
       hint: 'cluster list-unit-files shows what there is',
     });
+  const fitting = matching.filter(fits);
+  const names = (fitting.length > 0 ? fitting : matching).map(({ name }) => name);
   return names.sort().map((name) => ({ name: parseUnitName(name), argument: name }));
 }
 
@@ -101,8 +118,9 @@ export async function findFiles(
   state: RegistryState,
   args: readonly string[],
   replace: boolean,
+  fits = anyUnit,
 ): Promise<Found[]> {
-  const { named, errors } = nameEach(state, args);
+  const { named, errors } = nameEach(state, args, fits);
   const out: Found[] = [];
   const cache = new Map<string, Promise<string | null>>();
   const read = (path: string): Promise<string | null> => {

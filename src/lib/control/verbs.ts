@@ -7,7 +7,7 @@ import { type ConvergeOptions, converge, throwFailures, write } from './converge
 import type { Intent } from './decide.ts';
 import type { Event, Verb } from './event.ts';
 import { isGlobal } from './global.ts';
-import { type Found, findFiles, nameUnits, requireKnown } from './resolve.ts';
+import { type Found, findFiles, nameUnits, noTemplate, notInactive, requireKnown } from './resolve.ts';
 import { requireMachines, type Session } from './session.ts';
 
 export interface VerbOptions {
@@ -34,7 +34,8 @@ export async function want(
   const { before, decision } = await write(session, async (state) => {
     events = [];
     if (desired !== 'inactive') requireMachines(state);
-    const found = await findFiles(state, args, options.replace);
+    const fits = desired === 'inactive' ? undefined : noTemplate;
+    const found = await findFiles(state, args, options.replace, fits);
     names = found.map(({ name }) => name);
     if (desired !== 'inactive') refuseCircles(state, found, options.replace);
     return intentOf(state, found, desired, options.replace, events);
@@ -151,7 +152,7 @@ export async function lower(
   let touched: string[] = [];
   let all: string[] = [];
   const { before, decision } = await write(session, (state) => {
-    all = requireKnown(state, nameUnits(state, args));
+    all = requireKnown(state, nameUnits(state, args, notInactive));
     const inactive =
       desired === 'loaded' ? all.filter((name) => state.units.get(name)?.desired === 'inactive') : [];
     if (inactive[0] !== undefined)
@@ -215,7 +216,7 @@ export async function restart(
   options: VerbOptions,
 ): Promise<void> {
   const state = await session.state();
-  const names = requireKnown(state, nameUnits(state, args));
+  const names = requireKnown(state, nameUnits(state, args, notInactive));
   const idle = names.filter((name) => state.units.get(name)?.desired === 'inactive');
   if (idle[0] !== undefined)
     throw new ClusterError('not-loaded', `Unable to restart unit ${idle[0]} in state inactive`, {
