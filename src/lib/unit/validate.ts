@@ -9,6 +9,7 @@ import {
   isTrue,
   metadataPair,
   nearestFleetKey,
+  patternWords,
   type Requirements,
   toRequirements,
   unknownFleetKeys,
@@ -168,7 +169,7 @@ function warn(unit: UnitName, file: UnitFile, found: readonly FleetValue[], want
 }
 
 function patternsOf(key: string, value: string): readonly string[] {
-  if (CONFLICTS.includes(key)) return value.split(/\s+/);
+  if (CONFLICTS.includes(key)) return patternWords(value);
   return REPLACES.includes(key) ? [value] : [];
 }
 

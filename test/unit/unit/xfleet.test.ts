@@ -17,6 +17,7 @@ describe('[X-Fleet]', () => {
   it.each([
     ['demo@2.service', 'Conflicts=%p@*.service', { conflicts: ['demo@*.service'] }],
     ['a-b@x\\x2dy.service', 'MachineOf=%j-%J-%I-%P%%', { machineOf: ['b-b-x-y-a/b%'] }],
+    ['a.service', 'Conflicts=b* \\\n  c*', { conflicts: ['b*', 'c*'] }],
     ['demo@.service', 'MachineID=%i', { machineId: '' }],
     ['a.service', 'MachineMetadata=%z=1', { metadata: { '%z': ['1'] } }],
     ['a.service', 'MachineMetadata=__proto__=1', { metadata: Object.fromEntries([['__proto__', ['1']]]) }],
