@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli, type Workplace, workplace } from '../support/cli.ts';
@@ -103,6 +104,16 @@ test('what is piped in is no argument', async () => {
   const ran = await runCli(['destroy'], at.dir, at.env, 'good.service\n');
   expect(ran).toMatchObject({ code: 1, stdout: '' });
   expect(ran.stderr).toContain('No units given');
+});
+
+test('etcd that speaks no TLS: what is wrong and what to try, nothing else', async () => {
+  const server = createServer((socket) => socket.on('data', () => socket.destroy()).on('error', () => {}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const ran = await at.run('list-units', '--endpoint', `https://127.0.0.1:${port}`);
+  server.close();
+  expect(ran.code).toBe(5);
+  expect(ran.stderr).toMatch(/^Error: etcd cannot be reached at \S+\n {2}try: .*\n$/);
 });
 
 test('no machine is registered', async () => {
