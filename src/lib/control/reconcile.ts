@@ -25,8 +25,14 @@ export async function reconcile(
   return converge(session, before, decision, decision.changed, options);
 }
 
-/** What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. */
-export async function planAll(session: Session, args: readonly string[]): Promise<Plan> {
+/**
+ * What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. @returns the plan, and how many
+ * machines did not answer: of those nobody knows what there is to do.
+ */
+export async function planAll(
+  session: Session,
+  args: readonly string[],
+): Promise<{ plan: Plan; silent: number }> {
   const state = await session.state();
   const intent = await intended(state, args);
   const decision = decide(state, intent);
@@ -42,6 +48,7 @@ export async function planAll(session: Session, args: readonly string[]): Promis
         machine: { id: answer.machine.id, address: answer.machine.target.address },
         message: answer.error.message,
         units: [],
+        hint: answer.error.hint,
       });
   const before = new Map(
     [...decision.units].map(([name, unit]) => [
@@ -52,13 +59,14 @@ export async function planAll(session: Session, args: readonly string[]): Promis
   const snapshot = snapshotOf(decision.machines, before, decision.files);
   const seen = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
   const unnamed = decision.assignments.filter(({ unit }) => !intent.units?.has(unit));
-  return planSnapshot(
+  const plan = planSnapshot(
     {
       ...snapshot,
       machines: snapshot.machines.map((item) => (down.has(item.id) ? { ...item, unreachable: true } : item)),
     },
     withFinished(seen, unnamed, decision.files),
   );
+  return { plan, silent: down.size };
 }
 
 async function intended(state: Parameters<typeof findFiles>[0], args: readonly string[]): Promise<Intent> {
