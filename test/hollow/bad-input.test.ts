@@ -94,6 +94,21 @@ test('what is allowed but probably not meant is said when the file is taken, onc
   );
 });
 
+test('on paper a file that is named is taken, not the text of the inventory', async () => {
+  const machines = '{"id":"A"},{"id":"B","metadata":{"r":"db"}}';
+  const units =
+    '{"name":"a.service","file":"","machine":"A"},{"name":"t@.service","file":"","desired":"inactive"}';
+  await at.file('paper.json', `{"machines":[${machines}],"units":[${units}]}`);
+  for (const name of ['a.service', 't@.service']) await at.file(name, '[X-Fleet]\nMachineMetadata=r=db\n');
+  const ran = await at.run('plan', '--inventory', 'paper.json', '--json', 'a.service', 't@1');
+  expect(JSON.parse(ran.stdout)).toMatchObject({
+    placements: [
+      { unit: 'a.service', machine: 'B', previous: 'A' },
+      { unit: 't@1.service', machine: 'B', previous: null },
+    ],
+  });
+});
+
 test('cat prints one unit, not the first of several', async () => {
   const ran = await at.run('cat', 'odd@<1..3>');
   expect(ran).toMatchObject({ code: 1, stdout: '' });

@@ -39,8 +39,9 @@ async function extras(inventory: unknown, args: readonly string[]): Promise<Extr
   const units = (inventory as { units?: unknown } | null)?.units;
   const known = Array.isArray(units) ? (units as { name?: unknown; file?: unknown }[]) : [];
   const state = onPaper(known);
-  const found = await findFiles(state, args, false, noTemplate);
-  return found.map(({ name, text }) => ({ name, file: text }));
+  // On paper a file that is named is what is asked about, as with --replace.
+  const found = await findFiles(state, args, true, noTemplate);
+  return found.map(({ name, text, differs }) => ({ name, file: differs?.text ?? text }));
 }
 
 /** Lets arguments name units and templates of the inventory as if they were in a registry. */
