@@ -54,6 +54,12 @@ test.each([
   ['one bad among good ones', ['start', 'good.service', 'broken.service'], 1, /broken\.service:2/],
   ['etcd away', ['start', 'good.service', '--endpoint', 'http://127.0.0.1:1'], 5, /etcd cannot be reached/],
   ['a machine that is away', ['machine', 'add', '127.0.0.1:1'], 4, /cannot be reached/],
+  [
+    'a lab name that is a path',
+    ['lab', 'up', '--hollow', '1', '--name', '../x'],
+    1,
+    /cannot be the name of a lab/,
+  ],
   ['no address', ['machine', 'add'], 1, /No address given/],
   ['an unknown flag', ['start', '--replase', 'good.service'], 64, /replase/],
 ])('%s: one line, a hint, exit %#, nothing changed', async (_, args, code, message) => {
