@@ -112,6 +112,12 @@ real('a failed start says how it ended and what it printed', async () => {
 });
 
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
+  const alone = await at.run('start', 'gate.socket');
+  expect(alone.stderr).toMatch(/machine-of: MachineOf=gate\.service, which nobody knows/);
+  await at.file('lonely.socket', '[Socket]\nListenStream=/run/lonely.sock\n');
+  const lonely = await at.run('start', 'lonely.socket');
+  expect(lonely.stderr).toMatch(/lonely\.service, which it starts, is not on this machine/);
+  await ok('destroy', 'lonely.socket');
   await ok('load', 'gate.service');
   await ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
   const rows = await units();
@@ -120,6 +126,7 @@ real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
     Array(5).fill('active'),
   );
   expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  expect((await at.run('plan')).stdout).toBe('Nothing to do.\n');
   await ok(
     'destroy',
     'once.service',
