@@ -100,6 +100,13 @@ test('what is allowed but probably not meant is said when the file is taken, onc
   );
 });
 
+test('verify names the file and the line once', async () => {
+  await at.file('old.service', '[Service]\nExecStart=/bin/true\n[X-Fleet]\nX-Conflicts=a*\n');
+  const ran = await at.run('verify', join(at.dir, 'old.service'));
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain(`WARNING: ${at.dir}/old.service:4: X-Conflicts is deprecated`);
+});
+
 test('on paper a file that is named is taken, not the text of the inventory', async () => {
   const machines = '{"id":"A"},{"id":"B","metadata":{"r":"db"}}';
   const units =

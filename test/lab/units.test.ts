@@ -147,6 +147,17 @@ real('status, journal and ssh work, exit codes are passed on', async () => {
   expect((await ok('cat', '--render', 'demo@2')).stdout).not.toContain('%i');
 });
 
+real('verify refuses what systemd would not load, and only warns of the rest', async () => {
+  await at.file('hollowed.service', '[Unit]\nDescription=nothing to run\n');
+  await at.file('unknown.service', '[Service]\nExecStart=/bin/true\nFoo=bar\n');
+  expect((await ok('verify', 'unknown.service')).stderr).toContain("Unknown key 'Foo'");
+  const ran = await at.run('verify', 'unknown.service', 'hollowed.service');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toMatch(
+    /^Error: hollowed\.service: systemd would not load it: Service has no ExecStart=/,
+  );
+});
+
 real('a unit that cluster did not install is neither overwritten nor stopped', async () => {
   await at.file('systemd-journald.service', '[Service]\nExecStart=/bin/true\n');
   const ran = await at.run('start', 'systemd-journald.service');

@@ -37,6 +37,17 @@ export async function verifyFiles(session: Session, files: readonly string[]): P
   const machine = good.length > 0 ? await anyMachine(session) : null;
   for (const { text, ...item } of good) {
     const said = machine === null ? [] : await analyze(machine, item.unit, text);
+    const refused = said.find((line) => REFUSED.test(line));
+    if (refused !== undefined) {
+      const why = refused.replace(/^\S+\.\w+: /, '').replace(/ Refusing\.$/, '');
+      errors.push(
+        new ClusterError('unit-refused', `${item.file}: systemd would not load it: ${why}`, {
+          unit: item.unit,
+          file: item.file,
+          hint: 'correct the file: start would fail for the same reason',
+        }),
+      );
+    }
     out.push({ ...item, warnings: [...item.warnings, ...said] });
   }
   if (errors.length > 0) throw new ClusterErrors(errors);
@@ -60,6 +71,9 @@ async function anyMachine(session: Session): Promise<Machine | null> {
   }
   return null;
 }
+
+/** Of all that systemd-analyze says, this holds on every machine; that a program is missing may be so on this one. */
+const REFUSED = /Refusing\.$|has a bad unit file setting/;
 
 const SCRIPT =
   'd=$(mktemp -d) || exit 9; trap \'rm -rf "$d"\' EXIT; cat >"$d/$1" && systemd-analyze verify "$d/$2" 2>&1';
