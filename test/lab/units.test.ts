@@ -111,6 +111,20 @@ real('a failed start says how it ended and what it printed', async () => {
   await ok('destroy', 'fails.service');
 });
 
+real('a start joins one that is under way, and is not content with a unit between two crashes', async () => {
+  await at.file('long.service', '[Service]\nType=oneshot\nExecStart=/bin/sleep 2\n');
+  await ok('start', '--no-block', 'long.service');
+  expect((await ok('start', 'long.service')).stdout).toMatch(/^Unit long\.service launched on /);
+  expect((await units()).find(({ unit }) => unit === 'long.service')?.active).toBe('inactive');
+  await at.file('flaps.service', '[Service]\nExecStart=/bin/sh -c "exit 4"\nRestart=always\nRestartSec=60\n');
+  for (const _ of ['first', 'again']) {
+    const ran = await at.run('start', 'flaps.service');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/flaps\.service failed on .*exit status 4/);
+  }
+  await ok('destroy', 'long.service', 'flaps.service');
+});
+
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
   const alone = await at.run('start', 'gate.socket');
   expect(alone.stderr).toMatch(/machine-of: MachineOf=gate\.service, which nobody knows/);

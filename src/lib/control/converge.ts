@@ -1,7 +1,7 @@
 import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 import type { Machine } from '../machine/index.ts';
 import { diff } from '../plan/index.ts';
-import type { Assignment, Step } from '../plan/model.ts';
+import type { Assignment, Observation, Step } from '../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { carryOut } from './carryout.ts';
 import { type Decision, decide, type Intent } from './decide.ts';
@@ -21,6 +21,8 @@ export interface ConvergeOptions {
   readonly only?: string;
   /** Less is wanted than before: that a unit has no machine is then nothing to tell. */
   readonly lowering?: boolean;
+  /** Also wait for what is starting already, or is between two tries: whoever asks for a start wants to know. */
+  readonly joins?: boolean;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
@@ -108,7 +110,7 @@ async function convergeMachine(
     (item) => item.machine === record.id && (everything || units.has(item.unit)),
   );
   const seen = everything ? withFinished(observations, assigned, decision.files) : observations;
-  const steps = diff(assigned, seen);
+  const steps = [...diff(assigned, seen), ...(options.joins ? stillStarting(assigned, seen) : [])];
   for (const step of steps) session.emit({ kind: 'step', step, machine: nameOf(record) });
   if (options.dryRun) return steps;
   const assignments = new Map(assigned.map((item): [string, Assignment] => [item.unit, item]));
@@ -141,6 +143,20 @@ async function convergeMachine(
   }
   announce(session, record, steps, assignments, decision, failed, options.block);
   return steps;
+}
+
+/**
+ * A start of these joins systemd's job and hears how it ends. A unit that waits for its next try is stopped first: its
+ * start would wait with it.
+ */
+function stillStarting(assigned: readonly Assignment[], observations: readonly Observation[]): Step[] {
+  const seen = new Map(observations.map((item) => [item.unit, item]));
+  return assigned.flatMap(({ machine, unit, hash, desired }): Step[] => {
+    const now = seen.get(unit);
+    if (desired !== 'launched' || now?.active !== 'activating' || now.hash !== hash) return [];
+    const start: Step = { machine, action: 'start', unit, reason: 'it is still starting' };
+    return now.sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
+  });
 }
 
 function announce(

@@ -45,7 +45,9 @@ export async function want(
   const verb: Verb = desired === 'launched' ? 'start' : 'load';
   trigger(session, names, decision.globals, verb, options.block);
   const concerned = new Set([...names, ...decision.changed]);
-  throwFailures((await converge(session, before, decision, concerned, waiting(options))).failures);
+  const joins = options.block && desired === 'launched';
+  const { failures } = await converge(session, before, decision, concerned, { ...waiting(options), joins });
+  throwFailures(failures);
 }
 
 function intentOf(
