@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags, type Interfaces } from '@oclif/core';
 import { VERSION } from './cli/about.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
@@ -88,6 +88,16 @@ export abstract class ClusterCommand extends Command {
 
   protected printJson(value: unknown): void {
     this.print(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** Arguments stand on the command line: oclif would take what is piped in for one that is missing. */
+  protected override parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    for (const arg of Object.values<{ ignoreStdin?: boolean }>(options?.args ?? {})) arg.ignoreStdin = true;
+    return super.parse(options, argv);
   }
 
   /** Errors are printed in one place, by the entry. */

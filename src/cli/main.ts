@@ -25,6 +25,8 @@ interface Globals {
 export async function main(line: readonly string[]): Promise<void> {
   endQuietlyWithoutReader();
   const { argv: given, debug } = globals(line);
+  // Node's advice to programmers, such as that on TLS to an address, is none of a user's business.
+  process.noDeprecation = !debug;
   let argv = given;
   let id = '';
   endOnInterrupt(() => id);

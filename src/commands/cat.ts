@@ -5,6 +5,7 @@ import { catUnit } from '../lib/control/verify.ts';
 export default class Cat extends ClusterCommand {
   static override summary = 'Print the stored file of a unit';
   static override examples = ['<%= config.bin %> cat demo@1', '<%= config.bin %> cat --render demo@1'];
+  static override strict = false;
   static override args = { unit: Args.string({ description: 'unit name', required: true }) };
   static override flags = {
     render: Flags.boolean({
@@ -16,12 +17,12 @@ export default class Cat extends ClusterCommand {
   };
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Cat);
+    const { argv, args, flags } = await this.parse(Cat);
     const options = {
       render: flags.render || flags.machine !== undefined,
       ...(flags.machine !== undefined && { machine: flags.machine }),
     };
-    const text = await this.withSession(flags, (session) => catUnit(session, args.unit, options));
+    const text = await this.withSession(flags, (session) => catUnit(session, argv as string[], options));
     if (flags.json) this.printJson({ unit: args.unit, text });
     else this.print(text);
   }

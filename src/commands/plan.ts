@@ -8,7 +8,7 @@ import { planText } from '../lib/ui/plan.ts';
 export default class PlanCommand extends ClusterCommand {
   static override summary = 'Show what starting units would do and why, touching nothing';
   static override description =
-    'Exit code: 0 nothing to do, 2 changes, 1 error or units that cannot be placed.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+    'Exit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> plan 'demo@<1..3>.service'",
@@ -22,13 +22,12 @@ export default class PlanCommand extends ClusterCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(PlanCommand);
     const units = argv as string[];
-    const plan =
+    const { plan, silent } =
       flags.inventory === undefined
         ? await this.withSession(flags, (session) => planAll(session, units))
-        : await planOnPaper(flags.inventory, units);
+        : { plan: await planOnPaper(flags.inventory, units), silent: 0 };
     if (flags.json) this.printJson(plan);
-    else this.print(planText(plan));
-    process.exitCode =
-      plan.refusals.length > 0 ? EXIT.failed : plan.steps.length > 0 ? EXIT.changes : EXIT.ok;
+    else this.print(planText(plan, silent));
+    process.exitCode = silent > 0 ? EXIT.failed : plan.exit();
   }
 }

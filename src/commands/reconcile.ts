@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { throwFailures } from '../lib/control/converge.ts';
 import { reconcile } from '../lib/control/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { stepLines } from '../lib/ui/plan.ts';
@@ -23,10 +24,13 @@ export default class Reconcile extends ClusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconcile);
     const dry = flags['dry-run'];
-    const steps = await this.withSession(flags, (session) => reconcile(session, flags.machine, dry));
-    if (flags.json) this.printJson({ steps });
-    else if (steps.length === 0) this.print('Nothing to do.\n');
-    else if (dry) this.print(stepLines(steps));
+    const { steps, failures } = await this.withSession(flags, (session) =>
+      reconcile(session, flags.machine, dry),
+    );
+    if (flags.json && failures.length === 0) this.printJson({ steps });
+    else if (dry && !flags.json && steps.length > 0) this.print(stepLines(steps));
+    throwFailures(failures);
+    if (steps.length === 0 && !flags.json) this.print('Nothing to do.\n');
     if (dry && steps.length > 0) process.exitCode = EXIT.changes;
   }
 }

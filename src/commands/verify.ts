@@ -16,9 +16,12 @@ export default class Verify extends ClusterCommand {
       throw new ClusterError('no-units', 'No unit files given', { hint: 'cluster verify hello.service' });
     const checked = await this.withSession(flags, (session) => verifyFiles(session, argv as string[]));
     if (flags.json) return this.printJson(checked);
-    for (const { file, hash, warnings } of checked) {
+    for (const { file, unit, hash, warnings } of checked) {
       this.print(`${file}: ok (${hash.slice(0, 7)})\n`);
-      for (const warning of warnings) process.stderr.write(`WARNING: ${file}: ${warning}\n`);
+      for (const warning of warnings) {
+        const rest = warning.startsWith(`${unit}:`) ? warning.slice(unit.length) : `: ${warning}`;
+        process.stderr.write(`WARNING: ${file}${rest}\n`);
+      }
     }
   }
 }

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { runCli, type Workplace, workplace } from '../support/cli.ts';
 
 let at: Workplace;
 
@@ -53,6 +54,12 @@ test.each([
   ['one bad among good ones', ['start', 'good.service', 'broken.service'], 1, /broken\.service:2/],
   ['etcd away', ['start', 'good.service', '--endpoint', 'http://127.0.0.1:1'], 5, /etcd cannot be reached/],
   ['a machine that is away', ['machine', 'add', '127.0.0.1:1'], 4, /cannot be reached/],
+  [
+    'a lab name that is a path',
+    ['lab', 'up', '--hollow', '1', '--name', '../x'],
+    1,
+    /cannot be the name of a lab/,
+  ],
   ['no address', ['machine', 'add'], 1, /No address given/],
   ['an unknown flag', ['start', '--replase', 'good.service'], 64, /replase/],
 ])('%s: one line, a hint, exit %#, nothing changed', async (_, args, code, message) => {
@@ -63,6 +70,78 @@ test.each([
   expect(ran.stderr).not.toMatch(/^\s+at /m);
   expect(ran.code).toBe(code);
   expect(await registry()).toBe(before);
+});
+
+test('names and files that are wrong are all reported at once', async () => {
+  const ran = await at.run('start', 'demo@<3..1>', 'broken.service', 'good.service', 'nothing.service');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  for (const words of ['runs backwards', 'broken.service:2', 'Unit(nothing.service)'])
+    expect(ran.stderr).toContain(words);
+});
+
+test('a circle of MachineOf that --replace would bring in', async () => {
+  await at.file('p.service', '[Service]\nExecStart=/bin/sleep infinity\n');
+  await at.file('q.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=p.service\n');
+  expect(await at.run('submit', 'p.service', 'q.service')).toMatchObject({ code: 0 });
+  await at.file('p.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nMachineOf=q.service\n');
+  const before = await registry();
+  const ran = await at.run('start', '--replace', 'p.service');
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toMatch(/goes in a circle/);
+  expect(await registry()).toBe(before);
+});
+
+test('what is allowed but probably not meant is said when the file is taken, once for all instances', async () => {
+  await at.file('odd@.service', '[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata=web\n');
+  const ran = await at.run('submit', 'odd@<1..3>.service');
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toBe(
+    'WARNING: odd@1.service:4: MachineMetadata=web is not one key=value and asks for nothing, as in fleet\n',
+  );
+});
+
+test('verify names the file and the line once', async () => {
+  await at.file('old.service', '[Service]\nExecStart=/bin/true\n[X-Fleet]\nX-Conflicts=a*\n');
+  const ran = await at.run('verify', join(at.dir, 'old.service'));
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain(`WARNING: ${at.dir}/old.service:4: X-Conflicts is deprecated`);
+});
+
+test('on paper a file that is named is taken, not the text of the inventory', async () => {
+  const machines = '{"id":"A"},{"id":"B","metadata":{"r":"db"}}';
+  const units =
+    '{"name":"a.service","file":"","machine":"A"},{"name":"t@.service","file":"","desired":"inactive"}';
+  await at.file('paper.json', `{"machines":[${machines}],"units":[${units}]}`);
+  for (const name of ['a.service', 't@.service']) await at.file(name, '[X-Fleet]\nMachineMetadata=r=db\n');
+  const ran = await at.run('plan', '--inventory', 'paper.json', '--json', 'a.service', 't@1');
+  expect(JSON.parse(ran.stdout)).toMatchObject({
+    placements: [
+      { unit: 'a.service', machine: 'B', previous: 'A' },
+      { unit: 't@1.service', machine: 'B', previous: null },
+    ],
+  });
+});
+
+test('cat prints one unit, not the first of several', async () => {
+  const ran = await at.run('cat', 'odd@<1..3>');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toMatch(/One unit file must be provided[\s\S]*try: cluster cat odd@1/);
+});
+
+test('what is piped in is no argument', async () => {
+  const ran = await runCli(['destroy'], at.dir, at.env, 'good.service\n');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toContain('No units given');
+});
+
+test('etcd that speaks no TLS: what is wrong and what to try, nothing else', async () => {
+  const server = createServer((socket) => socket.on('data', () => socket.destroy()).on('error', () => {}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const ran = await at.run('list-units', '--endpoint', `https://127.0.0.1:${port}`);
+  server.close();
+  expect(ran.code).toBe(5);
+  expect(ran.stderr).toMatch(/^Error: no trusted TLS connection to etcd at .*\n {2}try: .*\n$/);
 });
 
 test('no machine is registered', async () => {

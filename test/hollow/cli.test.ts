@@ -102,6 +102,34 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
   });
 
+  test('a oneshot that has done its work is nothing to do, for plan as for reconcile', async () => {
+    await at.file('once.service', '[Service]\nType=oneshot\nExecStart=/bin/true\n');
+    expect(await at.run('start', 'once.service')).toMatchObject({ code: 0 });
+    for (const ask of [['plan'], ['reconcile', '--dry-run']])
+      expect(await at.run(...ask)).toEqual({ code: 0, stdout: 'Nothing to do.\n', stderr: '' });
+    expect((await at.run('plan', 'once.service')).code).toBe(2);
+    expect((await at.run('destroy', 'once.service')).code).toBe(0);
+  });
+
+  test('what cannot be placed does not hide what would be done', async () => {
+    await at.run('start', 'nowhere.service', 'bad.service');
+    const dry = await at.run('reconcile', '--dry-run');
+    expect(dry).toMatchObject({ code: 1, stdout: expect.stringMatching(/start +bad\.service/) });
+    expect(dry.stderr).toMatch(/nowhere\.service cannot be placed/);
+    expect((await at.run('destroy', 'nowhere.service', 'bad.service')).code).toBe(0);
+  });
+
+  test('a pattern passes over the template and what is on no machine', async () => {
+    expect(await at.run('submit', 'demo@.service', 'demo@9.service')).toMatchObject({ code: 0 });
+    for (const verb of ['restart', 'status', 'journal', 'stop'])
+      expect((await at.run(verb, 'demo@*')).stderr).not.toMatch(/demo@9?\.service/);
+    expect((await at.run('destroy', 'demo@9')).code).toBe(0);
+    const started = await at.run('start', 'demo@*');
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    expect((await at.run('stop', 'demo@.service')).stderr).toMatch(/in state inactive/);
+    expect((await at.run('destroy', 'demo@.service')).code).toBe(0);
+  });
+
   test('stop, unload and destroy by pattern', async () => {
     const stopped = await at.run('stop', 'demo@*');
     expect(stopped.stderr).toBe(
@@ -115,6 +143,19 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('unload', 'demo@2')).stdout).toContain('Unit demo@2.service inactive');
     expect((await at.run('destroy', 'demo@*', 'side@2')).code).toBe(0);
     expect((await rows('list-unit-files')).map(([unit]) => unit)).toEqual(['all.service', 'hello.service']);
+  });
+
+  test('metadata that was set is told, also when it leaves a unit without a machine', async () => {
+    const [[id = ''] = []] = await rows('list-machines', '--full');
+    const card = (await at.run('machine', 'show', id)).stdout;
+    expect(card).toMatch(new RegExp(`^machine +${id}$`, 'm'));
+    expect((await at.run('machine', 'set-metadata', id, 'rack=r1')).stdout).toMatch(/ metadata rack=r1\n$/);
+    await at.file('racked.service', `${SLEEP}[X-Fleet]\nMachineMetadata=rack=r1\n`);
+    expect(await at.run('start', 'racked.service')).toMatchObject({ code: 0 });
+    const ran = await at.run('machine', 'set-metadata', id, 'rack=');
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringMatching(/ metadata -\n$/) });
+    expect(ran.stderr).toContain('racked.service cannot be placed');
+    expect((await at.run('destroy', 'racked.service')).code).toBe(0);
   });
 
   test('a machine that leaves gives its units to the others', async () => {

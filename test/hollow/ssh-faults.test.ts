@@ -162,6 +162,12 @@ describe('a connection to a real sshd', () => {
     );
   });
 
+  it('says that the key that was named is none', async () => {
+    await expect(say(target(), options({ identity: at('absent') }))).rejects.toEqual(
+      refused('machine-auth', /absent, which is no private key/),
+    );
+  });
+
   it('asks once for a passphrase, again when it was wrong', async () => {
     const asked: string[] = [];
     const askPassphrase = async (file: string) => {

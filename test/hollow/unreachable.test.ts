@@ -87,3 +87,9 @@ test(`${AWAY} silent machines of ${MACHINES} cost one timeout together, and hide
   const after = await at.run('list-units', '--no-legend');
   expect(after.stdout.match(/^more\.service .* active +running$/gm)).toHaveLength(MACHINES - AWAY);
 });
+
+test('a plan that could not look everywhere says so and does not exit 0', async () => {
+  const ran = await at.run('plan');
+  expect(ran).toMatchObject({ code: 1, stdout: 'Nothing to do on the machines that answer.\n' });
+  expect(ran.stderr).toMatch(/cannot be reached/);
+});

@@ -111,7 +111,27 @@ real('a failed start says how it ended and what it printed', async () => {
   await ok('destroy', 'fails.service');
 });
 
+real('a start joins one that is under way, and is not content with a unit between two crashes', async () => {
+  await at.file('long.service', '[Service]\nType=oneshot\nExecStart=/bin/sleep 2\n');
+  await ok('start', '--no-block', 'long.service');
+  expect((await ok('start', 'long.service')).stdout).toMatch(/^Unit long\.service launched on /);
+  expect((await units()).find(({ unit }) => unit === 'long.service')?.active).toBe('inactive');
+  await at.file('flaps.service', '[Service]\nExecStart=/bin/sh -c "exit 4"\nRestart=always\nRestartSec=60\n');
+  for (const _ of ['first', 'again']) {
+    const ran = await at.run('start', 'flaps.service');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/flaps\.service failed on .*exit status 4/);
+  }
+  await ok('destroy', 'long.service', 'flaps.service');
+});
+
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
+  const alone = await at.run('start', 'gate.socket');
+  expect(alone.stderr).toMatch(/machine-of: MachineOf=gate\.service, which nobody knows/);
+  await at.file('lonely.socket', '[Socket]\nListenStream=/run/lonely.sock\n');
+  const lonely = await at.run('start', 'lonely.socket');
+  expect(lonely.stderr).toMatch(/lonely\.service, which it starts, is not on this machine/);
+  await ok('destroy', 'lonely.socket');
   await ok('load', 'gate.service');
   await ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
   const rows = await units();
@@ -120,6 +140,7 @@ real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
     Array(5).fill('active'),
   );
   expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  expect((await at.run('plan')).stdout).toBe('Nothing to do.\n');
   await ok(
     'destroy',
     'once.service',
@@ -138,6 +159,17 @@ real('status, journal and ssh work, exit codes are passed on', async () => {
   expect((await ok('ssh', 'demo@2', '--', 'echo', 'a b;c')).stdout).toBe('a b;c\n');
   expect((await at.run('ssh', 'demo@2', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
   expect((await ok('cat', '--render', 'demo@2')).stdout).not.toContain('%i');
+});
+
+real('verify refuses what systemd would not load, and only warns of the rest', async () => {
+  await at.file('hollowed.service', '[Unit]\nDescription=nothing to run\n');
+  await at.file('unknown.service', '[Service]\nExecStart=/bin/true\nFoo=bar\n');
+  expect((await ok('verify', 'unknown.service')).stderr).toContain("Unknown key 'Foo'");
+  const ran = await at.run('verify', 'unknown.service', 'hollowed.service');
+  expect(ran).toMatchObject({ code: 1, stdout: '' });
+  expect(ran.stderr).toMatch(
+    /^Error: hollowed\.service: systemd would not load it: Service has no ExecStart=/,
+  );
 });
 
 real('a unit that cluster did not install is neither overwritten nor stopped', async () => {

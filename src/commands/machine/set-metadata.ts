@@ -1,7 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
 import { setMetadata } from '../../lib/control/machines.ts';
-import { metadataText } from '../../lib/ui/format.ts';
 
 export default class MachineSetMetadata extends ClusterCommand {
   static override summary = 'Set or remove metadata of a machine; units that no longer fit move';
@@ -17,6 +16,5 @@ export default class MachineSetMetadata extends ClusterCommand {
     const [machine = '', ...pairs] = argv as string[];
     const record = await this.withSession(flags, (session) => setMetadata(session, machine, pairs));
     if (flags.json) this.printJson(record);
-    else this.print(`Machine ${record.id.slice(0, 8)}... metadata ${metadataText(record.metadata) || '-'}\n`);
   }
 }

@@ -6,6 +6,7 @@ import type { MachineRecord, RegistryState } from '../registry/index.ts';
 import { carryOut } from './carryout.ts';
 import { type Decision, decide, type Intent } from './decide.ts';
 import type { MachineName } from './event.ts';
+import { withFinished } from './finished.ts';
 import { isGlobal } from './global.ts';
 import { observe } from './observe.ts';
 import type { Session } from './session.ts';
@@ -20,6 +21,8 @@ export interface ConvergeOptions {
   readonly only?: string;
   /** Less is wanted than before: that a unit has no machine is then nothing to tell. */
   readonly lowering?: boolean;
+  /** Also wait for what is starting already, or is between two tries: whoever asks for a start wants to know. */
+  readonly joins?: boolean;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
@@ -62,7 +65,6 @@ export async function converge(
 ): Promise<Converged> {
   const targets = machinesConcerned(before, decision, concerned, options);
   const failures: ClusterError[] = [];
-  const steps: Step[] = [];
   for (const refusal of decision.result.refusals) {
     if (options.lowering || (!options.everything && !concerned.has(refusal.unit))) continue;
     session.emit({ kind: 'refused', unit: refusal.unit, reasons: refusal.reasons });
@@ -70,11 +72,12 @@ export async function converge(
       new ClusterError('unplaceable', `unit ${refusal.unit} cannot be placed`, { unit: refusal.unit }),
     );
   }
-  await Promise.all(
-    [...targets].map(async ([record, units]) => {
+  const byId = [...targets].sort(([a], [b]) => (a.id < b.id ? -1 : 1));
+  const steps = await Promise.all(
+    byId.map(async ([record, units]): Promise<Step[]> => {
       try {
         const machine = await session.machine(record);
-        steps.push(...(await convergeMachine(session, machine, record, units, decision, options, failures)));
+        return await convergeMachine(session, machine, record, units, decision, options, failures);
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         failures.push(error);
@@ -85,10 +88,11 @@ export async function converge(
           units: [...units],
           hint: error.hint,
         });
+        return [];
       }
     }),
   );
-  return { decision, steps, failures };
+  return { decision, steps: steps.flat(), failures };
 }
 
 async function convergeMachine(
@@ -105,9 +109,8 @@ async function convergeMachine(
   const assigned = decision.assignments.filter(
     (item) => item.machine === record.id && (everything || units.has(item.unit)),
   );
-  const finished = everything ? finishedOneshots(assigned, observations, decision.files) : new Set<string>();
-  const seen = observations.map((item) => (finished.has(item.unit) ? { ...item, active: 'active' } : item));
-  const steps = [...diff(assigned, seen)];
+  const seen = everything ? withFinished(observations, assigned, decision.files) : observations;
+  const steps = [...diff(assigned, seen), ...(options.joins ? stillStarting(assigned, seen) : [])];
   for (const step of steps) session.emit({ kind: 'step', step, machine: nameOf(record) });
   if (options.dryRun) return steps;
   const assignments = new Map(assigned.map((item): [string, Assignment] => [item.unit, item]));
@@ -142,19 +145,18 @@ async function convergeMachine(
   return steps;
 }
 
-/** A oneshot that is inactive has done its work: only a person starts it again, not every reconcile. */
-function finishedOneshots(
-  assigned: readonly Assignment[],
-  observations: readonly Observation[],
-  files: ReadonlyMap<string, string>,
-): Set<string> {
+/**
+ * A start of these joins systemd's job and hears how it ends. A unit that waits for its next try is stopped first: its
+ * start would wait with it.
+ */
+function stillStarting(assigned: readonly Assignment[], observations: readonly Observation[]): Step[] {
   const seen = new Map(observations.map((item) => [item.unit, item]));
-  const done = assigned.filter(({ unit, hash, desired }) => {
+  return assigned.flatMap(({ machine, unit, hash, desired }): Step[] => {
     const now = seen.get(unit);
-    const idle = now?.active === 'inactive' && now.hash === hash && desired === 'launched';
-    return idle && /^\s*Type\s*=\s*oneshot\s*$/m.test(files.get(hash) ?? '');
+    if (desired !== 'launched' || now?.active !== 'activating' || now.hash !== hash) return [];
+    const start: Step = { machine, action: 'start', unit, reason: 'it is still starting' };
+    return now.sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
   });
-  return new Set(done.map(({ unit }) => unit));
 }
 
 function announce(

@@ -46,6 +46,11 @@ export type Event =
       readonly updated: boolean;
       readonly text: string;
     }
+  | {
+      readonly kind: 'machine-metadata';
+      readonly machine: MachineName;
+      readonly metadata: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'step'; readonly step: Step; readonly machine: MachineName };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ClusterError } from '../error.ts';
+import { checkLabName } from '../lab/name.ts';
 import type { MachineTarget } from '../machine/index.ts';
 import { converge, throwFailures, write } from './converge.ts';
 import { addTargets } from './machines.ts';
@@ -93,7 +94,7 @@ export async function labMachines(session: Session, name: string): Promise<reado
 }
 
 function hollowDir(session: Session, name: string): string {
-  return join(session.config.dataDir, 'hollow', name);
+  return join(session.config.dataDir, 'hollow', checkLabName(name));
 }
 
 function targetOf({ address, port, user, identity, knownHosts }: LabMachine): MachineTarget {

@@ -20,9 +20,15 @@ export async function locate(
   machine?: string,
 ): Promise<Located[]> {
   const state = await session.state();
-  const names = requireKnown(state, nameUnits(state, args));
   const only = machine === undefined ? undefined : findMachine(state, machine).id;
   const { assignments } = decide(state, {});
+  const located = new Set(
+    assignments.filter((item) => only === undefined || item.machine === only).map(({ unit }) => unit),
+  );
+  const names = requireKnown(
+    state,
+    nameUnits(state, args, ({ name }) => located.has(name)),
+  );
   const errors: ClusterError[] = [];
   const out: Located[] = [];
   for (const unit of names) {

@@ -68,7 +68,7 @@ export async function addTargets(
   metadata: Record<string, string> | null,
 ): Promise<void> {
   const errors: ClusterError[] = [];
-  const found: Omit<MachineRecord, 'metadata'>[] = [];
+  const found: Found[] = [];
   await Promise.all(
     targets.map(async (target) => {
       try {
@@ -82,6 +82,7 @@ export async function addTargets(
     }),
   );
   refuseTwins(found, errors);
+  await refuseClones(session, found, errors);
   if (found.length === 0) throw new ClusterErrors(errors);
   const { before, decision } = await write(session, (state) => ({
     machines: new Map(
@@ -143,13 +144,42 @@ function refuseTwins(found: { id: string; target: MachineTarget }[], errors: Clu
     seen.set(item.id, item.target.address);
     if (other === undefined || other === item.target.address) continue;
     found.splice(found.indexOf(item), 1);
-    errors.push(
-      new ClusterError('duplicate-machine-id', `${item.target.address} has the same machine id as ${other}`, {
-        machine: item.target.address,
-        hint: 'give it its own: rm /etc/machine-id && systemd-machine-id-setup, then reboot it',
-      }),
-    );
+    errors.push(twin(item.target.address, other));
   }
+}
+
+type Found = Omit<MachineRecord, 'metadata'>;
+
+/**
+ * A copy of a registered machine must not take its place. The same machine at a new address is known by its boot id; one
+ * that no longer answers at its old address has moved.
+ */
+async function refuseClones(session: Session, found: Found[], errors: ClusterError[]): Promise<void> {
+  const { machines } = await session.state();
+  const legend = ({ address, port }: MachineTarget): string => `${address}:${port}`;
+  await Promise.all(
+    [...found].map(async (item) => {
+      const known = machines.get(item.id);
+      if (known === undefined || legend(known.target) === legend(item.target)) return;
+      const there = await session
+        .machine(known)
+        .then((machine) => machine.facts())
+        .catch((error: unknown) => {
+          if (error instanceof ClusterError) return null;
+          throw error;
+        });
+      if (there?.machineId !== item.id || there.bootId === item.facts.bootId) return;
+      found.splice(found.indexOf(item), 1);
+      errors.push(twin(legend(item.target), legend(known.target)));
+    }),
+  );
+}
+
+function twin(address: string, other: string): ClusterError {
+  return new ClusterError('duplicate-machine-id', `${address} has the same machine id as ${other}`, {
+    machine: address,
+    hint: 'give it its own: rm /etc/machine-id && systemd-machine-id-setup, then reboot it',
+  });
 }
 
 /** Takes a machine out; its units go elsewhere with `force`, else they must be gone already. */
@@ -216,11 +246,13 @@ export async function setMetadata(
     record = { ...machine, metadata };
     return { machines: new Map([[machine.id, record]]) };
   });
+  const written = record as unknown as MachineRecord;
+  session.emit({ kind: 'machine-metadata', machine: nameOf(written), metadata: written.metadata });
   const concerned = new Set([
     ...decision.changed,
     ...[...before.units.keys()].filter((unit) => isGlobal(before, unit)),
   ]);
   const { failures } = await converge(session, before, decision, concerned, { block: true, timeoutMs: 0 });
   throwFailures(failures);
-  return record as unknown as MachineRecord;
+  return written;
 }

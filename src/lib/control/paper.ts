@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../error.ts';
 import { type ExtraUnit, type Plan, planInventory } from '../plan/index.ts';
 import type { RegistryState } from '../registry/index.ts';
-import { findFiles, nameUnits } from './resolve.ts';
+import { findFiles, noTemplate } from './resolve.ts';
 
 /** A plan from a file of machines and units alone: no registry, no machine. */
 export async function planOnPaper(path: string, args: readonly string[]): Promise<Plan> {
@@ -28,7 +28,7 @@ async function parse(text: string, path: string): Promise<unknown> {
     const { line } = lineCounter.linePos(error.pos[0]);
     throw new ClusterError(
       'inventory-invalid',
-      `${path}:${line}: not YAML or JSON: ${error.message.split('\n')[0]}`,
+      `${path}:${line}: not YAML or JSON: ${error.message.split(' at line ')[0]}`,
       { file: path, line, hint: 'see cluster plan --help' },
     );
   }
@@ -39,8 +39,9 @@ async function extras(inventory: unknown, args: readonly string[]): Promise<Extr
   const units = (inventory as { units?: unknown } | null)?.units;
   const known = Array.isArray(units) ? (units as { name?: unknown; file?: unknown }[]) : [];
   const state = onPaper(known);
-  const found = await findFiles(state, nameUnits(state, args), false);
-  return found.map(({ name, text }) => ({ name, file: text }));
+  // On paper a file that is named is what is asked about, as with --replace.
+  const found = await findFiles(state, args, true, noTemplate);
+  return found.map(({ name, text, differs }) => ({ name, file: differs?.text ?? text }));
 }
 
 /** Lets arguments name units and templates of the inventory as if they were in a registry. */

@@ -1,36 +1,38 @@
 import { type Plan, planSnapshot } from '../plan/index.ts';
-import type { Step } from '../plan/model.ts';
-import { type Converged, converge, throwFailures, write } from './converge.ts';
+import { type Converged, converge, write } from './converge.ts';
 import { decide, type Intent, snapshotOf } from './decide.ts';
+import { withFinished } from './finished.ts';
 import { findMachine } from './machines.ts';
 import { askAll, observe } from './observe.ts';
-import { findFiles, nameUnits } from './resolve.ts';
+import { findFiles, noTemplate } from './resolve.ts';
 import type { Session } from './session.ts';
 
-/** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found. */
+/** Makes it so, everywhere, now. @returns the steps, carried out or (dry run) only found, and what went wrong. */
 export async function reconcile(
   session: Session,
   wanted: string | undefined,
   dryRun: boolean,
-): Promise<readonly Step[]> {
-  let converged: Converged;
+): Promise<Pick<Converged, 'steps' | 'failures'>> {
   const only = (state: Parameters<typeof findMachine>[0]): { only?: string } =>
     wanted === undefined ? {} : { only: findMachine(state, wanted).id };
   if (dryRun) {
     const state = await session.state();
     const options = { block: true, timeoutMs: 0, everything: true, dryRun, ...only(state) };
-    converged = await converge(session, state, decide(state, {}), new Set(), options);
-  } else {
-    const { before, decision } = await write(session, () => ({}));
-    const options = { block: true, timeoutMs: 0, everything: true, ...only(before) };
-    converged = await converge(session, before, decision, decision.changed, options);
+    return converge(session, state, decide(state, {}), new Set(), options);
   }
-  throwFailures(converged.failures);
-  return converged.steps;
+  const { before, decision } = await write(session, () => ({}));
+  const options = { block: true, timeoutMs: 0, everything: true, ...only(before) };
+  return converge(session, before, decision, decision.changed, options);
 }
 
-/** What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. */
-export async function planAll(session: Session, args: readonly string[]): Promise<Plan> {
+/**
+ * What `start UNIT...` (or, without units, `reconcile`) would do, touching nothing. @returns the plan, and how many
+ * machines did not answer: of those nobody knows what there is to do.
+ */
+export async function planAll(
+  session: Session,
+  args: readonly string[],
+): Promise<{ plan: Plan; silent: number }> {
   const state = await session.state();
   const intent = await intended(state, args);
   const decision = decide(state, intent);
@@ -46,6 +48,7 @@ export async function planAll(session: Session, args: readonly string[]): Promis
         machine: { id: answer.machine.id, address: answer.machine.target.address },
         message: answer.error.message,
         units: [],
+        hint: answer.error.hint,
       });
   const before = new Map(
     [...decision.units].map(([name, unit]) => [
@@ -55,18 +58,20 @@ export async function planAll(session: Session, args: readonly string[]): Promis
   );
   const snapshot = snapshotOf(decision.machines, before, decision.files);
   const seen = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
-  return planSnapshot(
+  const unnamed = decision.assignments.filter(({ unit }) => !intent.units?.has(unit));
+  const plan = planSnapshot(
     {
       ...snapshot,
       machines: snapshot.machines.map((item) => (down.has(item.id) ? { ...item, unreachable: true } : item)),
     },
-    seen,
+    withFinished(seen, unnamed, decision.files),
   );
+  return { plan, silent: down.size };
 }
 
 async function intended(state: Parameters<typeof findFiles>[0], args: readonly string[]): Promise<Intent> {
   if (args.length === 0) return {};
-  const found = await findFiles(state, nameUnits(state, args), false);
+  const found = await findFiles(state, args, false, noTemplate);
   return {
     units: new Map(found.map(({ name, hash }) => [name, { hash, desired: 'launched' as const }])),
     files: new Map(found.map(({ hash, text }) => [hash, text])),

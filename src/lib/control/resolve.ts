@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClusterError, ClusterErrors } from '../error.ts';
-import type { RegistryState } from '../registry/index.ts';
+import type { RegistryState, UnitRecord } from '../registry/index.ts';
 import {
   compileGlob,
   expandRanges,
@@ -32,13 +32,36 @@ export interface Found {
     readonly text: string;
     readonly template: boolean;
   } | null;
+  /** What is allowed in a file that is new to the registry, but probably not meant. */
+  readonly warnings: readonly string[];
 }
+
+/** Whether a pattern can mean this unit; when none of those that match fits, all of them are meant. */
+export type Fits = (unit: UnitRecord) => boolean;
+
+const anyUnit: Fits = () => true;
+
+/** A pattern means what can run: `start 'demo@*'` is not about demo@.service. */
+export const noTemplate: Fits = ({ name }) => !parseUnitName(name).isTemplate;
+
+/** A pattern means what is on machines: `stop 'demo@*'` passes over what is inactive. */
+export const notInactive: Fits = ({ desired }) => desired !== 'inactive';
 
 /**
  * Arguments to unit names: ranges expanded, patterns matched against the registry, the rest taken as name or path.
  * @throws ClusterErrors with one error for each bad argument.
  */
-export function nameUnits(state: RegistryState, args: readonly string[]): Named[] {
+export function nameUnits(state: RegistryState, args: readonly string[], fits = anyUnit): Named[] {
+  const { named, errors } = nameEach(state, args, fits);
+  if (errors.length > 0) throw new ClusterErrors(errors);
+  return named;
+}
+
+function nameEach(
+  state: RegistryState,
+  args: readonly string[],
+  fits: Fits,
+): { named: Named[]; errors: ClusterError[] } {
   const errors: ClusterError[] = [];
   const out = new Map<string, Named>();
   if (args.length === 0)
@@ -46,27 +69,28 @@ export function nameUnits(state: RegistryState, args: readonly string[]): Named[
   for (const arg of args) {
     try {
       for (const argument of expandRanges(arg))
-        for (const named of nameOne(state, argument))
+        for (const named of nameOne(state, argument, fits))
           if (!out.has(named.name.full)) out.set(named.name.full, named);
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
       errors.push(error);
     }
   }
-  if (errors.length > 0) throw new ClusterErrors(errors);
-  return [...out.values()];
+  return { named: [...out.values()], errors };
 }
 
-function nameOne(state: RegistryState, argument: string): Named[] {
+function nameOne(state: RegistryState, argument: string, fits: Fits): Named[] {
   if (!/[*?[]/.test(argument)) return [{ name: parseUnitName(mangle(argument)), argument }];
   const glob = compileGlob(argument);
-  const names = [...state.units.keys()].filter(
-    (name) => glob.test(name) || glob.test(name.replace(/\.service$/, '')),
+  const matching = [...state.units.values()].filter(
+    ({ name }) => glob.test(name) || glob.test(name.replace(/\.service$/, '')),
   );
-  if (names.length === 0)
+  if (matching.length === 0)
     throw new ClusterError('no-match', `no unit matches ${argument}`, {
       hint: 'cluster list-unit-files shows what there is',
     });
+  const fitting = matching.filter(fits);
+  const names = (fitting.length > 0 ? fitting : matching).map(({ name }) => name);
   return names.sort().map((name) => ({ name: parseUnitName(name), argument: name }));
 }
 
@@ -85,13 +109,18 @@ export function requireKnown(state: RegistryState, named: readonly Named[]): str
   return named.map(({ name }) => name.full);
 }
 
-/** Finds the file of each unit in fleet's order: registry, the path itself, registry template, template beside it. */
+/**
+ * The file of each unit that the arguments name, in fleet's order: registry, the path itself, registry template,
+ * template beside it.
+ * @throws ClusterErrors with one error for each bad argument and each unit whose file is missing or broken.
+ */
 export async function findFiles(
   state: RegistryState,
-  named: readonly Named[],
+  args: readonly string[],
   replace: boolean,
+  fits = anyUnit,
 ): Promise<Found[]> {
-  const errors: ClusterError[] = [];
+  const { named, errors } = nameEach(state, args, fits);
   const out: Found[] = [];
   const cache = new Map<string, Promise<string | null>>();
   const read = (path: string): Promise<string | null> => {
@@ -121,42 +150,36 @@ async function findOne(
   const templatePath = name.template === null ? null : join(dirname(argument), name.template);
   const local =
     (await find(path, false, read)) ?? (templatePath === null ? null : await find(templatePath, true, read));
-  const checked = (text: string, file: string): string => validateUnit(name.full, text, { file }).hash;
+  const checked = (text: string, file: string) => {
+    const { hash, warnings } = validateUnit(name.full, text, { file });
+    return { hash, warnings };
+  };
   const stored = state.units.get(name.full);
   if (stored !== undefined) {
     const text = state.files.get(stored.hash) ?? '';
-    const differs = local === null ? null : { ...local, hash: checked(local.text, local.path) };
-    return {
-      name: name.full,
-      hash: stored.hash,
-      text,
-      from: 'registry',
-      differs: differs?.hash === stored.hash ? null : differs,
-    };
+    const found = local === null ? null : { ...local, ...checked(local.text, local.path) };
+    const differs = found?.hash === stored.hash ? null : found;
+    const warnings = replace ? (differs?.warnings ?? []) : [];
+    return { name: name.full, hash: stored.hash, text, from: 'registry', differs, warnings };
   }
   if (local !== null && !local.template) {
-    return {
-      name: name.full,
-      hash: checked(local.text, path),
-      text: local.text,
-      from: 'file',
-      differs: null,
-    };
+    return { name: name.full, ...checked(local.text, path), text: local.text, from: 'file', differs: null };
   }
   const template = name.template === null ? undefined : state.units.get(name.template);
   if (template !== undefined) {
     const text = state.files.get(template.hash) ?? '';
-    const differs = local === null ? null : { ...local, hash: checked(local.text, local.path) };
+    const differs = local === null ? null : { ...local, ...checked(local.text, local.path) };
     const other = differs === null || differs.hash === template.hash ? null : differs;
-    checked(text, template.name);
-    if (replace && other !== null)
-      return { name: name.full, hash: other.hash, text: other.text, from: 'file-template', differs: null };
-    return { name: name.full, hash: template.hash, text, from: 'registry-template', differs: other };
+    const { warnings } = checked(text, template.name);
+    const both = { name: name.full, from: 'registry-template', differs: other, warnings } as const;
+    if (!replace || other === null) return { ...both, hash: template.hash, text };
+    const { hash, text: newer } = other;
+    return { ...both, from: 'file-template', hash, text: newer, differs: null, warnings: other.warnings };
   }
   if (local !== null)
     return {
       name: name.full,
-      hash: checked(local.text, local.path),
+      ...checked(local.text, local.path),
       text: local.text,
       from: 'file-template',
       differs: null,

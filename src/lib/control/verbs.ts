@@ -7,7 +7,7 @@ import { type ConvergeOptions, converge, throwFailures, write } from './converge
 import type { Intent } from './decide.ts';
 import type { Event, Verb } from './event.ts';
 import { isGlobal } from './global.ts';
-import { type Found, findFiles, nameUnits, requireKnown } from './resolve.ts';
+import { type Found, findFiles, nameUnits, noTemplate, notInactive, requireKnown } from './resolve.ts';
 import { requireMachines, type Session } from './session.ts';
 
 export interface VerbOptions {
@@ -34,9 +34,10 @@ export async function want(
   const { before, decision } = await write(session, async (state) => {
     events = [];
     if (desired !== 'inactive') requireMachines(state);
-    const found = await findFiles(state, nameUnits(state, args), options.replace);
+    const fits = desired === 'inactive' ? undefined : noTemplate;
+    const found = await findFiles(state, args, options.replace, fits);
     names = found.map(({ name }) => name);
-    if (desired !== 'inactive') refuseCircles(state, found);
+    if (desired !== 'inactive') refuseCircles(state, found, options.replace);
     return intentOf(state, found, desired, options.replace, events);
   });
   for (const event of events) session.emit(event);
@@ -44,7 +45,9 @@ export async function want(
   const verb: Verb = desired === 'launched' ? 'start' : 'load';
   trigger(session, names, decision.globals, verb, options.block);
   const concerned = new Set([...names, ...decision.changed]);
-  throwFailures((await converge(session, before, decision, concerned, waiting(options))).failures);
+  const joins = options.block && desired === 'launched';
+  const { failures } = await converge(session, before, decision, concerned, { ...waiting(options), joins });
+  throwFailures(failures);
 }
 
 function intentOf(
@@ -56,6 +59,7 @@ function intentOf(
 ): Intent {
   const units = new Map<string, Pick<UnitRecord, 'hash' | 'desired'>>();
   const files = new Map<string, string>();
+  const warned = new Set<string>();
   for (const item of found) {
     const known = state.units.get(item.name);
     if (desired !== 'inactive' && parseUnitName(item.name).isTemplate)
@@ -64,6 +68,10 @@ function intentOf(
         hint: `name instances, such as '${item.name.replace('@.', '@<1..3>.')}'`,
       });
     let { hash } = item;
+    // Instances share a text: what is wrong with it is said once.
+    const text = item.differs?.hash ?? hash;
+    if (!warned.has(text)) for (const message of item.warnings) events.push({ kind: 'warning', message });
+    warned.add(text);
     if (item.differs !== null && !replace)
       events.push({
         kind: 'differs',
@@ -93,8 +101,10 @@ function intentOf(
 }
 
 /** Units that name each other in MachineOf can never be placed: nothing is written for them. */
-function refuseCircles(state: RegistryState, found: readonly Found[]): void {
-  const texts = new Map(found.map(({ name, text }) => [name, text]));
+function refuseCircles(state: RegistryState, found: readonly Found[], replace: boolean): void {
+  const texts = new Map(
+    found.map(({ name, text, differs }) => [name, replace && differs !== null ? differs.text : text]),
+  );
   const leaders = (unit: string): readonly string[] => {
     const text = texts.get(unit) ?? state.files.get(state.units.get(unit)?.hash ?? '');
     return text?.includes('MachineOf') ? requirements(unit, parseUnitFile(text)).machineOf : [];
@@ -144,7 +154,7 @@ export async function lower(
   let touched: string[] = [];
   let all: string[] = [];
   const { before, decision } = await write(session, (state) => {
-    all = requireKnown(state, nameUnits(state, args));
+    all = requireKnown(state, nameUnits(state, args, notInactive));
     const inactive =
       desired === 'loaded' ? all.filter((name) => state.units.get(name)?.desired === 'inactive') : [];
     if (inactive[0] !== undefined)
@@ -208,7 +218,7 @@ export async function restart(
   options: VerbOptions,
 ): Promise<void> {
   const state = await session.state();
-  const names = requireKnown(state, nameUnits(state, args));
+  const names = requireKnown(state, nameUnits(state, args, notInactive));
   const idle = names.filter((name) => state.units.get(name)?.desired === 'inactive');
   if (idle[0] !== undefined)
     throw new ClusterError('not-loaded', `Unable to restart unit ${idle[0]} in state inactive`, {

@@ -37,6 +37,17 @@ export async function verifyFiles(session: Session, files: readonly string[]): P
   const machine = good.length > 0 ? await anyMachine(session) : null;
   for (const { text, ...item } of good) {
     const said = machine === null ? [] : await analyze(machine, item.unit, text);
+    const refused = said.find((line) => REFUSED.test(line));
+    if (refused !== undefined) {
+      const why = refused.replace(/^\S+\.\w+: /, '').replace(/ Refusing\.$/, '');
+      errors.push(
+        new ClusterError('unit-refused', `${item.file}: systemd would not load it: ${why}`, {
+          unit: item.unit,
+          file: item.file,
+          hint: 'correct the file: start would fail for the same reason',
+        }),
+      );
+    }
     out.push({ ...item, warnings: [...item.warnings, ...said] });
   }
   if (errors.length > 0) throw new ClusterErrors(errors);
@@ -61,6 +72,9 @@ async function anyMachine(session: Session): Promise<Machine | null> {
   return null;
 }
 
+/** Of all that systemd-analyze says, this holds on every machine; that a program is missing may be so on this one. */
+const REFUSED = /Refusing\.$|has a bad unit file setting/;
+
 const SCRIPT =
   'd=$(mktemp -d) || exit 9; trap \'rm -rf "$d"\' EXIT; cat >"$d/$1" && systemd-analyze verify "$d/$2" 2>&1';
 
@@ -79,16 +93,19 @@ async function analyze(machine: Machine, unit: string, text: string): Promise<st
     .map((line) => line.replace(/\/tmp\/tmp\.[^/]*\//g, ''));
 }
 
-/** The stored text of a unit; with `render` as systemd on its machine (or the named one) will read it. */
+/** The stored text of the one unit that is named; with `render` as systemd on its machine (or the named one) will read it. */
 export async function catUnit(
   session: Session,
-  arg: string,
+  args: readonly string[],
   options: { render: boolean; machine?: string },
 ): Promise<string> {
   const { nameUnits, requireKnown } = await import('./resolve.ts');
   const state = await session.state();
-  const named = nameUnits(state, [arg]);
-  const [unit = ''] = requireKnown(state, named);
+  const [unit = '', ...more] = requireKnown(state, nameUnits(state, args));
+  if (more.length > 0)
+    throw new ClusterError('too-many-units', 'One unit file must be provided', {
+      hint: `cluster cat ${unit}`,
+    });
   const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
   if (!options.render) return text;
   const { locate } = await import('./logs.ts');

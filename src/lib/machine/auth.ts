@@ -96,6 +96,7 @@ export async function* authMethods(
     const key = await ring.open(file);
     if (key === 'locked') locked.push(file);
     else if (key) yield* offer(file, key);
+    else log.tried.push(`${file}, which is no private key`);
   }
   const agent = agentSocket();
   if (agent) {

@@ -73,7 +73,8 @@ export async function failureOf(
       .map((last) => ended(...last))
       .find((words) => words !== undefined) ??
     (Number(errno ?? 0) > 0 ? errnoName(Number(errno)) : undefined);
-  const words = JOB_WORDS[job] ?? RESULT_WORDS[why];
+  const words =
+    JOB_WORDS[job] ?? RESULT_WORDS[why] ?? (why === 'failed' ? await lacking(ask, bus) : undefined);
   const how = words && end ? `${words} (${end})` : (words ?? end ?? why);
   const id =
     invocation instanceof Uint8Array && invocation.length === 16
@@ -84,6 +85,20 @@ export async function failureOf(
     how,
     journal: id === '' || job === 'dependency' ? [] : await readJournal(id, Number(pid ?? 0)),
   };
+}
+
+/** A socket, path or timer is refused, without a Result, when the unit that it starts is not there. */
+async function lacking(
+  ask: (iface: string, name: string) => Promise<unknown>,
+  bus: Bus,
+): Promise<string | undefined> {
+  const triggers = await ask('Unit', 'Triggers');
+  if (!Array.isArray(triggers)) return undefined;
+  const names = triggers.map(String);
+  const states = await Promise.all(names.map((name) => property(bus, name, `${SYSTEMD}.Unit`, 'LoadState')));
+  const missing = names.filter((_, i) => states[i] === 'not-found');
+  if (missing.length === 0) return undefined;
+  return `${missing.join(', ')}, which it starts, is not on this machine; MachineOf keeps units together`;
 }
 
 /** A job that systemd would not even make. */

@@ -1,4 +1,4 @@
-import { compileGlob } from '../unit/index.ts';
+import { fleetGlob } from '../unit/index.ts';
 
 interface Node {
   readonly next: Map<number, Node>;
@@ -22,7 +22,7 @@ export class GlobIndex {
   add(pattern: string): number {
     const known = this.#numbers.get(pattern);
     if (known !== undefined) return known;
-    const glob = compileGlob(pattern);
+    const glob = fleetGlob(pattern);
     const number = this.patterns.length;
     this.patterns.push(pattern);
     this.#tests.push((name) => glob.test(name));

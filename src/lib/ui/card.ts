@@ -29,7 +29,8 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
   const none = Object.fromEntries(BORDERS.map((name) => [name, '']));
   const table = new Table({
     chars: { ...none, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0 },
+    // No colours: what is between the columns is coloured too, terminal or not.
+    style: { 'padding-left': 0, 'padding-right': 0, border: [] },
   });
   table.push(...rows);
   return `${table.toString().replace(/ +$/gm, '')}\n`;

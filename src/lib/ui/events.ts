@@ -1,6 +1,6 @@
 import type { Event } from '../control/event.ts';
 import type { Exclusion } from '../plan/model.ts';
-import { machineLegend, planMachine } from './format.ts';
+import { machineId, machineLegend, metadataText, planMachine } from './format.ts';
 
 export interface Sentence {
   /** Results go to stdout, everything a script does not want to read to stderr. */
@@ -56,6 +56,10 @@ export function sentences(event: Event): Sentence[] {
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
+      );
+    case 'machine-metadata':
+      return out(
+        `Machine ${machineId(event.machine.id, false)} metadata ${metadataText(event.metadata) || '-'}`,
       );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);

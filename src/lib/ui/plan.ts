@@ -15,12 +15,14 @@ export function stepLines(steps: readonly Step[]): string {
   return renderTable(['machine', 'action', 'unit', 'why'], rows, true);
 }
 
-/** A whole plan: what would be done, what cannot be, what looks odd. */
-export function planText(plan: Plan): string {
+/** A whole plan: what would be done, what cannot be, what looks odd. `silent` machines did not answer. */
+export function planText(plan: Plan, silent: number): string {
   const parts: string[] = [];
   if (plan.steps.length > 0) parts.push(stepLines(plan.steps));
   for (const { unit, reasons } of plan.refusals) parts.push(`${refusal(unit, reasons).join('\n')}\n`);
   for (const warning of plan.warnings) parts.push(`WARNING: ${warning}\n`);
-  if (plan.steps.length === 0 && plan.refusals.length === 0) parts.push('Nothing to do.\n');
+  if (plan.steps.length === 0 && plan.refusals.length === 0) {
+    parts.push(silent > 0 ? 'Nothing to do on the machines that answer.\n' : 'Nothing to do.\n');
+  }
   return parts.join('\n');
 }

@@ -41,14 +41,19 @@ export function compileGlob(pattern: string): Glob {
   };
 }
 
+/** A pattern as fleet uses it: a malformed one, which `problem` tells of, matches nothing. */
+export function fleetGlob(pattern: string): Glob & { readonly problem?: string } {
+  try {
+    return compileGlob(pattern);
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    return { pattern, literalPrefix: '', literal: null, test: () => false, problem: error.message };
+  }
+}
+
 /** Go's path.Match as fleet uses it: the whole name must match, and a malformed pattern matches nothing. */
 export function goMatch(pattern: string, name: string): boolean {
-  try {
-    return compileGlob(pattern).test(name);
-  } catch (error) {
-    if (error instanceof ClusterError) return false;
-    throw error;
-  }
+  return fleetGlob(pattern).test(name);
 }
 
 function tokenize(pattern: string): Token[] {

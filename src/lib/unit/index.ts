@@ -15,7 +15,7 @@ export {
   unitHash,
   values,
 } from './file.ts';
-export { compileGlob, type Glob, goMatch } from './glob.ts';
+export { compileGlob, fleetGlob, type Glob, goMatch } from './glob.ts';
 export { matchMachineId, matchMetadata, parseMetadata, shortMachineId } from './metadata.ts';
 export {
   CLI_SUFFIXES,

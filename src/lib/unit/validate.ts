@@ -1,6 +1,6 @@
 import { ClusterError, type ErrorPlace } from '../error.ts';
 import { parseUnitFile, type UnitFile, unitHash } from './file.ts';
-import { compileGlob, type Glob } from './glob.ts';
+import { fleetGlob, type Glob } from './glob.ts';
 import { parseUnitName, splitUnitName, type UnitName } from './name.ts';
 import {
   FLEET_KEYS,
@@ -9,6 +9,7 @@ import {
   isTrue,
   metadataPair,
   nearestFleetKey,
+  patternWords,
   type Requirements,
   toRequirements,
   unknownFleetKeys,
@@ -25,8 +26,8 @@ export interface ValidatedUnit {
 
 /**
  * Checks a unit's name, syntax and [X-Fleet] rules; a file may be empty or hold only [X-Fleet]. Throws the first
- * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key`, `bad-metadata`, `bad-glob`
- * and `bad-requirements` (rules that cannot be had together, in fleet's words).
+ * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key` and `bad-requirements` (rules
+ * that cannot be had together, in fleet's words). What fleet passes over is a warning.
  */
 export function validateUnit(
   name: string,
@@ -42,11 +43,8 @@ export function validateUnit(
   });
   refuseUnknownKeys(file, name, place);
   const found = fleetValues(unit, file);
-  refuseBadMetadata(found, unit, place);
   const wanted = toRequirements(found);
-  const conflicts = wanted.conflicts.map((text) => glob(text, lineOf(found, text, CONFLICTS), place));
-  const replaces = wanted.replaces.map((text) => glob(text, lineOf(found, text, REPLACES), place));
-  const clash = clashOf(wanted, conflicts, replaces);
+  const clash = clashOf(wanted, wanted.conflicts.map(fleetGlob), wanted.replaces.map(fleetGlob));
   if (clash !== null) {
     const [message, keys, hint] = clash;
     const line = found.find((one) => keys.includes(one.key))?.line;
@@ -79,35 +77,6 @@ function refuseUnknownKeys(file: UnitFile, name: string, place: Place): void {
     ...place(unknown.line),
     hint: near === null ? `known keys: ${known}` : `did you mean ${near}?`,
   });
-}
-
-function refuseBadMetadata(found: readonly FleetValue[], unit: UnitName, place: Place): void {
-  for (const { key, value, raw, line } of found) {
-    if (!METADATA.includes(key) || metadataPair(value) !== null) continue;
-    // A template's own instance is empty; its instances are checked when they come.
-    if (unit.isTemplate && /[%$]/.test(raw)) continue;
-    throw new ClusterError('bad-metadata', `${key}=${value} in ${unit.full} is not one key=value`, {
-      ...place(line),
-      hint: 'write MachineMetadata=key=value, one line for each pair',
-    });
-  }
-}
-
-function glob(text: string, line: number | undefined, place: Place): Glob {
-  try {
-    return compileGlob(text);
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
-    throw new ClusterError(error.code, error.message, {
-      ...place(line),
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error,
-    });
-  }
-}
-
-function lineOf(found: readonly FleetValue[], text: string, keys: readonly string[]): number | undefined {
-  return found.find((one) => keys.includes(one.key) && one.value.includes(text))?.line;
 }
 
 /** fleet's checks in fleet's order and words. */
@@ -174,7 +143,7 @@ function warn(unit: UnitName, file: UnitFile, found: readonly FleetValue[], want
       add('systemd leaves a comment out of a continued value and reads on after it', i + 1);
     }
   });
-  for (const { key, value, line } of found) {
+  for (const { key, value, raw, line } of found) {
     if (key.startsWith('X-'))
       add(`${key} is deprecated, write ${key.replace(/^X-(Condition)?/, '').replace('BootID', 'ID')}`, line);
     if (key === 'Global' && !isTrue(value) && !/^(false|no|0|off|f)$/i.test(value)) {
@@ -185,9 +154,23 @@ function warn(unit: UnitName, file: UnitFile, found: readonly FleetValue[], want
     else if (MACHINE_OF.includes(key) && !isUnitName(value) && !unit.isTemplate) {
       add(`MachineOf=${value} is not a unit name: nothing can match it`, line);
     }
+    // A template's own instance is empty; its instances are checked when they come.
+    const judged = !(unit.isTemplate && /[%$]/.test(raw));
+    if (METADATA.includes(key) && metadataPair(value) === null && judged) {
+      add(`${key}=${value} is not one key=value and asks for nothing, as in fleet`, line);
+    }
+    for (const pattern of patternsOf(key, value)) {
+      const { problem } = fleetGlob(pattern);
+      if (problem !== undefined) add(`${key}: ${problem}; it matches nothing, as in fleet`, line);
+    }
   }
   if (wanted.machineId === '' && !unit.isTemplate) add('MachineID is empty: no machine matches it');
   return warnings;
+}
+
+function patternsOf(key: string, value: string): readonly string[] {
+  if (CONFLICTS.includes(key)) return patternWords(value);
+  return REPLACES.includes(key) ? [value] : [];
 }
 
 function isUnitName(text: string): boolean {

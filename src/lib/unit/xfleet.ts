@@ -155,13 +155,16 @@ export function toRequirements(found: readonly FleetValue[]): Requirements {
   return {
     machineId: all('MachineID', 'X-ConditionMachineID', 'X-ConditionMachineBootID')[0] ?? null,
     machineOf: all('X-ConditionMachineOf', 'MachineOf'),
-    conflicts: all('X-Conflicts', 'Conflicts').flatMap((text) =>
-      text.split(/\s+/).filter((word) => word !== ''),
-    ),
+    conflicts: all('X-Conflicts', 'Conflicts').flatMap(patternWords),
     replaces: all('Replaces'),
     metadata: Object.fromEntries([...metadata].map(([key, set]) => [key, [...set].sort()])),
     global: isTrue(all('Global').at(-1) ?? ''),
   };
+}
+
+/** The patterns of a Conflicts value: blanks part them, and so does the backslash that continues a line. */
+export function patternWords(text: string): string[] {
+  return text.split(/(?:\s|\\\n)+/).filter((word) => word !== '');
 }
 
 /** `key=value` with exactly one `=` and two sides, else null. */

@@ -370,6 +370,17 @@ describe('planInventory', () => {
   });
 });
 
+describe('what fleet passes over', () => {
+  it('is passed over with a warning: metadata that is no pair, a malformed pattern', () => {
+    const rules = 'MachineMetadata=ssd\nMachineMetadata=disk=ssd\nConflicts=[ b.service';
+    const there = unit('b.service', '', { machine: 'A' });
+    const plan = planInventory({ machines, units: [unit('a.service', rules), there] });
+    expect(plan.refusals).toEqual([]);
+    expect(plan.placements[0]).toMatchObject({ unit: 'a.service', machine: 'B' });
+    expect(plan.warnings).toHaveLength(2);
+  });
+});
+
 describe('a bad inventory', () => {
   it.each([
     ['not a map', [], 'the inventory must be a map, found a list'],

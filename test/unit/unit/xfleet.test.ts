@@ -17,6 +17,7 @@ describe('[X-Fleet]', () => {
   it.each([
     ['demo@2.service', 'Conflicts=%p@*.service', { conflicts: ['demo@*.service'] }],
     ['a-b@x\\x2dy.service', 'MachineOf=%j-%J-%I-%P%%', { machineOf: ['b-b-x-y-a/b%'] }],
+    ['a.service', 'Conflicts=b* \\\n  c*', { conflicts: ['b*', 'c*'] }],
     ['demo@.service', 'MachineID=%i', { machineId: '' }],
     ['a.service', 'MachineMetadata=%z=1', { metadata: { '%z': ['1'] } }],
     ['a.service', 'MachineMetadata=__proto__=1', { metadata: Object.fromEntries([['__proto__', ['1']]]) }],
@@ -53,10 +54,6 @@ MachineMetadata=price=$$5
     ],
     ['[X-Fleet]\nConflicts=${NOPE*', 'bad-variable', 2, '${NOPE*'],
     ['\n[X-Fleet]\nConflict=a', 'unknown-fleet-key', 3, '"Conflict"'],
-    ['[X-Fleet]\nMachineMetadata=web', 'bad-metadata', 2, 'MachineMetadata=web'],
-    ['[X-Fleet]\nMachineMetadata="a=b" "c"', 'bad-metadata', 2, 'MachineMetadata=c'],
-    ['[X-Fleet]\nConflicts=a[', 'bad-glob', 2, '"a["'],
-    ['[X-Fleet]\nReplaces=[]a]', 'bad-glob', 2, '"[]a]"'],
     ['[X-Fleet]\nMachineID=1\nGlobal=yes', 'bad-requirements', 3, 'MachineID cannot be used with Global'],
     [
       '[X-Fleet]\nMachineOf=a@1.service\nConflicts=%p@*.service',
@@ -107,6 +104,10 @@ MachineMetadata=price=$$5
     ['[X-Fleet]\nMachineOf=a.service', 'names the unit itself'],
     ['[X-Fleet]\nMachineOf=bar', 'not a unit name'],
     ['[Service]\nExecStart=a \\\n# b\n', 'leaves a comment out'],
+    ['[X-Fleet]\nMachineMetadata=web', ':2: MachineMetadata=web is not one key=value'],
+    ['[X-Fleet]\nMachineMetadata="a=b" "c"', ':2: MachineMetadata=c is not'],
+    ['[X-Fleet]\nConflicts=b a[', ':2: Conflicts: malformed pattern "a["'],
+    ['[X-Fleet]\nReplaces=[]a]', ':2: Replaces: malformed pattern "[]a]"'],
   ])('warns about %j', (text, words) =>
     expect(validateUnit('a.service', text).warnings.join()).toContain(words),
   );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { ClusterError } from '../../error.ts';
+import { checkLabName } from '../name.ts';
 
 /** Where one lab keeps its things, and how what it makes in the kernel is called. */
 export interface LabPaths {
@@ -47,11 +47,7 @@ function short(name: string): string {
 
 /** Paths and kernel names of a lab; refuses a name that could not be a host name. */
 export function labPaths(name: string, stateDir?: string): LabPaths {
-  if (!/^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
-    throw new ClusterError('lab-bad-name', `"${name}" cannot be the name of a lab`, {
-      hint: 'use up to 32 small letters, digits and dashes, starting with a letter, such as `lab`',
-    });
-  }
+  checkLabName(name);
   const root = labRoot(stateDir);
   const dir = join(root, name);
   return {

@@ -158,8 +158,8 @@ class Holder {
 
   private async call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
     const held = this.held.get(targetKey(target));
-    if (held === undefined || !CALLS.includes(call))
-      throw new Error(`${call} of ${target.address}: not held`);
+    if (held === undefined) throw unreachable(target, 'the connection was closed');
+    if (!CALLS.includes(call)) throw new Error(`a machine has no ${call}`);
     const method = held.machine[call] as (...args: unknown[]) => Promise<unknown>;
     held.calls++;
     try {
