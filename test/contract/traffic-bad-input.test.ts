@@ -308,6 +308,12 @@ const ROWS: Row[] = [
   ['a period with a unit', limit('-period', '1s'), 64, /--period: expected an integer.*1s/],
   ['a variable of garbage', limit('-variable', 'request.header.a b'), 1, /'request\.header\.a b'/],
   ['a rewrite that never closes', rewrite('-regexp', '(a'), 1, /Regexp "\(a"/],
+  [
+    'a trace of an unknown severity',
+    ['trace', 'upsert', '-f', 'f1', '-id', 'w', '-addr', 'syslog://h?sev=LOUD'],
+    1,
+    /"LOUD" is no syslog severity/,
+  ],
   ['a rewrite that looks ahead', rewrite('-regexp', '(?=a)'), 1, /\(\?=/],
   ['a rewrite with a line end', rewrite('-regexp', 'a\nb'), 1, /Regexp has a line break/],
   [

@@ -89,8 +89,11 @@ test('every list and show has a table in vctl’s form, and JSON', async () => {
     'r2',
     '',
   ]);
+  expect(shown).toContain('regexp=^http://a(.*), replacement=http://b$1, rewriteBody=false, redirect=true\n');
+  expect(shown).toContain('addr=syslog://h:514, reqHeaders=[A B], respHeaders=[]\n');
+  expect(shown).toContain('reqs/1s=5, burst=1, var=client.ip, rateVar=\n');
   expect(await ok('host', 'ls')).toBe('\n[Hosts]\nName     Default\n');
-  expect(await ok('listener', 'show', 'l1')).toContain('[Listener]\nId     Protocol     Network');
+  expect(await ok('listener', 'show', 'l1')).toContain('[Listeners]\nId     Protocol     Network');
   const json = async (...args: string[]) => JSON.parse(await ok(...args, '--json'));
   expect(await json('frontend', 'ls')).toMatchObject([{ Id: 'f1', BackendId: 'b1' }]);
   expect(await json('frontend', 'show', 'f1')).toMatchObject({

@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { parseCondition } from '../route/index.ts';
 import { Fields } from './fields.ts';
 import type { CircuitBreaker, Fallback, JsonObject, Middleware, Webhook } from './model.ts';
+import { readSyslogAddress } from './syslog.ts';
 
 const NANOS = { second: 1e9, millisecond: 1e6 };
 
@@ -49,8 +50,7 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
         RespHeaders: headers(body, 'RespHeaders'),
         Addr: body.string('Addr'),
       };
-      if (!/^syslog:\/\/[\x21-\x7e]*$/.test(Middleware.Addr) || !URL.canParse(Middleware.Addr))
-        throw new Error(`Addr ${JSON.stringify(Middleware.Addr.slice(0, 200))} is not a syslog:// address`);
+      readSyslogAddress(Middleware.Addr);
       return { ...common, Type: type, Middleware };
     }
     case 'cbreaker':
