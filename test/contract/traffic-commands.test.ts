@@ -6,7 +6,7 @@ import { makeManifest } from '../../src/cli/manifest.ts';
 import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { openKeyPair } from '../../src/lib/traffic/seal.ts';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { runCli, type Workplace, workplace } from '../support/cli.ts';
 
 let at: Workplace;
 let store: Store;
@@ -108,6 +108,13 @@ test('every list and show has a table in vctl’s form, and JSON', async () => {
   expect(await json('listener', 'ls')).toMatchObject([{ Settings: { TLS: { MinVersion: 'VersionTLS12' } } }]);
   expect(await json('host', 'ls')).toEqual([]);
   expect(await ok('trace', 'rm', '-f', 'f1', '-id', 't')).toBe('OK: trace deleted\n');
+});
+
+test('OK lines are green where colours are shown, as vctl’s', async () => {
+  const loud = (more: NodeJS.ProcessEnv) =>
+    runCli(['backend', 'upsert', '-id', 'b1'], at.dir, { ...at.env, FORCE_COLOR: '1', ...more });
+  expect((await loud({})).stdout).toBe('\u001b[32mOK: Backend(id=b1) upserted\u001b[39m\n');
+  expect((await loud({ NO_COLOR: '1' })).stdout).toBe('OK: Backend(id=b1) upserted\n');
 });
 
 test('a host keeps its key pair sealed, and what is not said of it', async () => {
