@@ -110,6 +110,15 @@ test('every list and show has a table in vctl’s form, and JSON', async () => {
   expect(await ok('trace', 'rm', '-f', 'f1', '-id', 't')).toBe('OK: trace deleted\n');
 });
 
+test('microseconds, in all three spellings of Go', async () => {
+  for (const given of ['1500us', '1500\u00b5s', '1500\u03bcs', '1.5us']) {
+    await ok('backend', 'upsert', '-id', 'b1', '-dialTimeout', given);
+    const { Settings } = JSON.parse(await ok('backend', 'show', 'b1', '--json'));
+    expect(Settings.Timeouts.Dial).toBe(given === '1.5us' ? '1.5\u00b5s' : '1.5ms');
+  }
+  await ok('backend', 'upsert', '-id', 'b1', '-dialTimeout', '0');
+});
+
 test('OK lines are green where colours are shown, as vctl’s', async () => {
   const loud = (more: NodeJS.ProcessEnv) =>
     runCli(['backend', 'upsert', '-id', 'b1'], at.dir, { ...at.env, FORCE_COLOR: '1', ...more });
