@@ -448,6 +448,22 @@ describe('middlewares', () => {
     expect((await ask(port, { path: '/new', headers: { host: 'localhost' } })).status).toBe(200);
   });
 
+  it('rewrite: what came by TLS to a proxy in front is https', async () => {
+    await serve({
+      'frontends/f/frontend': frontend('Host("localhost")', 'b2'),
+      'frontends/f/middlewares/m': mw('rewrite', {
+        Regexp: '^http://(.*)$',
+        Replacement: 'https://$1',
+        Redirect: true,
+      }),
+    });
+    const status = async (proto: string) => {
+      const headers = { host: 'localhost', 'x-forwarded-proto': proto };
+      return (await ask(port, { path: '/', headers })).status;
+    };
+    expect([await status('http'), await status('https')]).toEqual([302, 200]);
+  });
+
   it('run by priority', async () => {
     const limit = { PeriodSeconds: 60, Requests: 1, Burst: 1, Variable: 'client.ip' };
     const redirect = { Regexp: '/f', Replacement: '/g', Redirect: true };

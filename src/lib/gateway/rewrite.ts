@@ -6,7 +6,8 @@ import { when } from './text.ts';
 
 /**
  * The rules of a rewrite: its regular expression sees `scheme://host/path?query`, and of what comes out the path and the
- * query are used, or all of it as the Location of a 302. @throws Unservable where HAProxy cannot do that.
+ * query are used, or all of it as the Location of a 302. The scheme is https too where X-Forwarded-Proto says so, whoever
+ * is trusted: a redirect to https would never end behind somebody else's TLS. @throws Unservable where HAProxy cannot do that.
  */
 export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const { Regexp, Replacement, Redirect } = Middleware;
@@ -18,8 +19,11 @@ export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const words = pieces.map((piece) => substitution(Regexp, escapeBlanks(piece)));
   const substitute = `regsub(${argument(regexp)},${argument(words.join(GAP))}${headers.length === 0 ? ',g' : ''})`;
   const changed = '!{ var(txn.to),strcmp(txn.from) eq 0 }';
+  const behindTls = '{ req.fhdr(x-forwarded-proto,1) -m str https }';
   const rules = [
-    `http-request set-var-fmt(txn.from) ${quote('%[ssl_fc,iif(https,http)]://%[req.fhdr(host,1)]%[pathq]')}${when(mine)}`,
+    `http-request set-var(txn.scheme) ssl_fc,iif(https,http)${when(mine)}`,
+    `http-request set-var(txn.scheme) str(https)${when(mine, behindTls)}`,
+    `http-request set-var-fmt(txn.from) ${quote('%[var(txn.scheme)]://%[req.fhdr(host,1)]%[pathq]')}${when(mine)}`,
     `http-request set-var(txn.to) ${quote(`var(txn.from),${substitute}`)}${when(mine)}`,
     ...fillGaps(headers, mine),
   ];
