@@ -134,8 +134,13 @@ async function bundle() {
   const code = result.outputFiles.find((file) => file.path.endsWith('.cjs'));
   const map = result.outputFiles.find((file) => file.path.endsWith('.map'));
   if (code === undefined || map === undefined) throw new Error('esbuild wrote no bundle');
-  const id = createHash('sha256').update(code.text).digest('hex').slice(0, 16);
-  return { id, code: `/*${id}*/${code.text}`, map: map.text };
+  // bin/run.js reads one byte a character, and esbuild leaves regular expressions as they are.
+  const text = code.text.replace(
+    /[^\0-\x7f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return { id, code: `/*${id}*/${text}`, map: map.text };
 }
 
 /** Runs the bundle as bin/run.js does, warms the usual start and returns its exports and the compiled code. */

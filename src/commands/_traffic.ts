@@ -3,6 +3,7 @@ import { ClusterCommand } from '../base.ts';
 import { vctlArguments } from '../cli/vctl.ts';
 import type { Session } from '../lib/control/session.ts';
 import { ClusterError, EXIT } from '../lib/error.ts';
+import { okLine } from '../lib/ui/traffic-change.ts';
 
 /** Every flag has its environment variable. */
 const variable = (name: string): string => `CLUSTER_${name.toUpperCase().replaceAll('-', '_')}`;
@@ -102,6 +103,6 @@ export abstract class TrafficCommand extends ClusterCommand {
     const found = await this.withSession(flags, work);
     const line = typeof ok === 'string' ? ok : ok(found);
     if (flags.json === true) this.printJson(found ?? { message: line });
-    else this.print(`OK: ${line}\n`);
+    else this.print(okLine(line));
   }
 }

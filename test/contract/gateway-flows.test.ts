@@ -109,7 +109,7 @@ test('log set_severity changes what a running gateway logs', async () => {
   const rewrite = 'rewrite upsert -f demo --regexp x --replacement {{x}} -id';
   const loud = await said(`${rewrite} r1`);
   expect(loud).toMatch(/^debug: revision \d+ is live after [\d.]+ ms: \w+/m);
-  expect(loud).toMatch(/^warning: left out: rewrite r1 of frontend demo: templates/m);
+  expect(loud).toMatch(/^warning: left out: rewrite r1 of frontend demo: of templates/m);
   await set('error');
   expect(await said(`${rewrite} r2`)).toBe('');
 });

@@ -134,6 +134,8 @@ test('4: an unknown backend, a backend of servers only and broken values do not 
   expect(gateway.child.exitCode).toBeNull();
   expect((await get(listen, 'lost')).status).toBe(503);
   expect((await get(listen, 'orphan')).status).toBe(503);
+  // HAProxy serves a moment before the gateway knows that it does.
+  await eventually('reported', async () => (await status()).leftOut.length > 0);
   const { leftOut, notes } = await status();
   const out = leftOut.map(({ object }) => object).join('\n');
   for (const path of ['frontends/broken', 'backends/broken', 'hosts/broken', 'listeners/broken'])

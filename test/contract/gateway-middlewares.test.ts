@@ -144,7 +144,7 @@ test('trace: a line of @cee: JSON for each request, with the headers that are wa
     headers: { 'x-asked': 'say "hi"', 'x-other': 'no' },
   });
   await eventually('traced', () => lines.length > 0);
-  expect(lines[0]).toMatch(/^<134>\w{3} [\d ]\d \d\d:\d\d:\d\d \S+: @cee: \{/);
+  expect(lines[0]).toMatch(/^<135>\w{3} [\d ]\d \d\d:\d\d:\d\d \S+: @cee: \{/);
   const { request, response } = JSON.parse(lines[0]?.replace(/^.*@cee: /, '') ?? '');
   expect(request).toEqual({ method: 'PUT', url: '/p?q="1', headers: { 'X-Asked': ['say "hi"'] } });
   expect(response).toEqual({

@@ -301,7 +301,7 @@ test('a trace sends each request as vulcand does', async () => {
         Middleware: {
           ReqHeaders: ['Host', 'X-None'],
           RespHeaders: ['Content-Length'],
-          Addr: `syslog://127.0.0.1:${syslog.address().port}?f=MAIL&sev=ERROR`,
+          Addr: `syslog://127.0.0.1:${syslog.address().port}?f=MAIL&sev=ERR`,
         },
       },
     }),

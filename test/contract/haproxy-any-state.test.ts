@@ -124,7 +124,10 @@ const middleware = fc
         Type: fc.constant('rewrite'),
         Middleware: fc.record({
           Regexp: fc.oneof(nasty, fc.constant('^http://([^/]+)/(.*)$')),
-          Replacement: nasty,
+          Replacement: fc.oneof(
+            nasty,
+            fc.tuple(nasty, nasty).map((pieces) => pieces.join('{{.Request.Header.Get "X-A"}}')),
+          ),
           RewriteBody: fc.boolean(),
           Redirect: fc.boolean(),
         }),

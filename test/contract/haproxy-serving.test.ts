@@ -412,6 +412,15 @@ describe('middlewares', () => {
     ['/(?P<first>[a-z]+)/([a-z]+)$', '/${2}/${first}/$$$1x', '/a/b', '/b/a/$'],
     [`/q'uote\\\\d"\\)`, `/'"\\\\`, `/q'uote1"`, `/q'uote1"`],
     ['/nothing', '/x', '/f?q=1', '/f?q=1'],
+    ['^(.*)$', '$1/a b%20ü', '/f', '/f/a%20b%20%C3%BC'],
+    [
+      '^http://localhost/(foo)/(bar)$',
+      `/$1/{{.Request.Header.Get "X-Header"}}/$2`,
+      '/foo/bar',
+      '/foo/b%20z/bar',
+    ],
+    ['/(a)', '/{{ .Request.Header.Get `x-header` }}{{.Request.Header.Get "Y"}}/$1', '/x/a/a', '/x/b%20z/a/a'],
+    ['/a', '/{{.Request.Header.Get "X-Header"}}', '/b', '/b'],
   ])('rewrite: %s -> %s: %s is %s', async (Regexp, Replacement, path, expected) => {
     await serve({
       'frontends/f@1/frontend': frontend('Host("localhost")', 'b2'),
@@ -422,7 +431,7 @@ describe('middlewares', () => {
         Redirect: false,
       }),
     });
-    const { body } = await ask(port, { path, headers: { host: 'localhost' } });
+    const { body } = await ask(port, { path, headers: { host: 'localhost', 'x-header': 'b z' } });
     expect(seen(body).url).toBe(expected);
   });
 
@@ -438,6 +447,22 @@ describe('middlewares', () => {
     const answer = await ask(port, { path: '/old?a', headers: { host: 'localhost' } });
     expect([answer.status, answer.headers.location]).toEqual([302, 'https://new.example/100%?a']);
     expect((await ask(port, { path: '/new', headers: { host: 'localhost' } })).status).toBe(200);
+  });
+
+  it('rewrite: what came by TLS to a proxy in front is https', async () => {
+    await serve({
+      'frontends/f/frontend': frontend('Host("localhost")', 'b2'),
+      'frontends/f/middlewares/m': mw('rewrite', {
+        Regexp: '^http://(.*)$',
+        Replacement: 'https://$1',
+        Redirect: true,
+      }),
+    });
+    const status = async (proto: string) => {
+      const headers = { host: 'localhost', 'x-forwarded-proto': proto };
+      return (await ask(port, { path: '/', headers })).status;
+    };
+    expect([await status('http'), await status('https')]).toEqual([302, 200]);
   });
 
   it('run by priority', async () => {

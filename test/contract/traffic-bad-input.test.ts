@@ -307,7 +307,25 @@ const ROWS: Row[] = [
   ['a period of 0', limit('-period', '0'), 1, /PeriodSeconds is 0/],
   ['a period with a unit', limit('-period', '1s'), 64, /--period: expected an integer.*1s/],
   ['a variable of garbage', limit('-variable', 'request.header.a b'), 1, /'request\.header\.a b'/],
+  [
+    'a limit of no requests',
+    ['ratelimit', 'upsert', '-f', 'f1', '-id', 'w', '-requests', '0'],
+    1,
+    /requests should be > 0, got 0/,
+  ],
+  [
+    'rates from no header',
+    ['ratelimit', 'upsert', '-f', 'f1', '-id', 'w', '-rateVar', 'client.ip'],
+    1,
+    /variable format: "client\.ip"/,
+  ],
   ['a rewrite that never closes', rewrite('-regexp', '(a'), 1, /Regexp "\(a"/],
+  [
+    'a trace of an unknown severity',
+    ['trace', 'upsert', '-f', 'f1', '-id', 'w', '-addr', 'syslog://h?sev=LOUD'],
+    1,
+    /"LOUD" is no syslog severity/,
+  ],
   ['a rewrite that looks ahead', rewrite('-regexp', '(?=a)'), 1, /\(\?=/],
   ['a rewrite with a line end', rewrite('-regexp', 'a\nb'), 1, /Regexp has a line break/],
   [

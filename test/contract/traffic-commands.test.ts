@@ -6,7 +6,7 @@ import { makeManifest } from '../../src/cli/manifest.ts';
 import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { openKeyPair } from '../../src/lib/traffic/seal.ts';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { runCli, type Workplace, workplace } from '../support/cli.ts';
 
 let at: Workplace;
 let store: Store;
@@ -89,8 +89,11 @@ test('every list and show has a table in vctl’s form, and JSON', async () => {
     'r2',
     '',
   ]);
+  expect(shown).toContain('regexp=^http://a(.*), replacement=http://b$1, rewriteBody=false, redirect=true\n');
+  expect(shown).toContain('addr=syslog://h:514, reqHeaders=[A B], respHeaders=[]\n');
+  expect(shown).toContain('reqs/1s=5, burst=1, var=client.ip, rateVar=\n');
   expect(await ok('host', 'ls')).toBe('\n[Hosts]\nName     Default\n');
-  expect(await ok('listener', 'show', 'l1')).toContain('[Listener]\nId     Protocol     Network');
+  expect(await ok('listener', 'show', 'l1')).toContain('[Listeners]\nId     Protocol     Network');
   const json = async (...args: string[]) => JSON.parse(await ok(...args, '--json'));
   expect(await json('frontend', 'ls')).toMatchObject([{ Id: 'f1', BackendId: 'b1' }]);
   expect(await json('frontend', 'show', 'f1')).toMatchObject({
@@ -105,6 +108,22 @@ test('every list and show has a table in vctl’s form, and JSON', async () => {
   expect(await json('listener', 'ls')).toMatchObject([{ Settings: { TLS: { MinVersion: 'VersionTLS12' } } }]);
   expect(await json('host', 'ls')).toEqual([]);
   expect(await ok('trace', 'rm', '-f', 'f1', '-id', 't')).toBe('OK: trace deleted\n');
+});
+
+test('microseconds, in all three spellings of Go', async () => {
+  for (const given of ['1500us', '1500\u00b5s', '1500\u03bcs', '1.5us']) {
+    await ok('backend', 'upsert', '-id', 'b1', '-dialTimeout', given);
+    const { Settings } = JSON.parse(await ok('backend', 'show', 'b1', '--json'));
+    expect(Settings.Timeouts.Dial).toBe(given === '1.5us' ? '1.5\u00b5s' : '1.5ms');
+  }
+  await ok('backend', 'upsert', '-id', 'b1', '-dialTimeout', '0');
+});
+
+test('OK lines are green where colours are shown, as vctl’s', async () => {
+  const loud = (more: NodeJS.ProcessEnv) =>
+    runCli(['backend', 'upsert', '-id', 'b1'], at.dir, { ...at.env, FORCE_COLOR: '1', ...more });
+  expect((await loud({})).stdout).toBe('\u001b[32mOK: Backend(id=b1) upserted\u001b[39m\n');
+  expect((await loud({ NO_COLOR: '1' })).stdout).toBe('OK: Backend(id=b1) upserted\n');
 });
 
 test('a host keeps its key pair sealed, and what is not said of it', async () => {

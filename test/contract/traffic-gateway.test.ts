@@ -94,3 +94,11 @@ test('top shows what it served', async () => {
   const ran = await at.run('top', '-b', 'demo-v1.0', '-refresh', '0');
   expect(ran.stdout).toMatch(/^\n\[Frontend\]\nId {5}Route {5}R\/sec.*\n\n\[Servers\]\n.*\ns {5}\s*http:/);
 });
+
+test('the first listener closes what gateways listened on: that is said', async () => {
+  const listener = (id: string) =>
+    at.run('listener', 'upsert', '-id', id, '-addr', `127.0.0.1:${port}`, '-proto', 'http');
+  expect((await listener('one')).stderr).toMatch(/^WARNING: this is the first listener/);
+  expect((await listener('one')).stderr).toBe('');
+  await at.run('listener', 'rm', '-id', 'one');
+});

@@ -272,6 +272,9 @@ describe.each(Object.keys(PLACES))('switching on %s', (kind) => {
     expect(await matchRequest(session, '/x', 'GET', [`Host: ${DEMO}:8080`])).toMatchObject({
       frontend: DEMO,
     });
+    expect(await matchRequest(session, `http://me:secret@${DEMO}/x#top`, 'GET', [])).toMatchObject({
+      frontend: DEMO,
+    });
     expect(await matchRequest(session, 'http://nobody.test', 'GET', [])).toMatchObject({
       frontend: null,
       backend: null,

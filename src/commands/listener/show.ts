@@ -13,7 +13,7 @@ export default class ListenerShow extends TrafficCommand {
     await this.look(
       flags,
       (session) => showListener(session, oneId(flags.id, args.id)),
-      (listener) => listenersTable([listener], 'Listener'),
+      (listener) => listenersTable([listener]),
     );
   }
 }

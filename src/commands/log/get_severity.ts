@@ -1,4 +1,5 @@
 import { getSeverity } from '../../lib/control/traffic-log.ts';
+import { okLine } from '../../lib/ui/traffic-change.ts';
 import { TrafficCommand } from '../_traffic.ts';
 
 export default class LogGetSeverity extends TrafficCommand {
@@ -8,6 +9,6 @@ export default class LogGetSeverity extends TrafficCommand {
     const { flags } = await this.parse(LogGetSeverity);
     const severity = await this.withSession(flags, getSeverity);
     if (flags.json) this.printJson({ severity });
-    else this.print(`OK: severity: ${severity}\n`);
+    else this.print(okLine(`severity: ${severity}`));
   }
 }

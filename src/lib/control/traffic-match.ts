@@ -22,7 +22,8 @@ export async function matchRequest(
     throw new ClusterError('bad-method', `${JSON.stringify(method.slice(0, 80))} is not an HTTP method`, {
       hint: 'such as --method POST',
     });
-  const request = requestOf({ method, url: checkUrl(url), headers: headerMap(headers, url) });
+  const sent = asSent(url);
+  const request = requestOf({ method, url: checkUrl(sent), headers: headerMap(headers, sent) });
   const { state } = await loadTraffic(session);
   const frontends = [...state.frontends.values()].map(({ Id, Route }) => ({
     id: Id,
@@ -33,6 +34,11 @@ export async function matchRequest(
   if (backend !== null && (state.servers.get(backend)?.size ?? 0) === 0)
     session.emit({ kind: 'warning', message: `backend ${backend} has no server: the answer is 503` });
   return { frontend: winner, backend, matched, reason };
+}
+
+/** A client keeps the fragment, and what names a user, to itself. */
+function asSent(url: string): string {
+  return url.replace(/#\S*$/, '').replace(/^(https?:\/\/)[^/?#@\s]*@/i, '$1');
 }
 
 function checkUrl(url: string): string {

@@ -1,5 +1,6 @@
 import { ClusterError } from '../error.ts';
 import { quoteWord } from '../machine/quote.ts';
+import { loadGateways } from '../registry/index.ts';
 import {
   type Backend,
   type BackendEdit,
@@ -142,9 +143,18 @@ export async function upsertListener(
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
   await sayNotes(session, traffic.state, { listener });
+  if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;
   await put(session, traffic, path, storedListener(listener, previous));
   return listener;
+}
+
+/** It closes what gateways listened on until now: nobody should find that out from their users. */
+async function sayFirstListener(session: Session): Promise<void> {
+  if ((await loadGateways(await session.store(), session.config.prefix)).length === 0) return;
+  const message =
+    'this is the first listener: gateways listen here now, and no longer at their --listen (:80); make one for that too';
+  session.emit({ kind: 'warning', message });
 }
 
 function readListenerScoped(id: string, value: ReturnType<typeof editListener>): Listener {

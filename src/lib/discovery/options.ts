@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ClusterError } from '../error.ts';
+import { readServerUrl } from '../traffic/index.ts';
 import { openDocker } from './docker.ts';
 import { splitTags } from './metadata.ts';
 import type { RegistratorOptions } from './registrator.ts';
@@ -29,7 +30,7 @@ export async function registratorOptions(
   flags: RegistratorFlags,
 ): Promise<Omit<RegistratorOptions, 'store' | 'prefix' | 'trafficPrefix' | 'print' | 'problem'>> {
   const { ip, internal, explicit } = flags;
-  if (ip !== undefined && isIP(ip) === 0 && !/^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(ip))
+  if (ip !== undefined && !isAddress(ip))
     throw new ClusterError('bad-address', `--ip ${JSON.stringify(ip)} is no address`, {
       hint: 'an address or name by which gateways reach this machine, such as 10.0.0.5',
     });
@@ -47,6 +48,12 @@ export async function registratorOptions(
     explicit,
     tags: splitTags(flags.tags),
   };
+}
+
+/** Whether servers' URLs can have it. */
+function isAddress(text: string): boolean {
+  const read = readServerUrl(`http://${isIP(text) === 6 ? `[${text}]` : text}:1`);
+  return typeof read !== 'string' && read.host === text;
 }
 
 async function machineId(): Promise<string> {

@@ -1,10 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
-import type { TrafficState, Webhook } from '../traffic/index.ts';
+import { readSyslogAddress, type TrafficState, type Webhook } from '../traffic/index.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type RequestLog, readRequestLog } from './log.ts';
 import type { Logger } from './logger.ts';
 import type { BreakerRule, Serving } from './model.ts';
-import { readSyslogAddress, TraceSender, traceRecord } from './trace.ts';
+import { TraceSender, traceRecord } from './trace.ts';
 
 const WEBHOOK_MS = 5000;
 const LEAST_CHECK_MS = 10;
@@ -103,7 +103,7 @@ export class Requests {
     for (const middleware of this.#state?.middlewares.get(line.fe)?.values() ?? []) {
       if (middleware.Type !== 'trace') continue;
       const target = readSyslogAddress(middleware.Middleware.Addr);
-      if (target !== null) this.#sender.send(target, traceRecord(line, middleware.Middleware));
+      this.#sender.send(target, traceRecord(line, middleware.Middleware, target.prefix));
     }
   }
 

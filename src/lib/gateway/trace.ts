@@ -1,50 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
-import type { Trace } from '../traffic/index.ts';
+import type { SyslogTarget, Trace } from '../traffic/index.ts';
 import type { RequestLog } from './log.ts';
 
-const FACILITIES = [
-  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp',
-  'ntp audit alert clock local0 local1 local2 local3 local4 local5 local6 local7',
-]
-  .join(' ')
-  .split(' ');
-const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'];
-
-/** Where a trace's lines go. */
-export interface SyslogTarget {
-  readonly to:
-    | { readonly protocol: 'udp' | 'tcp'; readonly host: string; readonly port: number }
-    | { readonly socket: string };
-  readonly facility: number;
-  readonly level: number;
-}
-
-/**
- * `syslog://HOST[:PORT]?f=FACILITY&sev=LEVEL` (UDP; TCP with `&proto=tcp`) or `syslog:///SOCKET`; null for what is none.
- * Names as vulcand's: any case, `LOG_` before them or not.
- */
-export function readSyslogAddress(addr: string): SyslogTarget | null {
-  if (!URL.canParse(addr)) return null;
-  const url = new URL(addr);
-  const named = (key: string, names: readonly string[], otherwise: number): number => {
-    const text = (url.searchParams.get(key) ?? '').toLowerCase().replace(/^log_/, '');
-    const short = { error: 'err', warn: 'warning', panic: 'emerg' }[text] ?? text;
-    const at = names.indexOf(short);
-    return at === -1 ? otherwise : at;
-  };
-  const facility = named('f', FACILITIES, FACILITIES.indexOf('local0'));
-  const level = named('sev', LEVELS, LEVELS.indexOf('info'));
-  if (url.hostname === '')
-    return url.pathname.length > 1 ? { to: { socket: url.pathname }, facility, level } : null;
-  const protocol = url.searchParams.get('proto') === 'tcp' ? 'tcp' : 'udp';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  return { to: { protocol, host, port: Number(url.port || 514) }, facility, level };
-}
-
 /** One request as vulcand's trace writes it, with only the headers that this trace asks for. */
-export function traceRecord(line: RequestLog, { ReqHeaders, RespHeaders }: Trace['Middleware']): string {
+export function traceRecord(
+  line: RequestLog,
+  { ReqHeaders, RespHeaders }: Trace['Middleware'],
+  prefix: string,
+): string {
   const chosen = (names: readonly string[], values: RequestLog['rq']) => {
     const byName = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
     const found = names.flatMap((name) => {
@@ -57,7 +22,7 @@ export function traceRecord(line: RequestLog, { ReqHeaders, RespHeaders }: Trace
     request: { method: line.m, url: line.path, ...chosen(ReqHeaders, line.rq) },
     response: { code: line.st, roundtrip: Math.max(0, line.tr), ...chosen(RespHeaders, line.rs) },
   };
-  return `@cee: ${JSON.stringify(record)}`;
+  return `${prefix}${JSON.stringify(record)}`;
 }
 
 /** Sends lines to syslog servers. What cannot be sent is dropped: tracing never holds up anything. */
@@ -101,7 +66,7 @@ export class TraceSender {
 
   /** Node cannot send to a local datagram socket; util-linux's logger can, line by line. */
   #local(path: string, { facility, level }: SyslogTarget, text: string): void {
-    const priority = `${FACILITIES[facility]}.${LEVELS[level]}`;
+    const priority = `${facility * 8}.${level}`;
     const name = `${path} ${priority}`;
     let child = this.#loggers.get(name);
     if (child === undefined) {

@@ -14,12 +14,14 @@ const MOST_MS = 2 ** 63 / 1e6;
 
 /** Milliseconds of a Go duration (`300ms`, `1h30m`, `-1.5s`, `0`); null where Go's ParseDuration refuses it. */
 export function parseGoDuration(text: string): number | null {
-  const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
+  const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+|0)$/.exec(text);
   if (match === null) return null;
   const [, sign, body = ''] = match;
   if (body === '0') return 0;
   let total = 0;
-  for (const [, number = '', unit = ''] of body.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+  for (const [, number = '', unit = ''] of body.matchAll(
+    /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g,
+  ))
     total += Number(number) * (UNITS[unit] ?? 0);
   if (total > MOST_MS) return null;
   return sign === '-' ? -total : total;

@@ -9,5 +9,6 @@ export { readBackend, readFrontend, readHost, readListener, readServer } from '.
 export { applyTraffic, readTraffic, type StoredEntry, type TrafficChange } from './state.ts';
 export * from './stored.ts';
 export * from './switch.ts';
+export { readSyslogAddress, type SyslogTarget } from './syslog.ts';
 export { checkServerUrl, readServerUrl, type ServerAddress } from './url.ts';
 export { encode, keepUnknown } from './write.ts';

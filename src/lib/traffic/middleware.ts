@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { parseCondition } from '../route/index.ts';
 import { Fields } from './fields.ts';
 import type { CircuitBreaker, Fallback, JsonObject, Middleware, Webhook } from './model.ts';
+import { readSyslogAddress } from './syslog.ts';
 
 const NANOS = { second: 1e9, millisecond: 1e6 };
 
@@ -14,13 +15,15 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
   switch (type) {
     case 'ratelimit': {
       const Middleware = {
-        PeriodSeconds: positive(body, 'PeriodSeconds'),
-        Requests: positive(body, 'Requests'),
-        Burst: positive(body, 'Burst'),
+        PeriodSeconds: positive(body, 'PeriodSeconds', 'period seconds'),
+        Requests: positive(body, 'Requests', 'requests'),
+        Burst: positive(body, 'Burst', 'burst'),
         Variable: variable(body.string('Variable')),
         RateVar: body.string('RateVar'),
       };
-      if (Middleware.RateVar !== '') variable(Middleware.RateVar);
+      const { RateVar } = Middleware;
+      if (RateVar !== '' && !(isVariable(RateVar) && RateVar.startsWith('request.header.')))
+        throw new Error(`unsupported variable format: ${JSON.stringify(RateVar.slice(0, 200))}`);
       return { ...common, Type: type, Middleware };
     }
     case 'connlimit': {
@@ -28,7 +31,8 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
         Connections: body.integer('Connections'),
         Variable: variable(body.string('Variable')),
       };
-      if (Middleware.Connections < 0) throw new Error('Connections is less than 0');
+      if (Middleware.Connections < 0)
+        throw new Error(`connections should be >= 0, got ${Middleware.Connections}`);
       return { ...common, Type: type, Middleware };
     }
     case 'rewrite': {
@@ -49,8 +53,7 @@ export function readMiddleware(id: string, value: JsonObject): Middleware {
         RespHeaders: headers(body, 'RespHeaders'),
         Addr: body.string('Addr'),
       };
-      if (!/^syslog:\/\/[\x21-\x7e]*$/.test(Middleware.Addr) || !URL.canParse(Middleware.Addr))
-        throw new Error(`Addr ${JSON.stringify(Middleware.Addr.slice(0, 200))} is not a syslog:// address`);
+      readSyslogAddress(Middleware.Addr);
       return { ...common, Type: type, Middleware };
     }
     case 'cbreaker':
@@ -116,14 +119,19 @@ function readWebhook(hook: Fields | null): Webhook | null {
 }
 
 function variable(name: string): string {
-  if (/^(client\.ip|request\.host|request\.header\.[A-Za-z0-9!#$%&'*+.^_`|~-]+)$/.test(name)) return name;
+  if (isVariable(name)) return name;
   throw new Error(`unsupported limiting variable: '${name}'`);
 }
 
-function positive(fields: Fields, name: string): number {
+function isVariable(name: string): boolean {
+  return /^(client\.ip|request\.host|request\.header\.[A-Za-z0-9!#$%&'*+.^_`|~-]+)$/.test(name);
+}
+
+/** `said` is what vulcand calls it. */
+function positive(fields: Fields, name: string, said: string): number {
   const value = fields.integer(name);
   if (value > 0) return value;
-  throw new Error(`${name} is ${value}, not more than 0`);
+  throw new Error(`${said} should be > 0, got ${value}`);
 }
 
 function printable(fields: Fields, name: string): string {

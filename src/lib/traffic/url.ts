@@ -9,7 +9,7 @@ export interface ServerAddress {
 }
 
 const SHAPE =
-  /^(https?):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)(?::(\d{1,5}))?(\/[\x21-\x7e]*)?$/;
+  /^(https?):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)(?::(\d{1,5}))?(\/[\x21-\x7e]*)?$/i;
 
 /**
  * The address in a server's URL, or what is wrong with it. vulcand takes no notice of a path, so one that others wrote
@@ -19,10 +19,11 @@ export function readServerUrl(url: string): ServerAddress | string {
   const found = SHAPE.exec(url);
   if (found === null) return `endpoint url ${JSON.stringify(url.slice(0, 200))} is not valid`;
   const [, scheme, host = '', digits] = found;
+  const isTls = scheme?.toLowerCase() === 'https';
   if (!isHost(host)) return `endpoint url ${JSON.stringify(url.slice(0, 200))} has no host that can be`;
-  const port = digits === undefined ? (scheme === 'https' ? 443 : 80) : Number(digits);
+  const port = digits === undefined ? (isTls ? 443 : 80) : Number(digits);
   if (port < 1 || port > 65_535) return `endpoint url ${JSON.stringify(url)} has no port that can be`;
-  return { scheme: scheme === 'https' ? 'https' : 'http', host: host.replace(/^\[|\]$/g, ''), port };
+  return { scheme: isTls ? 'https' : 'http', host: host.replace(/^\[|\]$/g, ''), port };
 }
 
 /** An address, or a name of labels that DNS takes; an IPv6 address stands in its brackets. */
@@ -35,7 +36,7 @@ export function isHost(host: string): boolean {
 /** @throws `bad-url` unless this is `http[s]://HOST[:PORT]` and nothing else. */
 export function checkServerUrl(url: string): void {
   const other = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1];
-  if (other !== undefined && other !== 'http' && other !== 'https')
+  if (other !== undefined && !/^https?$/i.test(other))
     throw new ClusterError(
       'bad-url',
       `unsupported protocol '${other}', supported protocols are http and https`,

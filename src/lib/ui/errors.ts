@@ -1,5 +1,5 @@
-import { chalkStderr } from 'chalk';
 import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
+import { redOnStderr } from './colour.ts';
 
 export interface ReportOptions {
   readonly json: boolean;
@@ -39,7 +39,7 @@ function line(error: ClusterError): string {
   const where =
     file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
   const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
-  return `${chalkStderr.red('Error:')} ${printable(`${on}${where}${error.message}`)}`;
+  return `${redOnStderr('Error:')} ${printable(`${on}${where}${error.message}`)}`;
 }
 
 /** On one line, and nothing that a terminal would obey. */

@@ -1,14 +1,20 @@
 import type { FrontendChange } from '../control/traffic-frontend.ts';
 import type { Match } from '../control/traffic-match.ts';
 import type { Served } from '../control/traffic-wait.ts';
+import { green } from './colour.ts';
+
+/** vctl's line for what went well: green, on a terminal only. */
+export function okLine(text: string): string {
+  return `${green(`OK: ${text}`)}\n`;
+}
 
 /** What an upsert of a frontend did, first in vctl's words. */
 export function changeLines({ frontend, from, to, changed, dryRun }: FrontendChange): string {
   const id = frontend.Id;
   const moved = from !== null && from !== to ? `${id}: ${from} -> ${to}\n` : '';
   if (!changed)
-    return `${dryRun ? '' : 'OK: frontend upserted\n'}${id}: points at ${to} already, nothing to do\n`;
-  if (!dryRun) return `OK: frontend upserted\n${moved}`;
+    return `${dryRun ? '' : okLine('frontend upserted')}${id}: points at ${to} already, nothing to do\n`;
+  if (!dryRun) return `${okLine('frontend upserted')}${moved}`;
   return `would ${from === null ? 'make' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
 }
 

@@ -1,6 +1,7 @@
 import type { BackendCard, FrontendCard } from '../control/traffic-lists.ts';
 import type { SwitchRecord } from '../registry/index.ts';
 import type { Backend, Frontend, Host, Listener, Middleware, Server } from '../traffic/index.ts';
+import { middlewareSettings } from './middleware-settings.ts';
 
 /** Blanks after the widest cell of a column, as in vctl's tables. */
 const GAP = 5;
@@ -57,9 +58,10 @@ export function hostsTable(hosts: readonly Host[], title = 'Hosts'): string {
   );
 }
 
-export function listenersTable(listeners: readonly Listener[], title = 'Listeners'): string {
+/** vctl has the same title for one. */
+export function listenersTable(listeners: readonly Listener[]): string {
   return trafficTable(
-    title,
+    'Listeners',
     ['Id', 'Protocol', 'Network', 'Address', 'Scope', 'ProxyProtocol'],
     listeners.map(({ Id, Protocol, Address, Scope, ProxyProtocol }) => [
       Id,
@@ -80,16 +82,15 @@ export function frontendCard({ Middlewares, ...frontend }: FrontendCard): string
   return frontendsTable([frontend], 'Frontend') + middlewaresTable(Middlewares);
 }
 
-/** Settings as one line of JSON. */
 function middlewaresTable(middlewares: readonly Middleware[]): string {
   return trafficTable(
     'Middlewares',
     ['Id', 'Priority', 'Type', 'Settings'],
-    middlewares.map(({ Id, Priority, Type, Middleware }) => [
-      Id,
-      String(Priority),
-      Type,
-      JSON.stringify(Middleware),
+    middlewares.map((middleware) => [
+      middleware.Id,
+      String(middleware.Priority),
+      middleware.Type,
+      middlewareSettings(middleware),
     ]),
   );
 }

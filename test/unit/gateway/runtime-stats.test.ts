@@ -4,8 +4,8 @@ import { findCulprits, holdBack } from '../../../src/lib/gateway/culprits.ts';
 import { chooseEnding, jobOf, unitOf } from '../../../src/lib/gateway/ending.ts';
 import { prometheusText } from '../../../src/lib/gateway/prometheus.ts';
 import { readTable, topOf } from '../../../src/lib/gateway/stats.ts';
-import { readSyslogAddress, traceRecord } from '../../../src/lib/gateway/trace.ts';
-import { readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
+import { traceRecord } from '../../../src/lib/gateway/trace.ts';
+import { readSyslogAddress, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 
 const STAT = `# pxname,svname,scur,stot,econ,eresp,status,weight,rate,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,addr,ttime,
 gateway,FRONTEND,1,30,,,OPEN,,5,0,1,0,0,0,,,
@@ -99,19 +99,27 @@ test('of many changes the ones at fault are found, and what they touch stays as 
   expect(held.revision).toBe(2);
 });
 
+const COOKIE = '@cee: ';
+
 test.each([
   [
     'syslog://localhost:514?f=MAIL&sev=INFO',
-    { to: { protocol: 'udp', host: 'localhost', port: 514 }, facility: 2, level: 6 },
+    { to: { protocol: 'udp', host: 'localhost', port: 514 }, facility: 2, level: 6, prefix: COOKIE },
   ],
   [
-    'syslog://[::1]?f=LOG_LOCAL3&sev=LOG_ERR&proto=tcp',
-    { to: { protocol: 'tcp', host: '::1', port: 514 }, facility: 19, level: 3 },
+    'syslog://[::1]?f=LOG_LOCAL3&sev=ERR&proto=tcp&prefix=@json:',
+    { to: { protocol: 'tcp', host: '::1', port: 514 }, facility: 19, level: 3, prefix: '@json:' },
   ],
-  ['syslog:///dev/log', { to: { socket: '/dev/log' }, facility: 16, level: 6 }],
-  ['syslog://', null],
-  ['nonsense', null],
+  ['syslog:///run/x', { to: { socket: '/run/x' }, facility: 16, level: 7, prefix: COOKIE }],
+  ['syslog://', { to: { socket: '/dev/log' }, facility: 16, level: 7, prefix: COOKIE }],
 ])('%s', (addr, target) => expect(readSyslogAddress(addr)).toEqual(target));
+
+test.each([
+  ['nonsense', 'is not a syslog:// address'],
+  ['syslog://h?sev=FOO', '"FOO" is no syslog severity; there are ALERT'],
+  ['syslog://h?sev=toString', 'is no syslog severity'],
+  ['syslog://h?f=LOCAL3', '"LOCAL3" is no syslog facility; there are USER'],
+])('%s is refused, as by vulcand', (addr, message) => expect(() => readSyslogAddress(addr)).toThrow(message));
 
 test('a trace shows the headers that it asks for, and no others', () => {
   const line = {
@@ -126,7 +134,7 @@ test('a trace shows the headers that it asks for, and no others', () => {
     rq: { 'X-A': 'a', 'X-B': 'b' },
     rs: {},
   };
-  const record = traceRecord(line, { ReqHeaders: ['x-a'], RespHeaders: ['Y'], Addr: '' });
+  const record = traceRecord(line, { ReqHeaders: ['x-a'], RespHeaders: ['Y'], Addr: '' }, '@cee: ');
   expect(JSON.parse(record.replace('@cee: ', ''))).toEqual({
     request: { method: 'GET', url: '/', headers: { 'x-a': ['a'] } },
     response: { code: 200, roundtrip: 3 },

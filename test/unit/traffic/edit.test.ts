@@ -10,6 +10,7 @@ import {
   readBackend,
   readFrontend,
   readMiddleware,
+  readServerUrl,
   storedBackend,
   storedServer,
   withoutReplaced,
@@ -136,3 +137,6 @@ test.each([
 ])('%j is no sealed key pair', (sealed) => {
   expect(codeOf(() => openKeyPair(sealed, KEY))).toBe('bad-sealed-value');
 });
+
+test('a URL’s scheme may be in capitals, as for Go', () =>
+  expect(readServerUrl('HTTPS://h')).toEqual({ scheme: 'https', host: 'h', port: 443 }));
