@@ -36,6 +36,21 @@ module.exports = {
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
     only('discovery', ['registry', 'traffic', 'store', 'config']),
+    {
+      name: 'gateway-translate-is-pure',
+      severity: 'error',
+      from: { path: room('gateway/translate') },
+      to: {
+        pathNot: [
+          SHARED,
+          room('(gateway/translate|traffic|route)'),
+          '^src/lib/gateway/(model|name)\\.ts$',
+          // Hashes, and what an IP address looks like.
+          '^(node:)?(crypto|net)$',
+          'node_modules/re2js/',
+        ],
+      },
+    },
     only('gateway', ['registry', 'traffic', 'route', 'store', 'config']),
     {
       name: 'machine-and-store-are-strangers',

@@ -11,7 +11,8 @@ interface Names {
 
 const NO_NAMES: Names = { units: [], machines: [] };
 const TAKES_MACHINES = /^(machine:|ssh$|lab:ssh$)/;
-const TAKES_NO_NAMES = /^(version|help|completion|complete|machine:add|connections:.*|list-.*|lab:(?!ssh).*)$/;
+const TAKES_NO_NAMES =
+  /^(version|help|completion|complete|machine:add|connections:.*|list-.*|lab:(?!ssh).*)$/;
 
 /** What the last of `words` (what follows `cluster`; it may be empty) may become. */
 export async function candidates(words: readonly string[]): Promise<string[]> {

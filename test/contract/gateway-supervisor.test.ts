@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ask, readProcesses } from '../../src/lib/gateway/haproxy-socket.ts';
+import { ask, readProcesses } from '../../src/lib/gateway/haproxy/haproxy-socket.ts';
+import { Supervisor } from '../../src/lib/gateway/haproxy/supervisor.ts';
 import type { PoolServer } from '../../src/lib/gateway/model.ts';
-import { Supervisor } from '../../src/lib/gateway/supervisor.ts';
 import { freePort } from './etcd-server.ts';
 import {
   type Backend,

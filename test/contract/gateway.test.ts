@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayStatus } from '../../src/lib/gateway/admin.ts';
-import { runPaths } from '../../src/lib/gateway/files.ts';
-import { Haproxy } from '../../src/lib/gateway/haproxy.ts';
+import { runPaths } from '../../src/lib/gateway/haproxy/files.ts';
+import { Haproxy } from '../../src/lib/gateway/haproxy/haproxy.ts';
 import type { Top } from '../../src/lib/gateway/stats.ts';
 import {
   gatewayKey,

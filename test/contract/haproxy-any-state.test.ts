@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { translate } from '../../src/lib/gateway/translate.ts';
+import { translate } from '../../src/lib/gateway/translate/translate.ts';
 import { checkServing, ensureHaproxy, optionsFor, stateOf } from './haproxy-run.ts';
 
 /** Everything that means something to HAProxy, to shells or to nobody. */

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readRequestLog } from '../../src/lib/gateway/log.ts';
-import { translate } from '../../src/lib/gateway/translate.ts';
+import { readRequestLog } from '../../src/lib/gateway/requests/log.ts';
+import { translate } from '../../src/lib/gateway/translate/translate.ts';
 import { freePort } from './etcd-server.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Serving } from '../../src/lib/gateway/model.ts';
-import { decodeName, translate } from '../../src/lib/gateway/translate.ts';
+import { decodeName, translate } from '../../src/lib/gateway/translate/translate.ts';
 import { parseRoute, requestOf, select } from '../../src/lib/route/index.ts';
 import { freePort } from './etcd-server.ts';
 import { ROUTE_CASES, type RouteCase } from './haproxy-routes.ts';

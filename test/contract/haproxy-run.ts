@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Serving } from '../../src/lib/gateway/model.ts';
-import { renderConfig, type TranslateOptions } from '../../src/lib/gateway/translate.ts';
+import { renderConfig, type TranslateOptions } from '../../src/lib/gateway/translate/translate.ts';
 import { readTraffic, type TrafficState } from '../../src/lib/traffic/index.ts';
 
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Serving } from '../../src/lib/gateway/model.ts';
-import { type TranslateOptions, translate } from '../../src/lib/gateway/translate.ts';
+import { type TranslateOptions, translate } from '../../src/lib/gateway/translate/translate.ts';
 import { freePort } from './etcd-server.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 

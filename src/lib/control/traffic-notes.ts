@@ -15,7 +15,7 @@ export interface Spoken {
  * the registry holds, so that it costs no time.
  */
 export async function sayNotes(session: Session, state: TrafficState, spoken: Spoken): Promise<void> {
-  const { translate } = await import('../gateway/translate.ts');
+  const { translate } = await import('../gateway/translate/translate.ts');
   const { notes, leftOut } = translate(only(state, spoken), {
     hostname: 'gateway',
     listen: ':80',

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import { ClusterError } from '../error.ts';
-import type { BreakerState } from './breaker.ts';
+import type { ProcessStatus } from './haproxy/supervisor.ts';
 import type { Note } from './model.ts';
+import type { BreakerState } from './requests/breaker.ts';
 import type { Top } from './stats.ts';
-import type { ProcessStatus } from './supervisor.ts';
 
 /** `GET /v1/status` of a gateway. */
 export interface GatewayStatus {

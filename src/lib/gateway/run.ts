@@ -8,15 +8,15 @@ import type { TrafficState } from '../traffic/index.ts';
 import { type GatewayStatus, listenAdmin } from './admin.ts';
 import { Announcer } from './announce.ts';
 import { type Ending, endLater } from './ending.ts';
-import { writeWhole } from './files.ts';
+import { writeWhole } from './haproxy/files.ts';
+import { Supervisor } from './haproxy/supervisor.ts';
 import { Keeper } from './keeper.ts';
 import { isSeverity, type Logger, type Severity } from './logger.ts';
 import type { Serving } from './model.ts';
 import { prometheusText } from './prometheus.ts';
-import { Requests } from './requests.ts';
+import { Requests } from './requests/requests.ts';
 import { loadState, saveState } from './statefile.ts';
 import { type Top, topOf } from './stats.ts';
-import { Supervisor } from './supervisor.ts';
 
 /** Translation and its print, with what only the running process knows. */
 export interface Translator {

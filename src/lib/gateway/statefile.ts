@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readTraffic, type StoredEntry, type TrafficState } from '../traffic/index.ts';
-import { writeWhole } from './files.ts';
+import { writeWhole } from './haproxy/files.ts';
 
 /** A state as its stored values; what is no JSON object comes back as a value that is none. */
 export function entriesOf(state: TrafficState): StoredEntry[] {

@@ -1,5 +1,5 @@
+import { withoutAlias } from './haproxy/runtime.ts';
 import { decodeName, readBackendName } from './name.ts';
-import { withoutAlias } from './runtime.ts';
 
 /** One line of `gateway top`: a frontend, a backend or a server, on one gateway. */
 export interface TopRow {

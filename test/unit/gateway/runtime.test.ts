@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readProcesses } from '../../../src/lib/gateway/haproxy-socket.ts';
-import type { PoolServer, Serving } from '../../../src/lib/gateway/model.ts';
+import { readProcesses } from '../../../src/lib/gateway/haproxy/haproxy-socket.ts';
 import {
   commandLines,
   followingCommands,
@@ -10,7 +9,8 @@ import {
   runtimeDiff,
   serverKey,
   withoutAlias,
-} from '../../../src/lib/gateway/runtime.ts';
+} from '../../../src/lib/gateway/haproxy/runtime.ts';
+import type { PoolServer, Serving } from '../../../src/lib/gateway/model.ts';
 
 type Pools = Record<string, Record<string, PoolServer>>;
 

@@ -1,6 +1,6 @@
+import type { PoolServer, Serving } from '../model.ts';
 import { type RunPaths, readServing } from './files.ts';
 import { ask } from './haproxy-socket.ts';
-import type { PoolServer, Serving } from './model.ts';
 import { type LiveNames, serverKey, withoutAlias } from './runtime.ts';
 
 /** A HAProxy that an earlier gateway process left. */

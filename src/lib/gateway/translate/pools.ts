@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type Backend, readServerUrl, type Server } from '../traffic/index.ts';
-import type { Note, PoolServer } from './model.ts';
-import { encodeName } from './name.ts';
+import { type Backend, readServerUrl, type Server } from '../../traffic/index.ts';
+import type { Note, PoolServer } from '../model.ts';
+import { encodeName } from '../name.ts';
 import { tlsKeywords } from './tls.ts';
 
 /** The servers of one backend as HAProxy's. */

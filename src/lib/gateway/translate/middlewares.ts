@@ -1,8 +1,8 @@
-import type { CircuitBreaker, Middleware, Trace } from '../traffic/index.ts';
+import type { CircuitBreaker, Middleware, Trace } from '../../traffic/index.ts';
+import type { BreakerRule, Note } from '../model.ts';
+import { encodeName } from '../name.ts';
 import { fallbackRule } from './fallback.ts';
 import { limitNotes, limitOf } from './limits.ts';
-import type { BreakerRule, Note } from './model.ts';
-import { encodeName } from './name.ts';
 import { Unservable } from './quote.ts';
 import { RequestLogging } from './request-logging.ts';
 import { rewriteRules } from './rewrite.ts';

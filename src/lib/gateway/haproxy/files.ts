@@ -1,7 +1,7 @@
 import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ClusterError } from '../error.ts';
-import type { Serving } from './model.ts';
+import { ClusterError } from '../../error.ts';
+import type { Serving } from '../model.ts';
 
 /** Where HAProxy and the gateway process meet. */
 export interface RunPaths {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
+import type { Serving } from '../model.ts';
 import { encodeServing, makeRunDirectory, type RunPaths, writeParts, writeWhole } from './files.ts';
-import type { Serving } from './model.ts';
 
 /** What HAProxy reads, and beside it what it serves, for the gateway process that finds it running. */
 export class ServingFiles {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClusterError } from '../error.ts';
+import { ClusterError } from '../../error.ts';
+import type { Logger } from '../logger.ts';
+import type { Serving } from '../model.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
 import { makeRunDirectory, type RunPaths, runPaths } from './files.ts';
 import { Haproxy } from './haproxy.ts';
 import { ask, type MasterState } from './haproxy-socket.ts';
-import type { Logger } from './logger.ts';
-import type { Serving } from './model.ts';
 import { OlderWorkers } from './older-workers.ts';
 import { commandLines, isDone, type RuntimeCommand, runtimeDiff } from './runtime.ts';
 import { ServingFiles } from './serving-files.ts';

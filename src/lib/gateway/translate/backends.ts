@@ -1,6 +1,6 @@
-import { type Backend, parseGoDuration } from '../traffic/index.ts';
+import { type Backend, parseGoDuration } from '../../traffic/index.ts';
+import { backendName } from '../name.ts';
 import type { RetryProfile } from './failover.ts';
-import { backendName } from './name.ts';
 import type { Pool } from './pools.ts';
 import { quote } from './quote.ts';
 

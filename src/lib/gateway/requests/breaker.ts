@@ -1,6 +1,6 @@
-import { type BreakerCondition, evaluateCondition, parseCondition } from '../route/index.ts';
+import { type BreakerCondition, evaluateCondition, parseCondition } from '../../route/index.ts';
+import type { BreakerRule } from '../model.ts';
 import { isNetworkError, isOwnAnswer, type RequestLog } from './log.ts';
-import type { BreakerRule } from './model.ts';
 import { Window } from './window.ts';
 
 export type BreakerState = 'standby' | 'tripped' | 'recovering';

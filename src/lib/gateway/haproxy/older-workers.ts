@@ -1,5 +1,5 @@
+import type { Serving } from '../model.ts';
 import { ask } from './haproxy-socket.ts';
-import type { Serving } from './model.ts';
 import { commandLines, followingCommands } from './runtime.ts';
 import type { WorkerNames } from './worker-names.ts';
 

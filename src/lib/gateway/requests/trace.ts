@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
-import type { SyslogTarget, Trace } from '../traffic/index.ts';
+import type { SyslogTarget, Trace } from '../../traffic/index.ts';
 import type { RequestLog } from './log.ts';
 
 /** One request as vulcand's trace writes it, with only the headers that this trace asks for. */

@@ -1,7 +1,7 @@
-import { type Ranked, type Route, type RoutedFrontend, rules } from '../route/index.ts';
+import { type Ranked, type Route, type RoutedFrontend, rules } from '../../route/index.ts';
+import type { Note } from '../model.ts';
+import { encodeName } from '../name.ts';
 import { Acls, HOST, HOST_FETCH, PATH } from './acl.ts';
-import type { Note } from './model.ts';
-import { encodeName } from './name.ts';
 import { isMapKey, quote, Unservable } from './quote.ts';
 import { type Asked, asked } from './simple.ts';
 import { FEW, when } from './text.ts';

@@ -1,4 +1,4 @@
-import { type Condition, conditionHolds, type Matcher, toPcre } from '../route/index.ts';
+import { type Condition, conditionHolds, type Matcher, toPcre } from '../../route/index.ts';
 import { header, headerCount, quote, Unservable } from './quote.ts';
 
 /** Variables that a request has before the first route is looked at; an absent Host header is ''. */

@@ -1,4 +1,4 @@
-import type { TlsSettings } from '../traffic/index.ts';
+import type { TlsSettings } from '../../traffic/index.ts';
 
 /** TLS settings as keywords of a bind or server line, and what HAProxy does otherwise. */
 export interface TlsKeywords {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { PoolServer, Serving } from './model.ts';
-import { serverWords } from './render.ts';
+import type { PoolServer, Serving } from '../model.ts';
+import { serverWords } from '../translate/render.ts';
 
 /** One change that HAProxy takes while it runs. */
 export type RuntimeCommand =

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { readSyslogAddress, type TrafficState, type Webhook } from '../traffic/index.ts';
+import { readSyslogAddress, type TrafficState, type Webhook } from '../../traffic/index.ts';
+import type { Logger } from '../logger.ts';
+import type { BreakerRule, Serving } from '../model.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { type RequestLog, readRequestLog } from './log.ts';
-import type { Logger } from './logger.ts';
-import type { BreakerRule, Serving } from './model.ts';
 import { TraceSender, traceRecord } from './trace.ts';
 
 const WEBHOOK_MS = 5000;

@@ -5,7 +5,7 @@ import {
   MAX_FAILOVER_ATTEMPTS,
   type Predicate,
   parsePredicate,
-} from '../route/index.ts';
+} from '../../route/index.ts';
 
 /** How a HAProxy backend retries. Retries go to another server each time. */
 export interface RetryProfile {

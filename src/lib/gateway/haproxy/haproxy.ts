@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClusterError } from '../error.ts';
+import { ClusterError } from '../../error.ts';
 import type { RunPaths } from './files.ts';
 import { ask, type MasterState, readProcesses } from './haproxy-socket.ts';
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { Host } from '../traffic/index.ts';
-import type { Note } from './model.ts';
-import { encodeName } from './name.ts';
+import type { Host } from '../../traffic/index.ts';
+import type { Note } from '../model.ts';
+import { encodeName } from '../name.ts';
 
 /** Opens the key pair of a host: PEM with the certificates and the private key, or why it cannot be had. */
 export type OpenKeyPair = (sealed: string) => string | Error;

@@ -1,5 +1,7 @@
-import { parseRoute, type Route } from '../route/index.ts';
-import type { Frontend, TrafficState } from '../traffic/index.ts';
+import { parseRoute, type Route } from '../../route/index.ts';
+import type { Frontend, TrafficState } from '../../traffic/index.ts';
+import type { Note, PoolServer, Serving } from '../model.ts';
+import { backendName, encodeName } from '../name.ts';
 import { variableRules } from './acl.ts';
 import { backendSection } from './backends.ts';
 import { certificates, type OpenKeyPair } from './certificates.ts';
@@ -16,15 +18,13 @@ import {
 } from './forwarding.ts';
 import { type Listening, listening } from './listeners.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
-import type { Note, PoolServer, Serving } from './model.ts';
-import { backendName, encodeName } from './name.ts';
 import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
 import { ownAnswers, preamble } from './preamble.ts';
 import { quote } from './quote.ts';
 import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
 
+export { decodeName, encodeName, readBackendName } from '../name.ts';
 export { failoverNotes } from './failover.ts';
-export { decodeName, encodeName, readBackendName } from './name.ts';
 export { renderConfig } from './render.ts';
 
 export interface TranslateOptions {

@@ -1,4 +1,4 @@
-import { type ConnLimit, formatGoDuration, type RateLimit } from '../traffic/index.ts';
+import { type ConnLimit, formatGoDuration, type RateLimit } from '../../traffic/index.ts';
 import { LONGEST_MS } from './backends.ts';
 import { header, quote } from './quote.ts';
 import type { Group } from './steps.ts';

@@ -1,4 +1,4 @@
-import type { Condition, Conjunction, Matcher } from '../route/index.ts';
+import type { Condition, Conjunction, Matcher } from '../../route/index.ts';
 
 /** What a conjunction asks, as far as look-ups in maps go. */
 export interface Asked {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { ClusterError } from '../error.ts';
+import { ClusterError } from '../../error.ts';
 
 interface Address {
   readonly host: string;

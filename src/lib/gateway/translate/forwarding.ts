@@ -1,5 +1,5 @@
-import type { Frontend } from '../traffic/index.ts';
-import { encodeName } from './name.ts';
+import type { Frontend } from '../../traffic/index.ts';
+import { encodeName } from '../name.ts';
 import { literal, quote } from './quote.ts';
 
 export const TRUST_MAP = 'trust.map';

@@ -1,4 +1,4 @@
-import type { Fallback } from '../traffic/index.ts';
+import type { Fallback } from '../../traffic/index.ts';
 import { literal, quote } from './quote.ts';
 import { when } from './text.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { encodeName } from './name.ts';
+import { encodeName } from '../name.ts';
 import { FEW, ofFrontend } from './text.ts';
 
 /** The frontends that do the same thing as the same step of theirs. */

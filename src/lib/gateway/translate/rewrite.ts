@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
-import { toPcre } from '../route/index.ts';
-import type { Rewrite } from '../traffic/index.ts';
+import { toPcre } from '../../route/index.ts';
+import type { Rewrite } from '../../traffic/index.ts';
 import { argument, header, quote, Unservable } from './quote.ts';
 import { when } from './text.ts';
 

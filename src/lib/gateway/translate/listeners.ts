@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
-import { parseRoute } from '../route/index.ts';
-import type { Listener } from '../traffic/index.ts';
+import { parseRoute } from '../../route/index.ts';
+import type { Listener } from '../../traffic/index.ts';
+import type { Note } from '../model.ts';
+import { encodeName } from '../name.ts';
 import { Acls } from './acl.ts';
-import type { Note } from './model.ts';
-import { encodeName } from './name.ts';
 import { Unservable } from './quote.ts';
 import { when } from './text.ts';
 import { tlsKeywords } from './tls.ts';
