@@ -8,7 +8,7 @@ import { planText } from '../lib/ui/plan.ts';
 export default class PlanCommand extends ClusterCommand {
   static override summary = 'Show what starting units would do and why, touching nothing';
   static override description =
-    'Exit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+    'Exit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer; 5 the registry is away.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> plan 'demo@<1..3>.service'",

@@ -302,9 +302,9 @@ const ROWS: Row[] = [
     1,
     /limit of frontend f1 is a ratelimit/,
   ],
-  ['a rate of 0', limit('-requests', '0'), 1, /Requests is 0/],
-  ['a burst of 0', limit('-burst', '0'), 1, /Burst is 0/],
-  ['a period of 0', limit('-period', '0'), 1, /PeriodSeconds is 0/],
+  ['a rate of 0', limit('-requests', '0'), 1, /requests should be > 0, got 0/],
+  ['a burst of 0', limit('-burst', '0'), 1, /burst should be > 0, got 0/],
+  ['a period of 0', limit('-period', '0'), 1, /period seconds should be > 0, got 0/],
   ['a period with a unit', limit('-period', '1s'), 64, /--period: expected an integer.*1s/],
   ['a variable of garbage', limit('-variable', 'request.header.a b'), 1, /'request\.header\.a b'/],
   [
