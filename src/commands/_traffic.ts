@@ -18,6 +18,10 @@ export const text = (
 export const count = (name: string, description: string, more: { aliases?: string[]; min?: number } = {}) =>
   Flags.integer({ description, env: variable(name), ...more });
 
+/** A length of time that is always given, by default if by nobody. */
+export const seconds = (name: string, description: string, usual: number, min = 0) =>
+  Flags.integer({ description, env: variable(name), default: usual, min });
+
 /** On, off (`--no-NAME`), or not said, and then as it is. */
 export const toggle = (name: string, description: string) =>
   Flags.boolean({ description, env: variable(name), allowNo: true });

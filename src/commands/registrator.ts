@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
+import { logLine } from '../lib/ui/log.ts';
 import { untilSignal } from './_process.ts';
-import { TrafficCommand } from './_traffic.ts';
+import { camelKeys, seconds, TrafficCommand } from './_traffic.ts';
 
 export default class Registrator extends TrafficCommand {
   static override summary = "Announce this machine's containers as servers, and take sick ones out";
@@ -13,37 +14,20 @@ export default class Registrator extends TrafficCommand {
       description: "the containers' own addresses and exposed ports",
       env: 'CLUSTER_INTERNAL',
     }),
-    ttl: Flags.integer({
-      description: 'seconds after which servers of a dead machine go',
-      default: 11,
-      min: 2,
-      env: 'CLUSTER_TTL',
-    }),
-    'ttl-refresh': Flags.integer({
-      description: 'seconds between renewals',
-      default: 5,
-      min: 1,
-      env: 'CLUSTER_TTL_REFRESH',
-    }),
-    resync: Flags.integer({
-      description:
-        'look at all containers again after so many seconds (0: only when Docker tells of something)',
-      default: 0,
-      min: 0,
-      env: 'CLUSTER_RESYNC',
-    }),
+    ttl: seconds('ttl', 'seconds after which servers of a dead machine go', 11, 2),
+    'ttl-refresh': seconds('ttl-refresh', 'seconds between renewals', 5, 1),
+    resync: seconds(
+      'resync',
+      'look at all containers again after so many seconds (0: only when Docker tells of something)',
+      0,
+    ),
     deregister: Flags.string({
       description: 'on-success: what ended by itself with an error stays for the ttl',
       options: ['always', 'on-success'],
       default: 'always',
       env: 'CLUSTER_DEREGISTER',
     }),
-    grace: Flags.integer({
-      description: 'seconds that shared frontends and backends outlive the last instance',
-      default: 60,
-      min: 0,
-      env: 'CLUSTER_GRACE',
-    }),
+    grace: seconds('grace', 'seconds that shared frontends and backends outlive the last instance', 60),
     explicit: Flags.boolean({
       description: 'only containers that say SERVICE_NAME',
       env: 'CLUSTER_EXPLICIT',
@@ -73,16 +57,14 @@ export default class Registrator extends TrafficCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Registrator);
     const { registratorOptions, runRegistrator } = await import('../lib/discovery/index.ts');
+    const json = flags.json === true;
+    const print = (message: string): void => this.print(logLine('info', message, json));
+    const problem = (message: string): void => void process.stderr.write(logLine('warning', message, json));
     await this.withSession(flags, async (session) => {
       const { prefix, trafficPrefix } = session.config;
-      const store = await session.store();
-      const json = flags.json === true;
-      const line = (level: string, message: string): string =>
-        `${json ? JSON.stringify({ level, message }) : message}\n`;
-      const options = await registratorOptions({ ...flags, ttlRefresh: flags['ttl-refresh'] });
-      const print = (message: string): void => this.print(line('info', message));
-      const problem = (message: string): void => void process.stderr.write(line('warning', message));
-      await runRegistrator({ ...options, store, prefix, trafficPrefix, print, problem }, untilSignal());
+      const kept = { store: await session.store(), prefix, trafficPrefix };
+      const options = await registratorOptions(camelKeys(flags));
+      await runRegistrator({ ...options, ...kept, print, problem }, untilSignal());
     });
   }
 }

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/port.ts';
 
 export interface EtcdServer {
   readonly port: number;
@@ -41,27 +42,6 @@ function ensureInstalled(): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   execFileSync('apt-get', ['update', '-q'], { stdio: 'ignore', env });
   execFileSync('apt-get', ['install', '-y', '-q', 'etcd-server', 'etcd-client'], { stdio: 'ignore', env });
-}
-
-let nextPort = 10_000 + (process.pid % 220) * 100;
-
-/**
- * A loopback port that was free a moment ago: below those that the system gives to connections, and from a hundred that
- * test processes side by side do not share.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = nextPort;
-    nextPort = port % 100 === 99 ? port - 99 : port + 1;
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 async function listening(port: number, child: ChildProcess, log: () => string): Promise<void> {

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import { firstToAnswer } from '../../src/lib/store/first.ts';
-import { freePort, startEtcd } from './etcd-server.ts';
+import { freePort, listening } from '../support/port.ts';
+import { startEtcd } from './etcd-server.ts';
 import { storeContract } from './store.contract.ts';
 
 storeContract('etcd', async () => {
@@ -33,9 +34,7 @@ storeContract('etcd', async () => {
 
 test('a server that is away is reported within the timeout, refused or silent', async () => {
   const silent = createServer(() => undefined);
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  const address = silent.address();
-  const port = typeof address === 'object' ? address?.port : 0;
+  const port = await listening(silent);
   for (const endpoint of [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${port}`]) {
     const store = await openEtcd({ endpoints: [endpoint], timeoutMs: 500 });
     const started = performance.now();
@@ -65,9 +64,7 @@ test('the next endpoint is asked when one is away', async () => {
 test('an endpoint that takes connections and says nothing is left for the next one', async () => {
   const server = await startEtcd();
   const silent = createServer(() => undefined);
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  const address = silent.address();
-  const port = typeof address === 'object' ? address?.port : 0;
+  const port = await listening(silent);
   const store = await openEtcd({ endpoints: [`http://127.0.0.1:${port}`, server.endpoint], timeoutMs: 500 });
   expect((await store.range('x')).entries).toEqual([]);
   expect(await store.commit({ compare: [], writes: [{ put: 'x', value: '1' }] })).toBeGreaterThan(1);

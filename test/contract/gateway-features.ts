@@ -1,5 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
@@ -8,20 +7,14 @@ import type { GatewayStatus } from '../../src/lib/gateway/admin.ts';
 import { TrafficRegistry } from '../../src/lib/registry/index.ts';
 import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
-import { type Ran, workplace } from '../support/cli.ts';
-import { freePort, startEtcd } from './etcd-server.ts';
-import { eventually, get } from './gateway-support.ts';
+import { type Ran, type Running, startCli, workplace } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort, listening } from '../support/port.ts';
+import { startEtcd } from './etcd-server.ts';
+import { gatewayStatus } from './gateway-support.ts';
 import { type Answer, type Asking, ask as askPort } from './haproxy-run.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const ENV = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-
-/** `cluster gateway` as a process. */
-export interface GatewayProcess {
-  readonly child: ChildProcess;
-  readonly log: () => string;
-  readonly ended: Promise<number | null>;
-}
 
 /** A store, the real command line on it, and the ports of one gateway. */
 export interface Site {
@@ -31,9 +24,9 @@ export interface Site {
   /** The command line; must end with exit code 0. Blanks of the first argument part words. */
   run(first: string, ...more: string[]): Promise<Ran>;
   /** Starts the gateway and waits until it serves all that is stored. */
-  start(...flags: string[]): Promise<GatewayProcess>;
+  start(...flags: string[]): Promise<Running>;
   /** The gateway's process, not waited for. */
-  spawn(...flags: string[]): GatewayProcess;
+  spawn(...flags: string[]): Running;
   status(): Promise<GatewayStatus>;
   /** Command lines that do not rest on each other, side by side, and then live. */
   all(...lines: readonly (readonly [string, ...string[]])[]): Promise<void>;
@@ -58,10 +51,9 @@ export async function site(kind: 'etcd' | 'embedded'): Promise<Site> {
       : await openEtcd({ endpoints: [etcd.endpoint], timeoutMs: 5000 });
   const traffic = new TrafficRegistry(store, '/vulcand');
   const [listen, admin] = [await freePort(), await freePort()];
-  let running: GatewayProcess | undefined;
+  let running: Running | undefined;
 
-  const status = async (): Promise<GatewayStatus> =>
-    JSON.parse((await get(admin, 'admin', '/v1/status')).body);
+  const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
   const settled = async () => {
     if (running === undefined) return;
     // What was removed has no revision of its own: something is written again as it is.
@@ -72,21 +64,14 @@ export async function site(kind: 'etcd' | 'embedded'): Promise<Site> {
     const live = async () => (await status().catch(() => null))?.revision ?? 0;
     await eventually(`revision ${newest} is live`, async () => (await live()) >= newest, 20_000);
   };
-  const start = (flags: readonly string[]): GatewayProcess => {
+  const start = (flags: readonly string[]): Running => {
     const usual = {
       CLUSTER_LISTEN: `127.0.0.1:${listen}`,
       CLUSTER_ADMIN: `127.0.0.1:${admin}`,
       CLUSTER_RUN_DIR: join(at.dir, 'run'),
       CLUSTER_STATE_DIR: join(at.dir, 'state'),
     };
-    const child = spawn(process.execPath, [ENTRY, 'gateway', ...flags], {
-      cwd: at.dir,
-      env: { ...at.env, ...usual },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let log = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (log += part));
-    running = { child, log: () => log, ended: new Promise((resolve) => child.once('exit', resolve)) };
+    running = startCli(['gateway', ...flags], at.dir, { ...at.env, ...usual });
     return running;
   };
   const end = async () => {
@@ -147,24 +132,6 @@ export const route = (name: string) => ['-id', name, '-route', `Host("${name}.te
 export const told = ({ body }: Answer): { name: string; url: string; headers: Record<string, string> } =>
   JSON.parse(body);
 
-export interface KeyFiles {
-  readonly key: string;
-  readonly cert: string;
-  /** Both, as PEM. */
-  readonly pem: string;
-}
-
-/** A self-signed certificate for this name, by openssl. */
-export function keyFiles(dir: string, name: string, file = name): KeyFiles {
-  const [key, cert] = [join(dir, `${file}.key`), join(dir, `${file}.crt`)];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
-  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], {
-    stdio: 'ignore',
-  });
-  return { key, cert, pem: readFileSync(cert, 'utf8') + readFileSync(key, 'utf8') };
-}
-
 export interface SmallServer {
   readonly url: string;
   readonly port: number;
@@ -173,12 +140,10 @@ export interface SmallServer {
 }
 
 const open = async (server: Server, scheme: string): Promise<SmallServer> => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = await listening(server);
   const small: SmallServer = {
-    url: `${scheme}://localhost:${address.port}`,
-    port: address.port,
+    url: `${scheme}://localhost:${port}`,
+    port,
     requests: 0,
     close: () => {
       server.closeAllConnections();

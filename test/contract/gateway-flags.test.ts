@@ -2,9 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from './etcd-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/port.ts';
 import { type Site, type SmallServer, site, smallServer } from './gateway-features.ts';
-import { eventually, get } from './gateway-support.ts';
+import { get } from './gateway-support.ts';
 
 let at: Site;
 let server: SmallServer;

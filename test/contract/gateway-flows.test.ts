@@ -1,11 +1,13 @@
 import { get as httpGet } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Demo, demo, type GatewayProcess, route, type Site, site } from './gateway-features.ts';
-import { type Backend, backend, eventually, get, upgraded } from './gateway-support.ts';
+import type { Running } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Demo, demo, route, type Site, site } from './gateway-features.ts';
+import { type Backend, backend, get, upgraded } from './gateway-support.ts';
 
 const ODD = 'odd "quoted" \\ {name}';
 let at: Site;
-let gateway: GatewayProcess;
+let gateway: Running;
 let demos: Demo[];
 let echoes: Backend[];
 

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer, request, type Server } from 'node:http';
 import { createServer as createMute } from 'node:net';
@@ -10,11 +9,12 @@ import { gatewayKey, readGateway } from '../../src/lib/registry/index.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { sealKeyPair } from '../../src/lib/traffic/seal.ts';
-import { type Workplace, workplace } from '../support/cli.ts';
-import { type EtcdServer, freePort, startEtcd } from './etcd-server.ts';
-import { eventually, get } from './gateway-support.ts';
+import { type Running, startCli, type Workplace, workplace } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort, listening } from '../support/port.ts';
+import { type EtcdServer, startEtcd } from './etcd-server.ts';
+import { gatewayStatus, get, writesOf } from './gateway-support.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const MACHINE = 'badc0ffeebadc0ffeebadc0ffeebadc0';
 
 let etcd: EtcdServer;
@@ -23,54 +23,31 @@ let place: Workplace;
 let listen: number;
 let admin: number;
 let echo: Server;
+let behind: number;
 let gateway: Running;
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly log: () => string;
-  readonly ended: Promise<number | null>;
-}
 
 /** The real command, in a folder of its own. */
 function start(name: string, ports: { listen: number; admin: number }, env: NodeJS.ProcessEnv): Running {
   const args = ['gateway', '--listen', `127.0.0.1:${ports.listen}`, '--admin', `127.0.0.1:${ports.admin}`];
   args.push('--run-dir', join(place.dir, name, 'run'), '--state-dir', join(place.dir, name, 'state'));
   args.push('--machine', MACHINE, '--seal-key', 'ab'.repeat(32));
-  const child = spawn(process.execPath, [ENTRY, ...args], {
-    cwd: place.dir,
-    env: { ...place.env, PATH: `${process.env.PATH}:/usr/sbin`, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (log += part));
-  return { child, log: () => log, ended: new Promise((resolve) => child.once('exit', resolve)) };
+  return startCli(args, place.dir, { ...place.env, PATH: `${process.env.PATH}:/usr/sbin`, ...env });
 }
 
 async function write(values: Record<string, object | string | null>): Promise<void> {
-  const writes = Object.entries(values).map(([path, value]) =>
-    value === null
-      ? { remove: `/vulcand/${path}` }
-      : { put: `/vulcand/${path}`, value: typeof value === 'string' ? value : JSON.stringify(value) },
-  );
-  const revision = (await store.commit({ compare: [], writes })) ?? 0;
+  const revision = (await store.commit({ compare: [], writes: writesOf('/vulcand/', values) })) ?? 0;
   const record = async () => readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
   await eventually(`revision ${revision}`, async () => ((await record())?.revision ?? 0) >= revision, 20_000);
 }
 
-const status = async (port = admin): Promise<GatewayStatus> =>
-  JSON.parse((await get(port, 'admin', '/v1/status')).body);
+const status = (port = admin): Promise<GatewayStatus> => gatewayStatus(port);
 const frontend = (BackendId: string, host: string, Settings = {}) => ({
   Type: 'http',
   BackendId,
   Route: `Host("${host}")`,
   Settings,
 });
-const good = () => ({ URL: `http://127.0.0.1:${portOf(echo)}` });
-
-function portOf(server: { address(): unknown }): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null && 'port' in address ? Number(address.port) : 0;
-}
+const good = () => ({ URL: `http://127.0.0.1:${behind}` });
 
 /** What the server behind saw of a request with these headers and this body. */
 function ask(host: string, headers: Record<string, string> = {}, body = '') {
@@ -95,12 +72,12 @@ beforeAll(async () => {
     const wait = Number(new URL(incoming.url ?? '/', 'http://x').searchParams.get('wait') ?? 0);
     setTimeout(() => response.end(JSON.stringify(incoming.headers)), wait);
   });
-  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+  behind = await listening(echo);
   [etcd, place] = [await startEtcd(), await workplace()];
   [listen, admin] = [await freePort(), await freePort()];
   store = await openEtcd({ endpoints: [etcd.endpoint], timeoutMs: 3000 });
   // What made vulcand end at its start: traps 4 and 5.
-  const writes = Object.entries({
+  const writes = writesOf('/vulcand/', {
     'backends/good/backend': { Type: 'http' },
     'backends/good/servers/s': good(),
     'frontends/good/frontend': frontend('good', 'good'),
@@ -111,10 +88,7 @@ beforeAll(async () => {
     'backends/broken/backend': '[1]',
     'hosts/broken/host': 'null',
     'listeners/broken': '"x"',
-  }).map(([path, value]) => ({
-    put: `/vulcand/${path}`,
-    value: typeof value === 'string' ? value : JSON.stringify(value),
-  }));
+  });
   await store.commit({ compare: [], writes });
   gateway = start('main', { listen, admin }, { CLUSTER_ENDPOINT: etcd.endpoint });
   await eventually('started', async () => (await get(listen, 'good')).status === 200, 20_000);
@@ -187,8 +161,7 @@ test('6: Stream alone takes effect: nothing is sent twice', async () => {
     hits++;
     incoming.socket.destroy();
   });
-  await new Promise<void>((resolve) => breaking.listen(0, '127.0.0.1', resolve));
-  const bad = { URL: `http://127.0.0.1:${portOf(breaking)}` };
+  const bad = { URL: `http://127.0.0.1:${await listening(breaking)}` };
   const twice = (Settings: object) => frontend('flaky', 'flaky', Settings);
   await write({
     'backends/flaky/backend': { Type: 'http' },
@@ -360,8 +333,8 @@ test.each([
     'accepts and never answers',
     async () => {
       const mute = createMute();
-      await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
-      return { endpoint: `http://127.0.0.1:${portOf(mute)}`, close: () => void mute.close() };
+      const endpoint = `http://127.0.0.1:${await listening(mute)}`;
+      return { endpoint, close: () => void mute.close() };
     },
   ],
 ])('an etcd that %s at the first start: it answers for itself, and SIGTERM ends it', async (_, away) => {

@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { repeat, route, type Site, type SmallServer, site, smallServer, told } from './gateway-features.ts';
-import { eventually } from './gateway-support.ts';
 
 let at: Site;
 let hookServer: SmallServer;

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, readProcesses } from '../../src/lib/gateway/haproxy/haproxy-socket.ts';
 import { Supervisor } from '../../src/lib/gateway/haproxy/supervisor.ts';
 import type { PoolServer } from '../../src/lib/gateway/model.ts';
-import { freePort } from './etcd-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/port.ts';
 import {
   type Backend,
   backend,
-  eventually,
   get,
   handMade,
   load,

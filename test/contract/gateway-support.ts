@@ -5,8 +5,11 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GatewayStatus } from '../../src/lib/gateway/admin.ts';
 import { Logger } from '../../src/lib/gateway/logger.ts';
 import type { PoolServer, Serving } from '../../src/lib/gateway/model.ts';
+import type { Write } from '../../src/lib/store/port.ts';
+import { listening } from '../support/port.ts';
 
 process.env.PATH = `${process.env.PATH}:/usr/sbin`;
 execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
@@ -47,11 +50,9 @@ export async function backend(name: string): Promise<Backend> {
     socket.on('error', () => undefined);
     socket.pipe(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = await listening(server);
   return {
-    port: address.port,
+    port,
     server,
     hits: () => hits,
     close: () => {
@@ -83,6 +84,18 @@ export function get(port: number, host: string, path = '/', agent?: Agent): Prom
     asked.end();
   });
 }
+
+/** What a gateway says of itself. */
+export const gatewayStatus = async (admin: number): Promise<GatewayStatus> =>
+  JSON.parse((await get(admin, 'admin', '/v1/status')).body);
+
+/** Writes of these values below a prefix; null removes. */
+export const writesOf = (prefix: string, values: Record<string, object | string | null>): Write[] =>
+  Object.entries(values).map(([path, value]) =>
+    value === null
+      ? { remove: prefix + path }
+      : { put: prefix + path, value: typeof value === 'string' ? value : JSON.stringify(value) },
+  );
 
 /** A WebSocket's connection, as far as HAProxy looks at it. */
 export function upgraded(port: number, host: string): { socket: Socket; heard: () => string } {
@@ -128,11 +141,6 @@ export function load(port: number, host: string, clients = 10): Load {
       return { total, bodies, failed };
     },
   };
-}
-
-export async function eventually(what: string, holds: () => unknown, withinMs = 5000): Promise<void> {
-  for (const until = Date.now() + withinMs; Date.now() < until; await sleep(10)) if (await holds()) return;
-  throw new Error(`not within ${withinMs} ms: ${what}`);
 }
 
 export const server = (port: number, weight = 1): PoolServer => ({

@@ -6,16 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Ran } from '../support/cli.ts';
-import { freePort } from './etcd-server.ts';
-import {
-  type KeyFiles,
-  keyFiles,
-  type Site,
-  type SmallServer,
-  site,
-  smallServer,
-} from './gateway-features.ts';
-import { type Answer, eventually, get } from './gateway-support.ts';
+import { eventually } from '../support/eventually.ts';
+import { type KeyFiles, keyFiles } from '../support/key-files.ts';
+import { freePort } from '../support/port.ts';
+import { type Site, type SmallServer, site, smallServer } from './gateway-features.ts';
+import { type Answer, get } from './gateway-support.ts';
 
 let at: Site;
 let tls: number;

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -16,11 +15,12 @@ import {
 } from '../../src/lib/registry/index.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
-import { runCli, type Workplace, workplace } from '../support/cli.ts';
-import { type EtcdServer, freePort, startEtcd } from './etcd-server.ts';
-import { type Backend, backend, eventually, get, load, upgraded } from './gateway-support.ts';
+import { type Running, runCli, startCli, type Workplace, workplace } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort, listening } from '../support/port.ts';
+import { type EtcdServer, startEtcd } from './etcd-server.ts';
+import { type Backend, backend, gatewayStatus, get, load, upgraded, writesOf } from './gateway-support.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const MACHINE = 'feedfacefeedfacefeedfacefeedface';
 
 let etcd: EtcdServer;
@@ -32,12 +32,6 @@ let admin: number;
 let a: Backend;
 let b: Backend;
 let gateway: Running;
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly log: () => string;
-  readonly ended: Promise<number | null>;
-}
 
 /** The real command, as a unit would run it, but for its paths and ports. */
 function start(): Running {
@@ -51,28 +45,16 @@ function start(): Running {
     MACHINE,
   );
   const env = { ...place.env, PATH: `${process.env.PATH}:/usr/sbin`, CLUSTER_ENDPOINT: etcd.endpoint };
-  const child = spawn(process.execPath, [ENTRY, ...args], {
-    cwd: place.dir,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (log += part));
-  return { child, log: () => log, ended: new Promise((resolve) => child.once('exit', resolve)) };
+  return startCli(args, place.dir, env);
 }
 
-const status = async (): Promise<GatewayStatus> => JSON.parse((await get(admin, 'admin', '/v1/status')).body);
+const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
 const haproxy = () => new Haproxy('haproxy', runPaths(join(place.dir, 'run')));
 const record = async () => readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
 
 /** Puts values below vulcand's prefix in one transaction; null removes. @returns the revision. */
 async function write(values: Record<string, object | string | null>): Promise<number> {
-  const writes = Object.entries(values).map(([path, value]) =>
-    value === null
-      ? { remove: traffic.prefix + path }
-      : { put: traffic.prefix + path, value: typeof value === 'string' ? value : JSON.stringify(value) },
-  );
-  return (await store.commit({ compare: [], writes })) ?? 0;
+  return (await store.commit({ compare: [], writes: writesOf(traffic.prefix, values) })) ?? 0;
 }
 
 const served = async (revision: number): Promise<void> =>
@@ -248,9 +230,7 @@ test('a circuit breaker trips on what HAProxy logs, gives its fallback, calls it
     calls.push(`${request.method} ${request.url}`);
     response.end();
   });
-  await new Promise<void>((resolve) => hooks.listen(0, '127.0.0.1', resolve));
-  const address = hooks.address();
-  const port = typeof address === 'object' ? address?.port : 0;
+  const port = await listening(hooks);
   const hook = (path: string) => ({
     Type: 'webhook',
     Action: { URL: `http://127.0.0.1:${port}/${path}`, Method: 'POST', Headers: {}, Form: { a: ['b'] } },

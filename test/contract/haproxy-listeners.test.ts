@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
@@ -10,7 +9,8 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRequestLog } from '../../src/lib/gateway/requests/log.ts';
 import { translate } from '../../src/lib/gateway/translate/translate.ts';
-import { freePort } from './etcd-server.ts';
+import { keyFiles } from '../support/key-files.ts';
+import { freePort, listening } from '../support/port.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 
 const frontend = (Route: string, BackendId = 'b1', Settings: object = {}) => ({
@@ -30,25 +30,8 @@ let server: Server;
 let running: RunningHaproxy | undefined;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-/** A key pair for these names, as PEM. */
-function keyPair(name: string): string {
-  const key = join(folder, `${name}.key`);
-  const cert = join(folder, `${name}.crt`);
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-  ];
-  execFileSync('openssl', [...args, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
-  return readFileSync(cert, 'utf8') + readFileSync(key, 'utf8');
-}
+/** A key pair for this name, as PEM. */
+const keyPair = (name: string): string => keyFiles(folder, name).pem;
 
 beforeAll(async () => {
   ensureHaproxy();
@@ -188,8 +171,7 @@ describe('servers that speak TLS', () => {
   it('are believed only with a certificate for their name, unless the backend says otherwise', async () => {
     const pem = keyPair('localhost');
     const secure = createTlsServer({ key: pem, cert: pem }, (_request, response) => response.end('secure'));
-    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
-    const URL = `https://localhost:${(secure.address() as AddressInfo).port}`;
+    const URL = `https://localhost:${await listening(secure)}`;
     const objects = {
       'backends/sure/backend': { Type: 'http' },
       'backends/sure/servers/s': { URL },
@@ -201,9 +183,9 @@ describe('servers that speak TLS', () => {
     const first = await serve(objects);
     const status = async (port: number, path: string) => (await ask(port, { path })).status;
     expect([await status(first.port, '/sure'), await status(first.port, '/any')]).toEqual([502, 200]);
-    const second = await serve(objects, undefined, join(folder, 'localhost.crt'));
+    const second = await serve(objects, undefined, join(folder, 'localhost.pem'));
     expect(await status(second.port, '/sure')).toBe(200);
-    const added = `add server sure/t 127.0.0.1:${URL.split(':').at(-1)} weight 1 ssl verify required ca-file ${join(folder, 'localhost.crt')} sni str(localhost) verifyhost localhost`;
+    const added = `add server sure/t 127.0.0.1:${URL.split(':').at(-1)} weight 1 ssl verify required ca-file ${join(folder, 'localhost.pem')} sni str(localhost) verifyhost localhost`;
     expect(await running?.command(added)).toContain('New server registered');
     secure.closeAllConnections();
     secure.close();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Serving } from '../../src/lib/gateway/model.ts';
 import { decodeName, translate } from '../../src/lib/gateway/translate/translate.ts';
 import { parseRoute, requestOf, select } from '../../src/lib/route/index.ts';
-import { freePort } from './etcd-server.ts';
+import { freePort } from '../support/port.ts';
 import { ROUTE_CASES, type RouteCase } from './haproxy-routes.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 

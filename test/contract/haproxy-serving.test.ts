@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Serving } from '../../src/lib/gateway/model.ts';
 import { type TranslateOptions, translate } from '../../src/lib/gateway/translate/translate.ts';
-import { freePort } from './etcd-server.ts';
+import { freePort } from '../support/port.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;

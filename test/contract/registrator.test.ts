@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +13,8 @@ import {
 import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
-import { runCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
+import { listening } from '../support/port.ts';
 import type { Described } from '../unit/discovery/support.ts';
 import { type EtcdServer, startEtcd } from './etcd-server.ts';
 import { FakeDocker } from './fake-docker.ts';
@@ -58,8 +58,7 @@ async function application(): Promise<{ port: number; code: number; asked: numbe
     app.asked++;
     response.writeHead(request.url === '/health' ? app.code : 200).end('body');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const app = { port: (server.address() as AddressInfo).port, code: 200, asked: 0, server };
+  const app = { port: await listening(server), code: 200, asked: 0, server };
   ends.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -515,14 +514,10 @@ test('the command: an address is never guessed, and SIGTERM leaves all as it is'
   };
   etcd.etcdctl('put', `/cluster/machines/${M1}`, JSON.stringify(record));
   docker.run('c1', demo(1234));
-  const entry = new URL('../../bin/run.js', import.meta.url).pathname;
-  const child = spawn(process.execPath, [entry, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  let out = '';
-  child.stdout.on('data', (part) => (out += part));
-  const over = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const { child, log, ended } = startCli(args, '/', env);
   await poll(() => value(SERVER), 10_000).toMatchObject({ URL: 'http://10.1.2.3:1234' });
   child.kill('SIGTERM');
-  expect(await over).toBe(0);
+  expect(await ended).toBe(0);
   expect(await servers()).toEqual([ONE]);
-  expect(out).toContain(`Announced ${ONE} (http://10.1.2.3:1234)`);
+  expect(log()).toContain(`Announced ${ONE} (http://10.1.2.3:1234)`);
 });

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gatewayKey } from '../../src/lib/registry/index.ts';
 import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import { type Ran, type Workplace, workplace } from '../support/cli.ts';
-import { type EtcdServer, freePort, startEtcd } from './etcd-server.ts';
+import { keyFiles } from '../support/key-files.ts';
+import { freePort } from '../support/port.ts';
+import { type EtcdServer, startEtcd } from './etcd-server.ts';
 
 let etcd: EtcdServer;
 let at: Workplace;
@@ -23,16 +25,7 @@ async function ok(...args: string[]): Promise<string> {
 beforeAll(async () => {
   etcd = await startEtcd();
   at = await workplace({ CLUSTER_ENDPOINT: etcd.endpoint });
-  const make = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2'.split(' ');
-  for (const name of ['a', 'b'])
-    execFileSync(
-      'openssl',
-      [...make, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`],
-      {
-        cwd: at.dir,
-        stdio: 'ignore',
-      },
-    );
+  for (const name of ['a', 'b']) keyFiles(at.dir, name);
   const shell = ODD;
   for (const id of [
     'app-v1.0',

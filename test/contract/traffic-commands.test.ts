@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,27 +6,13 @@ import { openEmbedded } from '../../src/lib/store/embedded.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { openKeyPair } from '../../src/lib/traffic/seal.ts';
 import { runCli, type Workplace, workplace } from '../support/cli.ts';
+import { keyFiles } from '../support/key-files.ts';
 
 let at: Workplace;
 let store: Store;
 beforeAll(async () => {
   at = await workplace();
-  for (const name of ['a', 'b'])
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ].concat(['-subj', `/CN=${name}.test`, '-keyout', `${name}.key`, '-out', `${name}.pem`]),
-      { cwd: at.dir, stdio: 'ignore' },
-    );
+  for (const name of ['a', 'b']) keyFiles(at.dir, `${name}.test`, name);
   for (const line of [
     'backend upsert -id b1',
     'server upsert -b b1 -id s1 -url http://127.0.0.1:29001',

@@ -1,35 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, get, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
-import { type EtcdServer, freePort, startEtcd } from './etcd-server.ts';
-
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
+import { type Running, type Workplace, workplace } from '../support/cli.ts';
+import { freePort } from '../support/port.ts';
+import { type EtcdServer, startEtcd } from './etcd-server.ts';
+import { type Backend, backend, get } from './gateway-support.ts';
 
 let etcd: EtcdServer;
 let at: Workplace;
-let gateway: ChildProcess;
+let gateway: Running;
 let port: number;
-const servers: Server[] = [];
+const servers: Backend[] = [];
 
 /** A small server that answers with its name. */
 async function serve(name: string): Promise<string> {
-  const server = createServer((_, response) => response.end(name));
+  const server = await backend(name);
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  return `http://127.0.0.1:${server.port}`;
 }
 
-const ask = (): Promise<string> =>
-  new Promise((resolve, reject) => {
-    get({ port, host: '127.0.0.1', headers: { host: 'demo.test' }, agent: false }, (response) => {
-      let text = '';
-      response.on('data', (part) => (text += part));
-      response.on('end', () => resolve(text));
-    }).on('error', reject);
-  });
+const ask = async (): Promise<string> => (await get(port, 'demo.test')).body;
 
 beforeAll(async () => {
   etcd = await startEtcd();
@@ -45,13 +34,12 @@ beforeAll(async () => {
   }
   const args = ['gateway', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${await freePort()}`];
   args.push('--run-dir', join(at.dir, 'run'), '--state-dir', join(at.dir, 'state'));
-  gateway = spawn(process.execPath, [ENTRY, ...args], { cwd: at.dir, env: at.env, stdio: 'ignore' });
+  gateway = at.start(...args);
 });
 
 afterAll(async () => {
-  const gone = new Promise((resolve) => gateway.once('exit', resolve));
-  gateway.kill('SIGTERM');
-  await gone;
+  gateway.child.kill('SIGTERM');
+  await gateway.ended;
   for (const server of servers) server.close();
   await at.remove();
   await etcd.stop();

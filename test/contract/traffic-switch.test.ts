@@ -15,7 +15,7 @@ import { upsertBackend, upsertServer } from '../../src/lib/control/traffic-objec
 import { gatewayKey, gatewaysPrefix } from '../../src/lib/registry/index.ts';
 import type { Store, Transaction } from '../../src/lib/store/port.ts';
 import { workplace } from '../support/cli.ts';
-import { freePort } from './etcd-server.ts';
+import { freePort } from '../support/port.ts';
 import { freshPrefixes, PLACES, type Place, sessionOf, type Told } from './traffic-support.ts';
 
 const DEMO = 'demo-application.example.test';

@@ -3,12 +3,12 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli, type Workplace, workplace } from '../support/cli.ts';
+import { withLab } from '../support/lab.ts';
 
 let at: Workplace;
 
-beforeAll(async () => {
-  at = await workplace();
-  expect((await at.run('lab', 'up', '--hollow', '2', '--name', 'bad')).code).toBe(0);
+withLab('bad', ['--hollow', '2'], async (made) => {
+  at = made;
   await at.file('good.service', '[Service]\nExecStart=/bin/sleep infinity\n');
   await at.file('broken.service', '[Service]\nExecStart\n');
   await at.file('unknown-key.service', '[X-Fleet]\nConflictz=a\n');
@@ -19,11 +19,6 @@ beforeAll(async () => {
   await at.file('huge.service', `[Service]\n# ${'x'.repeat(10_000_000)}\n`);
   await writeFile(join(at.dir, 'junk.service'), Buffer.from([0, 1, 2, 255, 254, 0, 10]));
   await at.file('host.service', '[X-Fleet]\nMachineMetadata=host=%H\n');
-});
-
-afterAll(async () => {
-  expect(await at.run('lab', 'down', '--name', 'bad')).toMatchObject({ code: 0 });
-  await at.remove();
 });
 
 /** What the command changed: the registry as a user sees it. */

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { describe, expect, test } from 'vitest';
+import type { Workplace } from '../support/cli.ts';
+import { withLab } from '../support/lab.ts';
 
 const SLEEP = '[Service]\nExecStart=/bin/sleep infinity\n';
 let at: Workplace;
@@ -14,11 +15,9 @@ async function rows(...args: string[]): Promise<string[][]> {
     .map((line) => line.split(/\s+/));
 }
 
-beforeAll(async () => {
-  at = await workplace();
-  const up = await at.run('lab', 'up', '--hollow', '3', '--name', 'cli');
+withLab('cli', ['--hollow', '3'], async (made, up) => {
+  at = made;
   expect(up.stderr).toBe('');
-  expect(up.code).toBe(0);
   await at.file('hello.service', SLEEP);
   await at.file(
     'demo@.service',
@@ -28,11 +27,6 @@ beforeAll(async () => {
   await at.file('all.service', `${SLEEP}[X-Fleet]\nGlobal=true\n`);
   await at.file('bad.service', '[Service]\nExecStart=/bin/false\n');
   await at.file('nowhere.service', `${SLEEP}[X-Fleet]\nMachineMetadata=rack=nowhere\n`);
-});
-
-afterAll(async () => {
-  expect(await at.run('lab', 'down', '--name', 'cli')).toMatchObject({ code: 0 });
-  await at.remove();
 });
 
 describe('the life of units, on hollow machines', () => {

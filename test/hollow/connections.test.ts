@@ -5,21 +5,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import type { HeldConnection } from '../../src/lib/machine/index.ts';
 import { type Workplace, workplace } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
+import { workplaceWith } from '../support/hollow.ts';
 
 let at: Workplace;
 let lab: HollowLab;
 
 async function begin(extra: NodeJS.ProcessEnv = {}): Promise<void> {
-  at = await workplace({
-    CLUSTER_SSH_IDENTITY: lab.machines[0]?.identity,
-    CLUSTER_KNOWN_HOSTS_FILE: lab.machines[0]?.knownHosts,
-    ...extra,
-  });
-  const added = await at.run('machine', 'add', ...lab.machines.map(({ port }) => `root@127.0.0.1:${port}`));
-  expect(added, added.stderr).toMatchObject({ code: 0 });
+  at = await workplaceWith(lab, extra);
   await at.file('a.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n');
-  const started = await at.run('start', 'a.service');
-  expect(started, started.stderr).toMatchObject({ code: 0 });
+  await at.ok('start', 'a.service');
 }
 
 beforeEach(async () => {
@@ -37,13 +32,8 @@ async function held(): Promise<HeldConnection[]> {
   return JSON.parse((await at.run('connections', 'ls', '--json')).stdout) as HeldConnection[];
 }
 
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(50)) if (await holds()) return;
-  throw new Error(`not within 10 s: ${what}`);
-}
-
 const heldAll = (): Promise<void> =>
-  eventually('all machines are held', async () => (await held()).length === lab.machines.length);
+  eventually('all machines are held', async () => (await held()).length === lab.machines.length, 10_000);
 
 /** From here on nobody can log in: what still works needs no login. */
 function refuseLogins(refuse = true): void {
@@ -110,13 +100,13 @@ test('it is closed when told so, when unused, and when its directory is gone', a
   await begin({ CLUSTER_SSH_PERSIST: '2s' });
   await heldAll();
   expect(await at.run('connections', 'close')).toMatchObject({ code: 0, stdout: '3 connections closed.\n' });
-  await eventually('the socket is gone', async () => (await socketsOf()).length === 0);
+  await eventually('the socket is gone', async () => (await socketsOf()).length === 0, 10_000);
   expect(await at.run('connections', 'ls')).toMatchObject({ code: 0, stdout: 'MACHINE  HELD  UNUSED\n' });
 
   await at.run('list-units');
   await at.run('list-units');
   await heldAll();
-  await eventually('it ends by itself', async () => (await socketsOf()).length === 0);
+  await eventually('it ends by itself', async () => (await socketsOf()).length === 0, 10_000);
 
   at.env.CLUSTER_SSH_PERSIST = '60s';
   await at.run('list-units');
@@ -124,15 +114,14 @@ test('it is closed when told so, when unused, and when its directory is gone', a
   await heldAll();
   const pid = await holderPid();
   await rm(join(at.dir, 'store', 'connections'), { recursive: true });
-  await eventually('its process is gone', async () => !isAlive(pid));
+  await eventually('its process is gone', async () => !isAlive(pid), 10_000);
 });
 
 test('a machine that is taken out is let go', async () => {
   await begin();
   await heldAll();
   const address = `127.0.0.1:${lab.machines[0]?.port}`;
-  const removed = await at.run('machine', 'rm', '--force', address);
-  expect(removed, removed.stderr).toMatchObject({ code: 0 });
+  await at.ok('machine', 'rm', '--force', address);
   expect((await held()).map(({ target }) => target.port)).not.toContain(lab.machines[0]?.port);
 });
 

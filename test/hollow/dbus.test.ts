@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bus, BusClosed, BusError, connectBus } from '../../src/lib/machine/dbus.ts';
 import { unitPath } from '../../src/lib/machine/systemd-names.ts';
+import { listening } from '../support/port.ts';
 
 const DAEMON = {
   destination: 'org.freedesktop.DBus',
@@ -70,13 +71,8 @@ describe('a bus on a real dbus-daemon', () => {
 
 describe('what is no bus', () => {
   it('is refused at login', async () => {
-    const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(
-      0,
-      '127.0.0.1',
-    );
-    await new Promise((resolve) => server.once('listening', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
+    const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    const port = await listening(server);
     await expect(connectBus(connect(port, '127.0.0.1'))).rejects.toThrow('refused the login');
     server.close();
   });

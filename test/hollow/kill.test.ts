@@ -1,29 +1,20 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { expect, test } from 'vitest';
+import type { Workplace } from '../support/cli.ts';
+import { withLab } from '../support/lab.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const ROUNDS = 50;
 let at: Workplace;
 
-beforeAll(async () => {
-  at = await workplace();
-  expect((await at.run('lab', 'up', '--hollow', '3', '--name', 'kill')).code).toBe(0);
+withLab('kill', ['--hollow', '3'], async (made) => {
+  at = made;
   await at.file('k@.service', '[Service]\nExecStart=/bin/sleep infinity\n');
   await at.file('g.service', '[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n');
 });
 
-afterAll(async () => {
-  expect(await at.run('lab', 'down', '--name', 'kill')).toMatchObject({ code: 0 });
-  await at.remove();
-});
-
 /** Runs a command and kills it at that moment, if it still runs then. */
 async function killed(args: readonly string[], afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [ENTRY, ...args], { cwd: at.dir, env: at.env, stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('close', resolve));
+  const { child, ended } = at.start(...args);
   await Promise.race([ended, sleep(afterMs)]);
   child.kill('SIGKILL');
   await ended;

@@ -2,10 +2,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { ENTRY, type Workplace, workplace } from '../support/cli.ts';
+import { withLab } from '../support/lab.ts';
+import { listening } from '../support/port.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const ESCAPED = 'odd-two\\x2dx@in-st\\x2da.service';
 let at: Workplace;
 let env: NodeJS.ProcessEnv;
@@ -21,12 +22,11 @@ function shell(name: string, title: string, check: () => Promise<void>, ...needs
   else test.skip(`${name} ${title} (skipped: ${missing} is not installed)`, () => {});
 }
 
-beforeAll(async () => {
-  at = await workplace();
-  expect((await at.run('lab', 'up', '--hollow', '2', '--name', 'shells')).code).toBe(0);
+withLab('shells', ['--hollow', '2'], async (made) => {
+  at = made;
   for (const file of ['demo@.service', 'small.service', 'odd-two\\x2dx@.service'])
     await at.file(file, '[Service]\nExecStart=/bin/sleep infinity\n');
-  expect((await at.run('submit', 'demo@7.service', 'demo@8.service', 'small.service', ESCAPED)).code).toBe(0);
+  await at.ok('submit', 'demo@7.service', 'demo@8.service', 'small.service', ESCAPED);
   for (const line of [
     'backend upsert -id small-v0.1.0',
     'backend upsert -id other',
@@ -38,18 +38,13 @@ beforeAll(async () => {
     'host upsert -name a.test',
     'listener upsert -id public -addr :80',
   ])
-    expect((await at.run(...line.split(' '))).code).toBe(0);
+    await at.ok(...line.split(' '));
   machine = (await at.run('list-machines', '--no-legend')).stdout.slice(0, 8);
   const bin = join(at.dir, 'bin');
   await mkdir(bin);
   await writeFile(join(bin, 'cluster'), `#!/bin/sh\nexec "${process.execPath}" "${ENTRY}" "$@"\n`);
   await chmod(join(bin, 'cluster'), 0o755);
   env = { ...at.env, PATH: `${bin}:${process.env.PATH}`, TERM: 'dumb' };
-});
-
-afterAll(async () => {
-  expect(await at.run('lab', 'down', '--name', 'shells')).toMatchObject({ code: 0 });
-  await at.remove();
 });
 
 /** Types each line into a shell on a terminal, then Tab; the words that the shell then reads the line as. */
@@ -171,12 +166,7 @@ test.each([
 
 test('a Tab does not wait for a registry that accepts and never answers', async () => {
   const mute = createServer();
-  const port = await new Promise<number>((resolve) => {
-    mute.listen(0, '127.0.0.1', () => {
-      const address = mute.address();
-      resolve(typeof address === 'object' ? (address?.port ?? 0) : 0);
-    });
-  });
+  const port = await listening(mute);
   const endpoint = { CLUSTER_ENDPOINT: `http://127.0.0.1:${port}`, CLUSTER_REQUEST_TIMEOUT: '60s' };
   const waiting = await workplace(endpoint);
   const started = performance.now();

@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectMachine, type MachineTarget, type SshOptions } from '../../src/lib/machine/index.ts';
+import { freePort, listening } from '../support/port.ts';
 
 /** A real sshd on loopback; what is hollow here is that no systemd stands behind it. */
 const dir = mkdtempSync(join(tmpdir(), 'ssh-faults-'));
@@ -19,14 +20,6 @@ function keygen(name: string, passphrase = ''): void {
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', passphrase, '-C', '', '-f', at(name)]);
 }
 const pub = (name: string) => readFileSync(at(`${name}.pub`), 'utf8').trim();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 async function sshd(hostKey: string): Promise<number> {
   const listen = await freePort();
@@ -201,10 +194,8 @@ describe('a connection to a real sshd', () => {
     await expect(say(target({ port: await freePort() }), options())).rejects.toEqual(
       refused('machine-unreachable', /refused/),
     );
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await new Promise((resolve) => silent.once('listening', resolve));
-    const address = silent.address();
-    const mute = typeof address === 'object' && address ? address.port : 0;
+    const silent = createServer(() => undefined);
+    const mute = await listening(silent);
     await expect(say(target({ port: mute }), options({ timeoutMs: 300 }))).rejects.toEqual(
       refused('machine-unreachable', /no answer within 0.3 s/),
     );
@@ -216,10 +207,8 @@ describe('a connection to a real sshd', () => {
     const rude = createServer((socket) => {
       calls++;
       socket.destroy();
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => rude.once('listening', resolve));
-    const address = rude.address();
-    const there = typeof address === 'object' && address ? address.port : 0;
+    });
+    const there = await listening(rude);
     await expect(say(target({ port: there }), options())).rejects.toEqual(refused('machine-unreachable'));
     expect(calls).toBe(2);
     rude.close();

@@ -5,33 +5,23 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
-import { labPossible } from '../../src/lib/lab/real/index.ts';
-import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { ENTRY, type Workplace } from '../support/cli.ts';
+import { machinesOf, real, withRealLab } from '../support/real.ts';
 
 const NAME = 'demoapp';
 const MACHINE = `${NAME}-1`;
-const ROOT = join(import.meta.dirname, '..', '..');
-const EXAMPLES = join(ROOT, 'examples');
-const why = labPossible();
-if (why !== null) process.stderr.write(`real machines are skipped: ${why}\n`);
-const real = why === null ? test : test.skip;
+const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
 let at: Workplace;
 let address = '';
 
-async function ok(...args: string[]): Promise<Ran> {
-  const ran = await at.run(...args);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran;
-}
-
 const on = async (...command: string[]): Promise<string> =>
-  (await ok('ssh', MACHINE, '--', ...command)).stdout.trim();
+  (await at.ok('ssh', MACHINE, '--', ...command)).stdout.trim();
 
 /** `cluster ssh MACHINE -- COMMAND < FILE`: what it printed. */
 async function feed(file: string, ...command: string[]): Promise<string> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'run.js'), 'ssh', MACHINE, '--', ...command], {
+  const child = spawn(process.execPath, [ENTRY, 'ssh', MACHINE, '--', ...command], {
     env: at.env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -56,22 +46,11 @@ async function door(container: string): Promise<string> {
   return url;
 }
 
-beforeAll(async () => {
-  if (why !== null) return;
-  at = await workplace();
-  await ok('lab', 'up', '--machines', '1', '--docker', '--name', NAME);
-  const rows = JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
-    address: string;
-  }[];
-  address = rows[0]?.address ?? '';
+withRealLab(NAME, ['--machines', '1', '--docker'], async (made) => {
+  at = made;
+  address = (await machinesOf(at, NAME))[0]?.address ?? '';
   await writeImages(join(at.dir, 'images.tar'), ['0.1.0', '0.2.0']);
-}, 600_000);
-
-afterAll(async () => {
-  if (why !== null) return;
-  await at.run('lab', 'down', '--name', NAME);
-  await at.remove();
-}, 120_000);
+});
 
 real('one file makes the images of both versions, which share their layer', async () => {
   const loaded = await feed(join(at.dir, 'images.tar'), 'docker', 'load');
@@ -93,7 +72,7 @@ real('both versions run side by side, each on a port of its own', async () => {
   const units = ['0.1.0', '0.2.0'].map((version) =>
     join(EXAMPLES, 'demo-application', `demo-application-v${version}@1.service`),
   );
-  await ok('start', ...units);
+  await at.ok('start', ...units);
   for (const version of ['0.1.0', '0.2.0']) {
     const answer = await fetch(await door(`demo-application-v${version}-1`));
     const id = await on('docker', 'inspect', '-f', '{{.Id}}', `demo-application-v${version}-1`);
@@ -138,10 +117,10 @@ real('a stop lets a slow request end, and leaves no container', async () => {
   const slow = fetch(`${await door('demo-application-v0.2.0-1')}/slow?ms=3000`);
   // The request must have arrived before the stop does.
   await new Promise((resolve) => setTimeout(resolve, 300));
-  await ok('stop', 'demo-application-v0.1.0@1', 'demo-application-v0.2.0@1');
+  await at.ok('stop', 'demo-application-v0.1.0@1', 'demo-application-v0.2.0@1');
   expect((await slow).status).toBe(200);
   expect(await on('docker', 'ps', '-aq')).toBe('');
-  const rows = JSON.parse((await ok('list-units', '--json')).stdout) as { active: string; sub: string }[];
+  const rows = JSON.parse((await at.ok('list-units', '--json')).stdout) as { active: string; sub: string }[];
   // Not failed: a container that is stopped ends with 0.
   expect(rows.map(({ active, sub }) => `${active} ${sub}`)).toEqual(['inactive dead', 'inactive dead']);
 });
@@ -163,17 +142,17 @@ real('a service announces itself in etcd while it runs', async () => {
   await feed(await at.file('web.cfg', config), 'tee', '/root/web.cfg');
   await on('systemd-run', '--unit=etcd-here', '/usr/bin/etcd', '--data-dir=/root/etcd');
   await announcer('web-self-etcdctl@.service');
-  await ok('start', 'web-self-etcdctl@1.service');
+  await at.ok('start', 'web-self-etcdctl@1.service');
   expect(JSON.parse(await announced())).toEqual({ Id: 'web-1', URL: `http://${address}:8081` });
-  await ok('stop', 'web-self-etcdctl@1.service');
+  await at.ok('stop', 'web-self-etcdctl@1.service');
   expect(await announced()).toBe('');
-  await ok('destroy', 'web-self-etcdctl@1.service');
+  await at.ok('destroy', 'web-self-etcdctl@1.service');
 });
 
 real('a sidekick announces its leader on a lease, and follows it down and up', async () => {
   await announcer('web@.service');
   await announcer('web-announce-etcdctl@.service');
-  await ok('start', 'web@1.service', 'web-announce-etcdctl@1.service');
+  await at.ok('start', 'web@1.service', 'web-announce-etcdctl@1.service');
   await expect.poll(announced, { timeout: 20_000 }).not.toBe('');
   expect(JSON.parse(await announced())).toEqual({ Id: 'web-1', URL: `http://${address}:8081` });
   const json = await on('env', 'ETCDCTL_API=3', 'etcdctl', 'get', '-w', 'json', KEY);
@@ -183,6 +162,6 @@ real('a sidekick announces its leader on a lease, and follows it down and up', a
   expect(await announced()).toBe('');
   await on('systemctl', 'start', 'web@1.service');
   await expect.poll(announced, { timeout: 20_000 }).not.toBe('');
-  await ok('destroy', 'web-announce-etcdctl@1.service', 'web@1.service');
+  await at.ok('destroy', 'web-announce-etcdctl@1.service', 'web@1.service');
   expect(await announced()).toBe('');
 });

@@ -1,62 +1,38 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { labPossible } from '../../src/lib/lab/real/index.ts';
-import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { expect } from 'vitest';
+import type { Ran, Workplace } from '../support/cli.ts';
+import { machinesOf, real, withRealLab } from '../support/real.ts';
 
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const NAME = 'endure';
-const why = labPossible();
-const real = why === null ? test : test.skip;
 let at: Workplace;
 let ids: string[];
 const first = (): string => ids[0] ?? '';
 
-async function ok(...args: string[]): Promise<Ran> {
-  const ran = await at.run(...args);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran;
-}
-
 /** What a shell on the first machine prints. */
 async function there(script: string, ...args: string[]): Promise<string> {
-  return (await ok('ssh', '--machine', first(), '--', 'sh', '-c', script, 'test', ...args)).stdout;
+  return (await at.ok('ssh', '--machine', first(), '--', 'sh', '-c', script, 'test', ...args)).stdout;
 }
 
 async function states(): Promise<Record<string, string>> {
-  const rows = JSON.parse((await ok('list-units', '--json')).stdout) as { unit: string; active: string }[];
+  const rows = JSON.parse((await at.ok('list-units', '--json')).stdout) as { unit: string; active: string }[];
   return Object.fromEntries(rows.map(({ unit, active }) => [unit, active]));
 }
 
 /** Runs a command, sends it what Ctrl-C sends `afterMs` after it printed such, and tells how it ended. */
 async function interrupted(args: readonly string[], printed: RegExp, afterMs: number): Promise<Ran> {
-  const child = spawn(process.execPath, [ENTRY, ...args], { cwd: at.dir, env: at.env });
-  let stdout = '';
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
+  const { child, log, ran } = at.start(...args);
   const seen = new Promise<void>((resolve) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString();
-      if (printed.test(stdout)) resolve();
-    });
+    child.stdout.on('data', () => printed.test(log()) && resolve());
   });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  await Promise.race([seen, ended]);
-  await Promise.race([sleep(afterMs), ended]);
+  await Promise.race([seen, ran]);
+  await Promise.race([sleep(afterMs), ran]);
   child.kill('SIGINT');
-  return { code: await ended, stdout, stderr };
+  return ran;
 }
 
-beforeAll(async () => {
-  if (why !== null) return;
-  at = await workplace();
-  await ok('lab', 'up', '--machines', '2', '--name', NAME);
-  ids = (JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as { id: string }[]).map(
-    ({ id }) => id,
-  );
+withRealLab(NAME, ['--machines', '2'], async (made) => {
+  at = made;
+  ids = (await machinesOf(at, NAME)).map(({ id }) => id);
   const here = `[X-Fleet]\nMachineID=${first()}\n`;
   await at.file('sleepy@.service', '[Service]\nExecStartPre=/bin/sleep 1\nExecStart=/bin/sleep infinity\n');
   await at.file('small.service', `[Service]\nExecStart=/bin/sleep infinity\n${here}`);
@@ -69,20 +45,14 @@ beforeAll(async () => {
     `[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 60\n${here}`,
   );
   await at.file('linger.service', `[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 5\n${here}`);
-}, 600_000);
-
-afterAll(async () => {
-  if (why !== null) return;
-  await at.run('lab', 'down', '--name', NAME);
-  await at.remove();
-}, 120_000);
+});
 
 real(
   'a full disk is one clear line, leaves nothing half-written, and reconcile makes it so later',
   async () => {
     const listing =
       'find /etc/systemd/system /etc/cluster ! -type d | sort | xargs ls -ld --time-style=+; sha256sum /etc/systemd/system/*.service /etc/cluster/units/*';
-    await ok('start', 'small.service');
+    await at.ok('start', 'small.service');
     await there(
       'mkdir /run/full && mount -t tmpfs -o size=128k full /run/full && cp -a /etc/systemd/system/. /run/full && mount --bind /run/full /etc/systemd/system; dd if=/dev/zero of=/run/full/filler bs=4k 2>/dev/null; true',
     );
@@ -98,10 +68,10 @@ real(
     expect(await there(listing)).toBe(before);
 
     await there('umount /etc/systemd/system && umount /run/full && rmdir /run/full');
-    await ok('reconcile');
+    await at.ok('reconcile');
     expect(await states()).toMatchObject({ 'small.service': 'active', 'big.service': 'active' });
-    expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
-    await ok('destroy', 'small.service', 'big.service');
+    expect((await at.ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+    await at.ok('destroy', 'small.service', 'big.service');
   },
 );
 
@@ -110,8 +80,8 @@ real('Ctrl-C amid a start of many: exit 130, one line, and reconcile finishes it
   expect(ran.code).toBe(130);
   expect(ran.stderr).toBe('Interrupted; cluster reconcile finishes what was begun\n');
   expect(ran.stdout).not.toContain('launched');
-  await ok('reconcile');
-  expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  await at.ok('reconcile');
+  expect((await at.ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
   await expect
     .poll(async () => Object.values(await states()), { timeout: 10_000 })
     .toEqual(Array(20).fill('active'));
@@ -121,28 +91,28 @@ real('journal --follow tells of many units, each line once; Ctrl-C ends it: exit
   const twice = (n: number): RegExp => new RegExp(`(.*Started sleepy@${n}\\.service[^]*){2}`);
   const following = interrupted(['journal', '--follow', 'sleepy@*'], twice(20), 1000);
   await sleep(1000);
-  await ok('restart', 'sleepy@*');
+  await at.ok('restart', 'sleepy@*');
   const ran = await following;
   expect(ran.code).toBe(130);
   expect(ran.stderr).toBe('Interrupted\n');
   for (let n = 1; n <= 20; n++)
     expect(ran.stdout.match(new RegExp(`Started sleepy@${n}\\.service`, 'g')), ran.stdout).toHaveLength(2);
-  await ok('destroy', 'sleepy@*');
+  await at.ok('destroy', 'sleepy@*');
   expect(await there('pgrep -a journalctl || :')).toBe('');
 });
 
 real(
   '--no-block queues the jobs and returns; --block-attempts gives up after so many times 2 s',
   async () => {
-    const started = await ok('start', '--no-block', 'slow.service', 'linger.service');
+    const started = await at.ok('start', '--no-block', 'slow.service', 'linger.service');
     expect(started.stdout).toMatch(/^Triggered unit slow\.service start$/m);
     expect(await states()).toMatchObject({ 'slow.service': 'activating', 'linger.service': 'active' });
-    expect((await ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+    expect((await at.ok('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
 
-    const stopped = await ok('stop', '--no-block', 'linger.service');
+    const stopped = await at.ok('stop', '--no-block', 'linger.service');
     expect(stopped).toEqual({ code: 0, stdout: 'Triggered unit linger.service stop\n', stderr: '' });
     expect(await states()).toMatchObject({ 'linger.service': 'deactivating' });
-    await ok('stop', 'slow.service');
+    await at.ok('stop', 'slow.service');
 
     for (const verb of ['start', 'restart']) {
       const before = Date.now();
@@ -155,7 +125,7 @@ real(
       expect(Date.now() - before).toBeLessThan(10_000);
       expect(await states()).toMatchObject({ 'slow.service': 'activating' });
     }
-    await ok('destroy', 'slow.service', 'linger.service');
+    await at.ok('destroy', 'slow.service', 'linger.service');
   },
 );
 
@@ -172,17 +142,17 @@ real('every specifier is rendered as systemd itself fills it in', async () => {
   await there(
     `rm /etc/os-release; { cat /usr/lib/os-release; printf "BUILD_ID='b.1'\\nIMAGE_ID=\\"img\\"\\nIMAGE_VERSION=7\\nVARIANT_ID=server\\n"; } >/etc/os-release; echo 'PRETTY_HOSTNAME="My Box"' >/etc/machine-info; systemctl daemon-reload`,
   );
-  await ok('start', unit);
+  await at.ok('start', unit);
   const theirs = await there(
     'tr "\\0" "\\n" <"/proc/$(systemctl show -P MainPID "$1")/environ" | grep ^V_',
     unit,
   );
-  const rendered = (await ok('cat', '--render', '--machine', first(), unit)).stdout;
+  const rendered = (await at.ok('cat', '--render', '--machine', first(), unit)).stdout;
   const ours = [...rendered.matchAll(/^Environment="(.*)"$/gm)].map(([, item]) => item);
   expect(ours).toHaveLength(LETTERS.length + 1);
   expect([...ours].sort()).toEqual(theirs.trimEnd().split('\n').sort());
   await there('ln -sf ../usr/lib/os-release /etc/os-release; rm /etc/machine-info');
-  await ok('destroy', unit);
+  await at.ok('destroy', unit);
 });
 
 real('a comment inside a continued value is left out, as systemd reads it', async () => {
@@ -190,7 +160,9 @@ real('a comment inside a continued value is left out, as systemd reads it', asyn
     'continued.service',
     `[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/echo heard: a \\\n# note\n  ; another \\\n b \\\n# more\n--c=d\n[X-Fleet]\nMachineID=${first()}\n`,
   );
-  await ok('start', 'continued.service');
-  expect((await ok('journal', 'continued.service', '--output', 'cat')).stdout).toMatch(/^heard: a b --c=d$/m);
-  await ok('destroy', 'continued.service');
+  await at.ok('start', 'continued.service');
+  expect((await at.ok('journal', 'continued.service', '--output', 'cat')).stdout).toMatch(
+    /^heard: a b --c=d$/m,
+  );
+  await at.ok('destroy', 'continued.service');
 });

@@ -1,25 +1,17 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
+import { expect } from 'vitest';
+import { labCutOff, labReconnect } from '../../src/lib/lab/real/index.ts';
 import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { real, withRealLab } from '../support/real.ts';
 import { hashOf, variantOf } from '../support/release.ts';
 
 const NAME = 'install';
 const ROOT = join(import.meta.dirname, '..', '..');
-const why = labPossible();
-if (why !== null) process.stderr.write(`real machines are skipped: ${why}\n`);
-const real = why === null ? test : test.skip;
 const ENDPOINT = ['--machine-endpoint', 'http://10.0.0.5:2379'];
 let at: Workplace;
 let release = '';
 let ids: string[] = [];
-
-async function ok(...args: string[]): Promise<Ran> {
-  const ran = await at.run(...args);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran;
-}
 
 /** A shell line on a machine (1 or 2), as root. */
 async function there(n: number, line: string): Promise<Ran> {
@@ -37,24 +29,16 @@ async function releases(n: number): Promise<{ current: string; all: string[] }> 
   return { current, all: all.filter((name) => name !== 'cluster').sort() };
 }
 
-beforeAll(async () => {
-  if (why !== null) return;
-  at = await workplace();
+withRealLab(NAME, ['--machines', '2'], async (made) => {
+  at = made;
   execFileSync(process.execPath, [join(ROOT, 'scripts', 'package.mjs'), '--quiet', '--out', at.dir]);
   release = execFileSync('sh', ['-c', 'ls "$1"/*.tar.gz', '-', at.dir], { encoding: 'utf8' }).trim();
-  await ok('lab', 'up', '--machines', '2', '--name', NAME);
-  ids = (JSON.parse((await ok('list-machines', '--json')).stdout) as { id: string }[]).map(({ id }) => id);
+  ids = (JSON.parse((await at.ok('list-machines', '--json')).stdout) as { id: string }[]).map(({ id }) => id);
   await at.file(
     'hold.service',
     '[Service]\nEnvironmentFile=/etc/cluster/environment\nExecStart=/opt/cluster/bin/node -e "setInterval(() => {}, 1e6)"\n[X-Fleet]\nGlobal=true\n',
   );
-}, 600_000);
-
-afterAll(async () => {
-  if (why !== null) return;
-  await at.run('lab', 'down', '--name', NAME);
-  await at.remove();
-}, 120_000);
+});
 
 real('a release runs where there is no Node, with all that it needs', async () => {
   expect((await there(1, 'command -v node')).code).not.toBe(0);
@@ -62,8 +46,8 @@ real('a release runs where there is no Node, with all that it needs', async () =
   expect(ran, ran.stderr).toMatchObject({ code: 0 });
   expect(ran.stdout.match(/^Release \S+ \([0-9a-f]{7}\) installed on .*$/gm)).toHaveLength(2);
   for (const id of ids) {
-    const version = await ok('ssh', id, '--', '/opt/cluster/bin/cluster', 'version');
-    expect(version.stdout).toBe((await ok('version')).stdout);
+    const version = await at.ok('ssh', id, '--', '/opt/cluster/bin/cluster', 'version');
+    expect(version.stdout).toBe((await at.ok('version')).stdout);
   }
   expect((await there(1, 'cluster version')).code).toBe(0);
   const embedded = await there(1, 'cluster list-machines --data-dir /tmp/store && ls /tmp/store');
@@ -103,7 +87,7 @@ real('a second time nothing is sent and nothing written', async () => {
 });
 
 real('another release takes its place, and what still runs the old one is named', async () => {
-  await ok('start', 'hold.service');
+  await at.ok('start', 'hold.service');
   const before = await releases(1);
   const ran = await install('--release', variant('second'), ...ENDPOINT);
   expect(ran, ran.stderr).toMatchObject({ code: 0 });
@@ -116,7 +100,7 @@ real('another release takes its place, and what still runs the old one is named'
   await install('--release', variant('third'), ...ENDPOINT);
   // hold.service reads from its own release, however old it is.
   expect((await releases(1)).all).toContain(before.current);
-  const restarted = await ok('restart', '--rolling', 'hold.service');
+  const restarted = await at.ok('restart', '--rolling', 'hold.service');
   expect(restarted.stdout.match(/^Unit hold\.service restarted on/gm)).toHaveLength(2);
   const starts = await Promise.all(
     [1, 2].map((n) => there(n, 'systemctl show -p ExecMainStartTimestampMonotonic --value hold.service')),
@@ -146,20 +130,11 @@ real('other settings are written alone, and name who has not read them', async (
 
 real('an install that is killed leaves the old one working', async () => {
   const file = variant('killed');
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'bin', 'run.js'), 'machine', 'install', '--release', file],
-    {
-      cwd: at.dir,
-      env: at.env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
-  const gone = new Promise((resolve) => child.on('close', resolve));
+  const { child, ran } = at.start('machine', 'install', '--release', file);
   child.stderr.on('data', (chunk: Buffer) => {
     if (/25% of/.test(chunk.toString())) child.kill('SIGKILL');
   });
-  await gone;
+  await ran;
   expect(child.signalCode).toBe('SIGKILL');
   for (const n of [1, 2]) {
     await expect.poll(async () => (await releases(n)).all.join(), { timeout: 20_000 }).not.toMatch(/stage/);
@@ -206,7 +181,7 @@ real('a machine that cannot be reached is reported, the other goes on', async ()
 });
 
 real('a login with sudo does as well; what is not ours stays', async () => {
-  const labs = JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
+  const labs = JSON.parse((await at.ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
     identity: string;
     knownHosts: string;
     address: string;

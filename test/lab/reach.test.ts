@@ -1,23 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LabMachine, labPossible, labSshArgs } from '../../src/lib/lab/real/index.ts';
-import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { expect } from 'vitest';
+import { type LabMachine, labSshArgs } from '../../src/lib/lab/real/index.ts';
+import { type Ran, workplace } from '../support/cli.ts';
+import { machinesOf, real, withRealLab } from '../support/real.ts';
 
 const NAME = 'reach';
-const why = labPossible();
-const real = why === null ? test : test.skip;
-let at: Workplace;
 let machines: LabMachine[];
 const first = (): LabMachine => machines[0] as LabMachine;
 const root = (): string => `root@${first().address}`;
-
-async function ok(where: Workplace, ...args: string[]): Promise<Ran> {
-  const ran = await where.run(...args);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran;
-}
 
 /** One error of one line, and one line of what to try. */
 function complains(ran: Ran, code: number, message: RegExp): void {
@@ -26,18 +18,9 @@ function complains(ran: Ran, code: number, message: RegExp): void {
   expect(ran).toMatchObject({ code, stdout: '' });
 }
 
-beforeAll(async () => {
-  if (why !== null) return;
-  at = await workplace();
-  await ok(at, 'lab', 'up', '--machines', '2', '--name', NAME);
-  machines = JSON.parse((await ok(at, 'lab', 'status', '--json', '--name', NAME)).stdout) as LabMachine[];
-}, 600_000);
-
-afterAll(async () => {
-  if (why !== null) return;
-  await at.run('lab', 'down', '--name', NAME);
-  await at.remove();
-}, 120_000);
+withRealLab(NAME, ['--machines', '2'], async (at) => {
+  machines = await machinesOf(at, NAME);
+});
 
 /** A real ssh-agent with the lab's key in it; the key's file is not known to those who use the agent. */
 async function agent(socket: string): Promise<ChildProcess> {
@@ -54,17 +37,17 @@ real('a key that only ssh-agent has lets in, and is lent to a machine when asked
   const mine = await workplace({ CLUSTER_KNOWN_HOSTS_FILE: first().knownHosts, SSH_AUTH_SOCK: socket });
   try {
     complains(await plain.run('machine', 'add', root()), 4, /there is no key to try/);
-    await ok(mine, 'machine', 'add', root());
+    await mine.ok('machine', 'add', root());
     await mine.file('by-agent.service', '[Service]\nExecStart=/bin/sleep infinity\n');
-    await ok(mine, 'start', 'by-agent.service');
+    await mine.ok('start', 'by-agent.service');
     const key = readFileSync(`${first().identity}.pub`, 'utf8').split(' ')[1];
-    const lent = await ok(mine, 'ssh', '--forward-agent', first().id, '--', 'ssh-add', '-L');
+    const lent = await mine.ok('ssh', '--forward-agent', first().id, '--', 'ssh-add', '-L');
     expect(lent.stdout.split(' ')[1]).toBe(key);
-    expect((await ok(mine, 'ssh', '-A', 'by-agent.service', '--', 'ssh-add', '-L')).stdout).toBe(lent.stdout);
+    expect((await mine.ok('ssh', '-A', 'by-agent.service', '--', 'ssh-add', '-L')).stdout).toBe(lent.stdout);
     const kept = await mine.run('ssh', first().id, '--', 'ssh-add', '-L');
     expect(kept).toMatchObject({ code: 2, stdout: '' });
     expect(kept.stderr).toMatch(/authentication agent/);
-    await ok(mine, 'destroy', 'by-agent.service');
+    await mine.ok('destroy', 'by-agent.service');
   } finally {
     running.kill();
     await mine.remove();
@@ -85,19 +68,19 @@ real('etcd on the loopback of a machine is reached through --tunnel', async () =
   try {
     await expect.poll(async () => (await mine.run('list-machines', ...tunnel)).code).toBe(0);
     const added = machines.map(({ address }) => `root@${address}`);
-    await ok(mine, 'machine', 'add', ...added, ...tunnel);
+    await mine.ok('machine', 'add', ...added, ...tunnel);
     await mine.file('tunnelled@.service', '[Service]\nExecStart=/bin/sleep infinity\n');
-    await ok(mine, ...tunnel, 'start', 'tunnelled@<1..2>.service');
-    const { stdout } = await ok(mine, ...tunnel, 'list-units', '--fields', 'unit,active', '--no-legend');
+    await mine.ok(...tunnel, 'start', 'tunnelled@<1..2>.service');
+    const { stdout } = await mine.ok(...tunnel, 'list-units', '--fields', 'unit,active', '--no-legend');
     expect(stdout).toMatch(/^tunnelled@1\.service +active\ntunnelled@2\.service +active\n$/);
     // It is etcd that knows it, not a store of this computer, and a variable does as well as the flag.
-    expect((await ok(mine, 'list-units', '--no-legend')).stdout).toBe('');
+    expect((await mine.ok('list-units', '--no-legend')).stdout).toBe('');
     const byVariable = await workplace({
       ...access,
       CLUSTER_TUNNEL: root(),
       CLUSTER_ENDPOINT: etcd[1],
     });
-    expect((await ok(byVariable, 'list-units', '--fields=unit,active', '--no-legend')).stdout).toBe(stdout);
+    expect((await byVariable.ok('list-units', '--fields=unit,active', '--no-legend')).stdout).toBe(stdout);
     await byVariable.remove();
 
     const wrong = (machine: string, ...more: string[]): Promise<Ran> =>
@@ -115,7 +98,7 @@ real('etcd on the loopback of a machine is reached through --tunnel', async () =
     );
     const elsewhere = await mine.run('list-units', '--tunnel', root(), '--endpoint', 'http://127.0.0.1:2999');
     complains(elsewhere, 5, /etcd cannot be reached at http:\/\/127\.0\.0\.1:2999 through root@/);
-    await ok(mine, 'destroy', 'tunnelled@*', ...tunnel);
+    await mine.ok('destroy', 'tunnelled@*', ...tunnel);
   } finally {
     execFileSync('ssh', [...labSshArgs(first()), 'systemctl stop etcd-lab; rm -rf /run/etcd /run/etcd-data']);
     await mine.remove();

@@ -4,22 +4,19 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
-import { type LabMachine, labPossible, labSshArgs } from '../../src/lib/lab/real/index.ts';
+import { type LabMachine, labSshArgs } from '../../src/lib/lab/real/index.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { type EtcdServer, startEtcd } from '../contract/etcd-server.ts';
-import { type Workplace, workplace } from '../support/cli.ts';
+import { type Running, type Workplace, workplace } from '../support/cli.ts';
+import { machinesOf, real, why } from '../support/real.ts';
 
 const LAB = 'registrator';
-const ENTRY = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const NAME = 'demo-application-v0.2.0';
 const ID = `${NAME}@1`;
 const SERVER = `/vulcand/backends/${NAME}/servers/${ID}`;
-const why = labPossible();
-if (why !== null) process.stderr.write(`real machines are skipped: ${why}\n`);
-const real = why === null ? test : test.skip;
 
 let etcd: EtcdServer;
 let store: Store;
@@ -27,13 +24,10 @@ let at: Workplace;
 let machine: LabMachine;
 let tunnel: ChildProcess | undefined;
 let socket: string;
-let running: { child: ChildProcess; said: string } | undefined;
+let running: Running | undefined;
 
-async function on(...command: string[]): Promise<string> {
-  const ran = await at.run('ssh', machine.name, '--', ...command);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran.stdout.trim();
-}
+const on = async (...command: string[]): Promise<string> =>
+  (await at.ok('ssh', machine.name, '--', ...command)).stdout.trim();
 
 /** `docker run` as the talk's unit does it. */
 const run = (name = NAME): Promise<string> => {
@@ -49,23 +43,15 @@ const run = (name = NAME): Promise<string> => {
   return on('docker', 'run', '-d', '--rm', '--name', name, ...variables, '-P', 'demo-application:0.2.0');
 };
 
-async function start(): Promise<void> {
-  const args = ['registrator', '--docker', `unix://${socket}`, '--machine', machine.id];
-  const child = spawn(process.execPath, [ENTRY, ...args], { env: at.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const one = { child, said: '' };
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (part: Buffer) => {
-      one.said += part.toString();
-    });
-  running = one;
+function start(): void {
+  running = at.start('registrator', '--docker', `unix://${socket}`, '--machine', machine.id);
 }
 
 async function end(signal: NodeJS.Signals): Promise<void> {
-  const child = running?.child;
+  const one = running;
   running = undefined;
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, 'exit');
+  one?.child.kill(signal);
+  await one?.ended;
 }
 
 async function url(): Promise<string | null> {
@@ -85,10 +71,8 @@ beforeAll(async () => {
   etcd = await startEtcd();
   store = await openEtcd({ endpoints: [etcd.endpoint], timeoutMs: 2000 });
   at = await workplace({ CLUSTER_ENDPOINT: etcd.endpoint });
-  const up = await at.run('lab', 'up', '--machines', '1', '--docker', '--name', LAB, '--json');
-  expect(up, up.stderr).toMatchObject({ code: 0 });
-  const status = await at.run('lab', 'status', '--json', '--name', LAB);
-  machine = (JSON.parse(status.stdout) as LabMachine[])[0] as LabMachine;
+  await at.ok('lab', 'up', '--machines', '1', '--docker', '--name', LAB, '--json');
+  machine = (await machinesOf(at, LAB))[0] as LabMachine;
   const images = join(at.dir, 'images.tar');
   await writeImages(images, ['0.2.0']);
   const load = spawn('ssh', [...labSshArgs(machine), 'docker', 'load'], {
@@ -113,7 +97,7 @@ afterAll(async () => {
 }, 120_000);
 
 real('a container is announced as soon as it answers, at the address of its machine', async () => {
-  await start();
+  start();
   await run();
   const to = await announced();
   const port = /0\.0\.0\.0:(\d+)/.exec(await on('docker', 'port', NAME, '8080/tcp'))?.[1];
@@ -131,7 +115,7 @@ real('a sick one is out, and a well one back, 3.5 s after the first answer at th
     const from = performance.now();
     await poll(async () => (await url()) !== null, 10_000).toBe(health);
     expect(performance.now() - from).toBeLessThan(3500);
-    expect(running?.said).toContain(`Health check ${ID} (${to}/health) result HTTP code ${code}\n`);
+    expect(running?.log()).toContain(`Health check ${ID} (${to}/health) result HTTP code ${code}\n`);
   }
 });
 
@@ -165,7 +149,7 @@ real('a killed registrator that starts again takes no key away', async () => {
   const { revision } = await store.range('/vulcand/');
   await end('SIGKILL');
   await sleep(1000);
-  await start();
+  start();
   const lease = (await store.get(SERVER))?.lease;
   await poll(async () => (await store.get(SERVER))?.lease, 10_000).not.toBe(lease);
   expect(await url()).toBe(to);
@@ -183,7 +167,7 @@ real('Docker stopped: its containers are out; Docker back: what runs then is ann
   await run('another-name');
   const to = await announced(20_000);
   expect((await fetch(to)).status).toBe(200);
-  expect(running?.said).toContain('Docker is away');
+  expect(running?.log()).toContain('Docker is away');
 });
 
 real('a script check runs in the container', async () => {
@@ -206,7 +190,7 @@ real('a script check runs in the container', async () => {
     '-P',
     'demo-application:0.2.0',
   );
-  await poll(() => running?.said ?? '', 10_000).toMatch(
+  await poll(() => running?.log() ?? '', 10_000).toMatch(
     /Health check .*:script:8080 .* result exit code \d+\n/,
   );
   expect((await store.range('/vulcand/backends/script/servers/')).entries).toEqual([]);

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LoadReport, startLoad } from '../../scripts/load.ts';
 import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
-import { type Ran, runCli } from '../support/cli.ts';
+import { type Workplace, workplace } from '../support/cli.ts';
+import { eventually } from '../support/eventually.ts';
 import { hashOf, variantOf } from '../support/release.ts';
 
 const NAME = 'talk';
@@ -29,18 +29,11 @@ interface Row {
   readonly machine: { readonly id: string; readonly address: string };
 }
 
-let dir: string;
-let env: NodeJS.ProcessEnv;
+let at: Workplace;
 let output = '';
 let machines: Machine[] = [];
 
-const run = (...args: string[]): Promise<Ran> => runCli(args, dir, env);
-
-async function ok(...args: string[]): Promise<string> {
-  const ran = await run(...args);
-  expect(ran.code, ran.stderr).toBe(0);
-  return ran.stdout;
-}
+const ok = async (...args: string[]): Promise<string> => (await at.ok(...args)).stdout;
 
 const on = (machine: Machine, command: string): Promise<string> =>
   ok('ssh', machine.address, '--', 'sh', '-c', command);
@@ -74,12 +67,9 @@ async function servers(backend: string): Promise<string[]> {
   return list.map(({ Id }) => Id).sort();
 }
 
-async function eventually(what: string, seconds: number, ask: () => Promise<boolean>): Promise<void> {
-  for (const last = Date.now() + seconds * 1000; Date.now() < last; await sleep(200)) {
-    if (await ask().catch(() => false)) return;
-  }
-  throw new Error(`${what} did not happen within ${seconds} s`);
-}
+/** Amid faults an error is no answer yet. */
+const within = (what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> =>
+  eventually(what, () => holds().catch(() => false), seconds * 1000);
 
 /** Load through these gateways, on the name that people use, while `fault` happens and for a while after it. */
 async function during(
@@ -112,7 +102,7 @@ function expectNoFailure(report: LoadReport): void {
 function demo(): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const script = join(import.meta.dirname, '..', '..', 'scripts', 'demo.mjs');
-    const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script], { env: at.env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         output += chunk.toString();
@@ -124,18 +114,17 @@ function demo(): Promise<number | null> {
 
 describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cluster-talk-'));
-    env = { PATH: process.env.PATH, HOME: dir, CLUSTER_DATA_DIR: join(dir, 'data'), CLUSTER_LAB_NAME: NAME };
-    await run('lab', 'down');
+    at = await workplace({ CLUSTER_LAB_NAME: NAME });
+    await at.run('lab', 'down');
     const code = await demo();
     expect(code, output.slice(-3000)).toBe(0);
-    env = { ...env, CLUSTER_ENDPOINT: await readFile(join(dir, 'data', 'endpoint'), 'utf8') };
+    at.env.CLUSTER_ENDPOINT = await readFile(join(at.dir, 'store', 'endpoint'), 'utf8');
     machines = JSON.parse(await ok('lab', 'status', '--json')) as Machine[];
   }, 600_000);
 
   afterAll(async () => {
-    await run('lab', 'down');
-    await rm(dir, { recursive: true, force: true });
+    await at.run('lab', 'down');
+    await at.remove();
   }, 120_000);
 
   test('the demo plays it all, and no request fails in the switch', () => {
@@ -184,7 +173,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
         `curl -sf -H 'Host: instance-${n}.${OLD}.${DOMAIN}' -H 'Content-Type: application/json' -d '{"health":false}' http://127.0.0.1/api/health`,
       );
     }
-    await eventually(
+    await within(
       '503',
       10,
       async () => (await ask(machines[0] as Machine, `${OLD}.${DOMAIN}`)).status === 503,
@@ -195,7 +184,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
         await machineOf(`${OLD}@${n}.service`),
         `curl -sf -H 'Host: instance-${n}.${OLD}.${DOMAIN}' -H 'Content-Type: application/json' -d '{"health":true}' http://127.0.0.1/api/health`,
       );
-    await eventually('200', 10, async () => (await servers(OLD)).length === 2);
+    await within('200', 10, async () => (await servers(OLD)).length === 2);
   });
 
   describe('plain services announce themselves', () => {
@@ -215,9 +204,9 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
       ['a sidekick, by etcdctl', ['web@4.service', 'web-announce-etcdctl@4.service']],
     ])('%s', async (_, units) => {
       await ok('start', ...units.map((unit) => join(folder, unit)));
-      await eventually('an answer', 10, async () => (await status()) === 200);
+      await within('an answer', 10, async () => (await status()) === 200);
       await ok('stop', units[0] ?? '');
-      await eventually('503', 10, async () => (await status()) === 503);
+      await within('503', 10, async () => (await status()) === 503);
       await ok('destroy', ...units);
     });
   });
@@ -233,7 +222,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
   test('kill -9 of a container: the other one answers', async () => {
     const machine = await machineOf(`${OLD}@1.service`);
     expectNoFailure(await during(() => on(machine, `docker kill -s KILL ${OLD}-1`)));
-    await eventually('that it is back', 20, async () => (await servers(OLD)).length === 2);
+    await within('that it is back', 20, async () => (await servers(OLD)).length === 2);
   });
 
   test('kill -9 of a registrator: nobody notices, and it comes back', async () => {
@@ -268,7 +257,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
   test('a new release, put on one machine after another, drops nothing', async () => {
     const folder = join(import.meta.dirname, '..', '..', 'dist', 'release');
     const [release = ''] = (await readdir(folder)).filter((name) => name.endsWith('.tar.gz'));
-    const file = variantOf(join(folder, release), dir, 'next');
+    const file = variantOf(join(folder, release), at.dir, 'next');
     expectNoFailure(
       await during(
         async () => {
@@ -289,7 +278,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
     const leader = (
       await on(
         machines[0] as Machine,
-        `ETCDCTL_API=3 etcdctl --endpoints ${env.CLUSTER_ENDPOINT} endpoint status -w simple`,
+        `ETCDCTL_API=3 etcdctl --endpoints ${at.env.CLUSTER_ENDPOINT} endpoint status -w simple`,
       )
     )
       .split('\n')
@@ -311,7 +300,7 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
     );
     await on(machine, 'systemctl start docker.service');
     await ok('reconcile');
-    await eventually('that it is back', 30, async () => (await servers(OLD)).length === 2);
+    await within('that it is back', 30, async () => (await servers(OLD)).length === 2);
   });
 
   test('a machine is cut off: its servers leave the rotation by themselves', async () => {
@@ -320,16 +309,12 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
     const report = await during(
       async () => {
         await labCutOff(NAME, machine.name);
-        await eventually(
-          'that its server is gone',
-          25,
-          async () => !(await servers(OLD)).includes(`${OLD}@1`),
-        );
+        await within('that its server is gone', 25, async () => !(await servers(OLD)).includes(`${OLD}@1`));
       },
       { gateways, after: 1000 },
     );
     await labReconnect(NAME, machine.name);
-    await eventually('that it is back', 30, async () => (await servers(OLD)).length === 2);
+    await within('that it is back', 30, async () => (await servers(OLD)).length === 2);
     expectNoFailure(report);
   });
 });

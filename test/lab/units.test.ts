@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { labPossible } from '../../src/lib/lab/real/index.ts';
-import { type Ran, type Workplace, workplace } from '../support/cli.ts';
+import { expect } from 'vitest';
+import { type Workplace, workplace } from '../support/cli.ts';
+import { real, withRealLab } from '../support/real.ts';
 
 const NAME = 'units';
-const why = labPossible();
-if (why !== null) process.stderr.write(`real machines are skipped: ${why}\n`);
-const real = why === null ? test : test.skip;
 let at: Workplace;
 
 interface Row {
@@ -15,20 +12,12 @@ interface Row {
   machine: { id: string; address: string };
 }
 
-async function ok(...args: string[]): Promise<Ran> {
-  const ran = await at.run(...args);
-  expect(ran, ran.stderr).toMatchObject({ code: 0 });
-  return ran;
-}
-
 async function units(): Promise<Row[]> {
   return JSON.parse((await at.run('list-units', '--json')).stdout) as Row[];
 }
 
-beforeAll(async () => {
-  if (why !== null) return;
-  at = await workplace();
-  await ok('lab', 'up', '--machines', '3', '--name', NAME);
+withRealLab(NAME, ['--machines', '3'], async (made) => {
+  at = made;
   await at.file(
     'demo@.service',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the unit's own variable
@@ -53,16 +42,10 @@ beforeAll(async () => {
     'door.path',
     '[Path]\nPathExists=/nonexistent\nUnit=once.service\n[X-Fleet]\nMachineOf=once.service\n',
   );
-}, 600_000);
-
-afterAll(async () => {
-  if (why !== null) return;
-  await at.run('lab', 'down', '--name', NAME);
-  await at.remove();
-}, 120_000);
+});
 
 real('units run by the rules of [X-Fleet] on real machines', async () => {
-  await ok('start', 'all.service', 'demo@<1..3>.service', 'side@1.service');
+  await at.ok('start', 'all.service', 'demo@<1..3>.service', 'side@1.service');
   const rows = await units();
   const of = (unit: string) => rows.filter((row) => row.unit === unit);
   expect(rows.every(({ active, sub }) => active === 'active' && sub === 'running')).toBe(true);
@@ -78,7 +61,7 @@ real('units run by the rules of [X-Fleet] on real machines', async () => {
 real('a killed process comes back by systemd', async () => {
   const pid = async () =>
     (
-      await ok(
+      await at.ok(
         'ssh',
         'demo@1.service',
         '--',
@@ -91,7 +74,7 @@ real('a killed process comes back by systemd', async () => {
       )
     ).stdout.trim();
   const before = await pid();
-  await ok('ssh', 'demo@1.service', '--', 'kill', '-9', before);
+  await at.ok('ssh', 'demo@1.service', '--', 'kill', '-9', before);
   await expect
     .poll(
       async () => {
@@ -108,13 +91,13 @@ real('a failed start says how it ended and what it printed', async () => {
   expect(ran.code).toBe(1);
   expect(ran.stderr).toMatch(/exit status 3/);
   expect(ran.stderr).toMatch(/this is why/);
-  await ok('destroy', 'fails.service');
+  await at.ok('destroy', 'fails.service');
 });
 
 real('a start joins one that is under way, and is not content with a unit between two crashes', async () => {
   await at.file('long.service', '[Service]\nType=oneshot\nExecStart=/bin/sleep 2\n');
-  await ok('start', '--no-block', 'long.service');
-  expect((await ok('start', 'long.service')).stdout).toMatch(/^Unit long\.service launched on /);
+  await at.ok('start', '--no-block', 'long.service');
+  expect((await at.ok('start', 'long.service')).stdout).toMatch(/^Unit long\.service launched on /);
   expect((await units()).find(({ unit }) => unit === 'long.service')?.active).toBe('inactive');
   await at.file('flaps.service', '[Service]\nExecStart=/bin/sh -c "exit 4"\nRestart=always\nRestartSec=60\n');
   for (const _ of ['first', 'again']) {
@@ -122,7 +105,7 @@ real('a start joins one that is under way, and is not content with a unit betwee
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/flaps\.service failed on .*exit status 4/);
   }
-  await ok('destroy', 'long.service', 'flaps.service');
+  await at.ok('destroy', 'long.service', 'flaps.service');
 });
 
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
@@ -131,9 +114,9 @@ real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
   await at.file('lonely.socket', '[Socket]\nListenStream=/run/lonely.sock\n');
   const lonely = await at.run('start', 'lonely.socket');
   expect(lonely.stderr).toMatch(/lonely\.service, which it starts, is not on this machine/);
-  await ok('destroy', 'lonely.socket');
-  await ok('load', 'gate.service');
-  await ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
+  await at.ok('destroy', 'lonely.socket');
+  await at.ok('load', 'gate.service');
+  await at.ok('start', 'once.service', 'tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path');
   const rows = await units();
   const active = (unit: string) => rows.find((row) => row.unit === unit)?.active;
   expect(['tick.timer', 'gate.socket', 'room.mount', 'goal.target', 'door.path'].map(active)).toEqual(
@@ -141,7 +124,7 @@ real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
   );
   expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
   expect((await at.run('plan')).stdout).toBe('Nothing to do.\n');
-  await ok(
+  await at.ok(
     'destroy',
     'once.service',
     'tick.timer',
@@ -154,17 +137,17 @@ real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
 });
 
 real('status, journal and ssh work, exit codes are passed on', async () => {
-  expect((await ok('status', 'demo@2')).stdout).toMatch(/Active: active/);
-  expect((await ok('journal', 'demo@2')).stdout).toMatch(/demo@2\.service/);
-  expect((await ok('ssh', 'demo@2', '--', 'echo', 'a b;c')).stdout).toBe('a b;c\n');
+  expect((await at.ok('status', 'demo@2')).stdout).toMatch(/Active: active/);
+  expect((await at.ok('journal', 'demo@2')).stdout).toMatch(/demo@2\.service/);
+  expect((await at.ok('ssh', 'demo@2', '--', 'echo', 'a b;c')).stdout).toBe('a b;c\n');
   expect((await at.run('ssh', 'demo@2', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
-  expect((await ok('cat', '--render', 'demo@2')).stdout).not.toContain('%i');
+  expect((await at.ok('cat', '--render', 'demo@2')).stdout).not.toContain('%i');
 });
 
 real('verify refuses what systemd would not load, and only warns of the rest', async () => {
   await at.file('hollowed.service', '[Unit]\nDescription=nothing to run\n');
   await at.file('unknown.service', '[Service]\nExecStart=/bin/true\nFoo=bar\n');
-  expect((await ok('verify', 'unknown.service')).stderr).toContain("Unknown key 'Foo'");
+  expect((await at.ok('verify', 'unknown.service')).stderr).toContain("Unknown key 'Foo'");
   const ran = await at.run('verify', 'unknown.service', 'hollowed.service');
   expect(ran).toMatchObject({ code: 1, stdout: '' });
   expect(ran.stderr).toMatch(
@@ -179,14 +162,14 @@ real('a unit that cluster did not install is neither overwritten nor stopped', a
   expect(ran.stderr).toMatch(/not installed by cluster/);
   await at.run('destroy', 'systemd-journald.service');
   expect(
-    (await ok('ssh', 'demo@1.service', '--', 'systemctl', 'is-active', 'systemd-journald.service')).stdout,
+    (await at.ok('ssh', 'demo@1.service', '--', 'systemctl', 'is-active', 'systemd-journald.service')).stdout,
   ).toBe('active\n');
 });
 
 real('a login with sudo does as well, one without is refused', async () => {
   const [row] = await units();
   const { identity, knownHosts } = (
-    JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
+    JSON.parse((await at.ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
       identity: string;
       knownHosts: string;
     }[]
@@ -209,7 +192,7 @@ real('a login with sudo does as well, one without is refused', async () => {
 real('a machine that reboots starts its launched units by itself', async () => {
   const { labReboot } = await import('../../src/lib/lab/real/index.ts');
   const row = (await units()).find(({ unit }) => unit === 'demo@3.service');
-  const machines = JSON.parse((await ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
+  const machines = JSON.parse((await at.ok('lab', 'status', '--json', '--name', NAME)).stdout) as {
     id: string;
     name: string;
   }[];
@@ -227,11 +210,11 @@ real('a machine that reboots starts its launched units by itself', async () => {
 });
 
 real('destroy leaves nothing on the machines', async () => {
-  await ok('destroy', 'all.service', 'demo@*', 'side@1');
+  await at.ok('destroy', 'all.service', 'demo@*', 'side@1');
   for (const n of [1, 2, 3])
     expect(
       (
-        await ok(
+        await at.ok(
           'lab',
           'ssh',
           '--name',

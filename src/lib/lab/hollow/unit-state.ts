@@ -2,13 +2,22 @@ import type { Behaviour, UnitDefinition } from './definition.ts';
 
 export type JobType = 'start' | 'stop' | 'restart';
 
-/** A queued or running job; `done` settles with systemd's job result. */
+/** A queued or running job; `done` settles with systemd's job result, by `settle`. */
 export interface HollowJob {
   readonly id: number;
   readonly type: JobType;
   readonly unit: string;
   readonly done: Promise<string>;
+  readonly settle: (result: string) => void;
   result: string | null;
+}
+
+/** What a simulated systemd knows of the files on its machine. */
+export interface UnitFiles {
+  /** Where a unit's file is and what it says; null when there is none. Text null = masked. */
+  readonly readUnit: (name: string) => { path: string; text: string | null } | null;
+  /** Units that links in `NAME.wants/` pull in. */
+  readonly wantedBy: (target: string) => string[];
 }
 
 /** How a simulated process ended. */
@@ -61,7 +70,7 @@ export class BusError extends Error {
   }
 }
 
-export const SIGNALS: Readonly<Record<string, number>> = {
+const SIGNALS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
   SIGQUIT: 3,
@@ -79,6 +88,18 @@ const CLEAN = new Set(['SIGHUP', 'SIGINT', 'SIGPIPE', 'SIGTERM']);
 /** Whether systemd counts this end as a success. */
 export function isClean(def: UnitDefinition, end: ProcessEnd): boolean {
   return end.signal ? CLEAN.has(end.signal) : end.code === 0 || def.successCodes.includes(end.code);
+}
+
+/** ExecMainStatus of such an end. */
+export function statusOf(end: ProcessEnd): number {
+  return end.signal ? (SIGNALS[end.signal] ?? 9) : end.code;
+}
+
+/** How systemd words an end that is no success. */
+export function howItExited(end: ProcessEnd): string {
+  if (end.signal) return `code=killed, status=${statusOf(end)}/${end.signal.slice(3)}`;
+  const name = end.code === 203 ? 'EXEC' : end.code === 1 ? 'FAILURE' : 'n/a';
+  return `code=exited, status=${end.code}/${name}`;
 }
 
 /** Whether `Restart=` brings a service back after such an end. */
@@ -114,4 +135,34 @@ export function activeSub(name: string): string {
 /** The first of these that fails in a way that counts, if any. */
 export function firstFailure(commands: readonly Behaviour[], def: UnitDefinition): Behaviour | undefined {
   return commands.find((c) => !c.runs && !c.forgiven && !isClean(def, { code: c.code, signal: null }));
+}
+
+/** Whether a unit of this definition stops and restarts with that other one. */
+export function hangsOn(def: UnitDefinition, name: string): boolean {
+  return [...def.requires, ...def.bindsTo, ...def.partOf].includes(name);
+}
+
+/** What systemd answers to a job that it will not queue; null for one that it will. */
+export function refusal({ name, load, active }: HollowUnit, type: JobType): BusError | null {
+  if (type === 'stop' && active !== 'inactive') return null;
+  if (load === 'not-found') {
+    const why = type === 'stop' ? `Unit ${name} not loaded.` : `Unit ${name} not found.`;
+    return new BusError('org.freedesktop.systemd1.NoSuchUnit', why);
+  }
+  if (type === 'stop') return null;
+  if (load === 'masked')
+    return new BusError('org.freedesktop.systemd1.UnitMasked', `Unit ${name} is masked.`);
+  if (load === 'bad-setting')
+    return new BusError(
+      'org.freedesktop.systemd1.BadUnitSetting',
+      `Unit ${name} has a bad unit file setting.`,
+    );
+  return null;
+}
+
+/** Nothing is to happen to this unit by itself any more. */
+export function forgetTimers(unit: HollowUnit): void {
+  if (unit.timer) clearTimeout(unit.timer);
+  if (unit.ticker) clearInterval(unit.ticker);
+  unit.timer = unit.ticker = null;
 }

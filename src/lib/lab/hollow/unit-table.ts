@@ -1,0 +1,110 @@
+import { readDefinition } from './definition.ts';
+import { forgetTimers, type HollowUnit, hangsOn, type SystemdSignal, type UnitFiles } from './unit-state.ts';
+
+/** The units that a simulated systemd has in memory, and who is told when one of them changes. */
+export class UnitTable {
+  private readonly units = new Map<string, HollowUnit>();
+  private readonly listeners = new Set<(signal: SystemdSignal) => void>();
+  private readonly files: UnitFiles;
+
+  constructor(files: UnitFiles) {
+    this.files = files;
+  }
+
+  listen(tell: (signal: SystemdSignal) => void): () => void {
+    this.listeners.add(tell);
+    return () => this.listeners.delete(tell);
+  }
+
+  emit(signal: SystemdSignal): void {
+    for (const tell of this.listeners) tell(signal);
+  }
+
+  loaded(): HollowUnit[] {
+    return [...this.units.values()];
+  }
+
+  peek(name: string): HollowUnit | undefined {
+    return this.units.get(name);
+  }
+
+  load(name: string): HollowUnit {
+    const known = this.units.get(name);
+    if (known && known.load !== 'not-found') return known;
+    const fresh = this.readFresh(name, known);
+    if (fresh.load !== 'not-found') this.units.set(name, fresh);
+    return fresh;
+  }
+
+  /** Keeps a unit in memory from here on. */
+  hold(unit: HollowUnit): void {
+    this.units.set(unit.name, unit);
+  }
+
+  reload(): void {
+    this.emit({ kind: 'reloading', active: true });
+    for (const unit of this.units.values()) {
+      const fresh = this.readFresh(unit.name, undefined);
+      if (fresh.load === 'not-found') unit.load = 'not-found';
+      else Object.assign(unit, { def: fresh.def, path: fresh.path, load: fresh.load });
+      this.collect(unit);
+    }
+    this.emit({ kind: 'reloading', active: false });
+  }
+
+  become(unit: HollowUnit, active: string, sub: string): void {
+    unit.active = active;
+    unit.sub = sub;
+    unit.since = Date.now() * 1000;
+    this.emit({ kind: 'changed', unit });
+  }
+
+  /** systemd drops a unit from memory that does nothing and that nothing refers to. */
+  collect(unit: HollowUnit): void {
+    if (unit.active !== 'inactive' || unit.job) return;
+    const referred = this.loaded().some(
+      (other) =>
+        other.name.endsWith('.target') &&
+        other.active === 'active' &&
+        this.files.wantedBy(other.name).includes(unit.name),
+    );
+    if (!referred || unit.load === 'not-found') this.units.delete(unit.name);
+  }
+
+  /** Units that a start of this one starts too. */
+  wantedOf(unit: HollowUnit): string[] {
+    return [...unit.def.wants, ...this.files.wantedBy(unit.name)];
+  }
+
+  /** Units that run and stop or restart with this one. */
+  dependents(name: string): string[] {
+    return this.loaded()
+      .filter((unit) => hangsOn(unit.def, name) && unit.active !== 'inactive' && unit.active !== 'failed')
+      .map((unit) => unit.name);
+  }
+
+  /** Forgets units and listeners, telling nobody. */
+  forget(): void {
+    for (const unit of this.units.values()) forgetTimers(unit);
+    this.units.clear();
+    this.listeners.clear();
+  }
+
+  private readFresh(name: string, before: HollowUnit | undefined): HollowUnit {
+    const found = this.files.readUnit(name);
+    const def = readDefinition(name, found?.text ?? '');
+    const load = !found ? 'not-found' : found.text === null ? 'masked' : def.bad ? 'bad-setting' : 'loaded';
+    const idle = {
+      active: 'inactive',
+      sub: 'dead',
+      result: 'success',
+      mainCode: 0,
+      mainStatus: 0,
+      preStatus: 0,
+      mainPid: 0,
+      invocation: '',
+    };
+    const rest = { restarts: 0, autoRestarts: [], since: 0, job: null, timer: null, ticker: null };
+    return { name, ...idle, ...rest, ...before, path: found?.path ?? '', def, load };
+  }
+}
