@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runCli, type Workplace, workplace } from '../support/cli.ts';
 import { withLab } from '../support/lab.ts';
 
