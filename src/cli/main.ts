@@ -31,7 +31,7 @@ export async function main(line: readonly string[]): Promise<void> {
   let id = '';
   endOnInterrupt(() => id);
   try {
-    if (given[0]?.startsWith('--')) argv = await (await import('./leading.ts')).commandFirst(given);
+    if (/^--|^-vulcan/.test(given[0] ?? '')) argv = await (await import('./leading.ts')).commandFirst(given);
     id = await dispatch(argv, (known) => {
       id = known;
     });

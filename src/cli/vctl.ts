@@ -35,6 +35,23 @@ export function vctlArguments(argv: readonly string[], flags: Readonly<Record<st
   return out;
 }
 
+/**
+ * Without vctl's `--vulcan URL`, which may stand anywhere: there is no vulcand to talk to.
+ * @throws `usage` in vctl's words where the URL is missing.
+ */
+export function withoutVulcan(argv: readonly string[]): string[] {
+  const at = argv.findIndex((word) => /^--?vulcan(=|$)/.test(word));
+  const end = argv.indexOf('--');
+  if (at === -1 || (end !== -1 && end < at)) return [...argv];
+  const isApart = !argv[at]?.includes('=');
+  if (isApart && argv[at + 1] === undefined)
+    throw new ClusterError('usage', 'provide a valid vulcan URL', {
+      hint: 'or leave it out: cluster reads and writes the registry itself (--endpoint)',
+      exit: EXIT.usage,
+    });
+  return [...argv.slice(0, at), ...argv.slice(at + (isApart ? 2 : 1))];
+}
+
 function noValue(name: string): ClusterError {
   return new ClusterError('usage', `flag --${name} expects a value`, {
     hint: `--${name} VALUE; --help says more`,

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { vctlArguments } from '../cli/vctl.ts';
+import { vctlArguments, withoutVulcan } from '../cli/vctl.ts';
 import type { Session } from '../lib/control/session.ts';
 import { ClusterError, EXIT } from '../lib/error.ts';
 import { okLine } from '../lib/ui/traffic-change.ts';
@@ -84,7 +84,12 @@ type Given = Record<string, unknown>;
 export abstract class TrafficCommand extends ClusterCommand {
   protected override async init(): Promise<void> {
     await super.init();
-    this.argv = vctlArguments(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
+    const argv = withoutVulcan(this.argv);
+    if (argv.length < this.argv.length)
+      process.stderr.write(
+        'WARNING: --vulcan is passed over: cluster uses the registry itself (--endpoint)\n',
+      );
+    this.argv = vctlArguments(argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
   }
 
   /** Reads and prints: a table, or the objects themselves with --json. */

@@ -1,6 +1,6 @@
 import nacl from 'tweetnacl';
-import { expect, test } from 'vitest';
-import { vctlArguments } from '../../../src/cli/vctl.ts';
+import { describe, expect, test } from 'vitest';
+import { vctlArguments, withoutVulcan } from '../../../src/cli/vctl.ts';
 import { ClusterError } from '../../../src/lib/error.ts';
 import {
   editBackend,
@@ -140,3 +140,30 @@ test.each([
 
 test('a URL’s scheme may be in capitals, as for Go', () =>
   expect(readServerUrl('HTTPS://h')).toEqual({ scheme: 'https', host: 'h', port: 443 }));
+
+describe("vctl's --vulcan", () => {
+  test.each([
+    [
+      ['-vulcan', 'http://v:8182', '-id', 'a'],
+      ['-id', 'a'],
+    ],
+    [
+      ['-id', 'a', '--vulcan=http://v:8182'],
+      ['-id', 'a'],
+    ],
+    [
+      ['-id', 'a'],
+      ['-id', 'a'],
+    ],
+    [
+      ['-id', 'a', '--', '--vulcan', 'x'],
+      ['-id', 'a', '--', '--vulcan', 'x'],
+    ],
+  ])('%j is read as %j', (argv, left) => {
+    expect(withoutVulcan(argv)).toEqual(left);
+  });
+
+  test('needs its URL', () => {
+    expect(() => withoutVulcan(['-id', 'a', '--vulcan'])).toThrow('provide a valid vulcan URL');
+  });
+});
