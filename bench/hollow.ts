@@ -51,6 +51,8 @@ interface Measured {
 async function measured(dir: string, args: readonly string[]): Promise<Measured> {
   const file = join(dir, 'maxrss');
   const code = `import fs from 'node:fs';process.on('exit',()=>fs.writeFileSync(${JSON.stringify(file)},String(process.resourceUsage().maxRSS)))`;
-  const ran = await cluster(dir, args, `--import=data:text/javascript,${encodeURIComponent(code)}`);
+  const ran = await cluster(dir, args, {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
+  });
   return { ...ran, mb: Number(await readFile(file, 'utf8')) / 1024 };
 }

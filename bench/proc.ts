@@ -49,13 +49,17 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** `cluster` as a whole process, on a store of its own in `dir`, without the caller's settings. */
-export function cluster(dir: string, args: readonly string[], nodeOptions?: string): Promise<Ran> {
+/** `cluster` as a whole process, on a store of its own in `dir`, with these settings and none of the caller's. */
+export function cluster(
+  dir: string,
+  args: readonly string[],
+  settings: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   const clean = Object.entries(process.env).filter(([key]) => !key.startsWith('CLUSTER_'));
   const env = { ...Object.fromEntries(clean), CLUSTER_DATA_DIR: `${dir}/store` };
   return run(process.execPath, [ENTRY, ...args], {
     cwd: dir,
-    env: nodeOptions === undefined ? env : { ...env, NODE_OPTIONS: nodeOptions },
+    env: { ...env, ...settings },
   });
 }
 
