@@ -420,7 +420,11 @@ test('TCP and script checks', async () => {
   app.server.close();
   app.server.closeAllConnections();
   await poll(servers, 1000).toEqual([]);
-  expect(lines).toContain(`Health check ${ONE} (tcp://127.0.0.1:${app.port}) result connection refused`);
+  // Reset where the port closes while it is being asked, no answer where this computer is busy.
+  const said = new RegExp(
+    `^Health check ${ONE} \\(tcp://127.0.0.1:${app.port}\\) result (connection refused|connection reset|no answer .*)$`,
+  );
+  expect(lines).toContainEqual(expect.stringMatching(said));
 });
 
 test('an answer that never ends counts as none', async () => {

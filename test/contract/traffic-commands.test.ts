@@ -181,7 +181,7 @@ test.each([
   ['a number of garbage', 'connlimit upsert -f f1 -id c -conns x', 64, /integer/],
   ['a slip in a flag', 'frontend upsert -idd f1', 64, /unknown flag --idd/],
   ['a flag without its value', 'server rm -b -id s1', 64, /--backend expects a value/],
-  ['vctl’s own --vulcan', 'frontend ls --vulcan http://localhost:8182', 64, /--vulcan/],
+  ['vctl’s own --vulcan without its URL', 'frontend ls --vulcan', 64, /provide a valid vulcan URL/],
   ['servers of nowhere', 'server ls -b b2', 1, /Key not found.*b2[\s\S]*did you mean b1/],
   ['a frontend that is not there', 'frontend show f2', 1, /Key not found.*f2[\s\S]*did you mean f1/],
   ['a time to wait of garbage', 'frontend upsert -id f1 -b b1 --wait-timeout x', 1, /is not a duration/],
@@ -192,6 +192,17 @@ test.each([
   expect(ran.stderr).toMatch(/^ {2}try: /m);
   expect(ran).toMatchObject({ code, stdout: '' });
   expect((await store.range('/')).entries).toEqual(before.entries);
+});
+
+test('vctl’s own --vulcan is passed over with a word on it, wherever it stands', async () => {
+  const plain = await at.run('frontend', 'ls');
+  for (const line of ['--vulcan http://v:8182 frontend ls', 'frontend ls -vulcan=http://v:8182']) {
+    const ran = await at.run(...line.split(' '));
+    expect(ran).toMatchObject({ code: 0, stdout: plain.stdout });
+    expect(ran.stderr).toBe(
+      'WARNING: --vulcan is passed over: cluster uses the registry itself (--endpoint)\n',
+    );
+  }
 });
 
 test('every flag of these commands has an environment variable', async () => {
