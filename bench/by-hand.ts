@@ -7,51 +7,46 @@ export interface ByHand {
 
 const lines = (text: string): string => text.replace(/^ {4}/gm, '').trimStart();
 
-const listed = (servers: readonly string[]): string =>
-  servers.map((server, n) => `      server s${n} ${server}\n`).join('');
+/** Lines beyond what every such configuration has. */
+interface More {
+  readonly defaults: readonly string[];
+  readonly frontend: readonly string[];
+  readonly backend: readonly string[];
+}
+
+function config({ host, servers, port }: ByHand, more: More): string {
+  const all = [
+    ...['defaults', '  mode http', '  timeout client 60s', '  timeout connect 5s', '  timeout server 60s'],
+    ...more.defaults.map((line) => `  ${line}`),
+    ...['frontend f', `  bind 127.0.0.1:${port}`],
+    ...more.frontend.map((line) => `  ${line}`),
+    `  use_backend app if { req.hdr(host) -m str ${host} }`,
+    ...['backend app', '  balance roundrobin'],
+    ...more.backend.map((line) => `  ${line}`),
+    ...servers.map((server, n) => `  server s${n} ${server}`),
+  ];
+  return `${all.join('\n')}\n`;
+}
 
 /** The least that does it. */
-export function plain({ host, servers, port }: ByHand): string {
-  return lines(`
-    defaults
-      mode http
-      timeout client 60s
-      timeout connect 5s
-      timeout server 60s
-      option redispatch
-    frontend f
-      bind 127.0.0.1:${port}
-      option forwardfor
-      use_backend app if { req.hdr(host) -m str ${host} }
-    backend app
-      balance roundrobin
-${listed(servers)}`);
+export function plain(hand: ByHand): string {
+  return config(hand, { defaults: ['option redispatch'], frontend: ['option forwardfor'], backend: [] });
 }
 
 /** One that also tries a GET again elsewhere, and tells servers what vulcand tells them: what a gateway has to do. */
-export function alike({ host, servers, port }: ByHand): string {
-  return lines(`
-    defaults
-      mode http
-      timeout client 60s
-      timeout connect 5s
-      timeout server 60s
-      option redispatch 1
-      retries 1
-      retry-on conn-failure empty-response response-timeout
-    frontend f
-      bind 127.0.0.1:${port}
-      http-request set-header X-Forwarded-For %[src]
-      http-request set-header X-Real-Ip %[src]
-      http-request set-header X-Forwarded-Proto http
-      http-request set-header X-Forwarded-Host %[req.hdr(host)]
-      http-request set-header X-Forwarded-Port ${port}
-      http-request set-header X-Forwarded-Server bench
-      use_backend app if { req.hdr(host) -m str ${host} }
-    backend app
-      balance roundrobin
-      http-request disable-l7-retry unless METH_GET
-${listed(servers)}`);
+export function alike(hand: ByHand): string {
+  return config(hand, {
+    defaults: ['option redispatch 1', 'retries 1', 'retry-on conn-failure empty-response response-timeout'],
+    frontend: [
+      'http-request set-header X-Forwarded-For %[src]',
+      'http-request set-header X-Real-Ip %[src]',
+      'http-request set-header X-Forwarded-Proto http',
+      'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+      `http-request set-header X-Forwarded-Port ${hand.port}`,
+      'http-request set-header X-Forwarded-Server bench',
+    ],
+    backend: ['http-request disable-l7-retry unless METH_GET'],
+  });
 }
 
 /** Fast servers, so that it is the gateway that is measured. */

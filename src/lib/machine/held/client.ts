@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { type Answer, errorFromData, type Question, receive, send } from './wire.ts';
+import { within } from './within.ts';
 
 /** A holder that takes longer than this to answer a simple question is none. */
 const PATIENCE_MS = 2500;
+const LATE = Symbol('late');
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -46,25 +48,18 @@ export class HolderClient {
   }
 
   /** A machine takes as long as it takes for a call; every other question is answered soon or not at all. */
-  ask(question: Question): Promise<unknown> {
+  async ask(question: Question): Promise<unknown> {
+    if (question.ask === 'call') return await this.#asked(question);
+    const answer = await within(PATIENCE_MS, this.#asked(question), LATE);
+    if (answer === LATE) throw new HolderLost('no answer in time');
+    return answer;
+  }
+
+  #asked(question: Question): Promise<unknown> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new HolderLost('the holder is gone'));
-      const timer =
-        question.ask === 'call'
-          ? undefined
-          : setTimeout(() => reject(new HolderLost('no answer in time')), PATIENCE_MS);
-      const done = () => clearTimeout(timer);
-      this.#waiting.set(id, {
-        resolve: (value) => {
-          done();
-          resolve(value);
-        },
-        reject: (error) => {
-          done();
-          reject(error);
-        },
-      });
+      this.#waiting.set(id, { resolve, reject });
       send(this.#socket, { ...question, id });
     });
   }

@@ -16,6 +16,7 @@ import {
   send,
   targetKey,
 } from './wire.ts';
+import { within } from './within.ts';
 
 const TICK_MS = 1000;
 /** One that takes longer than this is dead: whoever asks then connects anew, and hears the reason. */
@@ -59,25 +60,16 @@ class Holder {
   private readonly opening = new Set<string>();
   private readonly server: Server;
   private inode = 0;
-  private finish: () => void = () => undefined;
+  private readonly timer: NodeJS.Timeout;
+  private resolve: () => void = () => undefined;
 
   constructor(options: HolderOptions) {
     this.options = options;
     this.starts = new Limit(options.starts);
     this.server = createServer((socket) => this.serve(socket));
-    const timer = setInterval(() => void this.tick(), TICK_MS);
+    this.timer = setInterval(() => void this.tick(), TICK_MS);
     this.ended = new Promise((resolve) => {
-      this.finish = () => {
-        clearInterval(timer);
-        for (const { machine } of this.held.values()) machine.close();
-        this.held.clear();
-        this.server.close();
-        // Removed only where it is still ours: another holder may have come in its place.
-        this.isOurs().then(async (ours) => {
-          if (ours) await rm(this.options.socket, { force: true });
-          resolve();
-        }, resolve);
-      };
+      this.resolve = resolve;
     });
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => this.finish());
   }
@@ -151,7 +143,7 @@ class Holder {
       case 'list':
         return [...this.held.values()].map(connectionOf);
       case 'end':
-        setImmediate(this.finish);
+        setImmediate(() => this.finish());
         return this.held.size;
     }
   }
@@ -182,6 +174,17 @@ class Holder {
     return true;
   }
 
+  private finish(): void {
+    clearInterval(this.timer);
+    for (const { machine } of this.held.values()) machine.close();
+    this.held.clear();
+    this.server.close();
+    // Removed only where it is still ours: another holder may have come in its place.
+    this.isOurs()
+      .then((ours) => (ours ? rm(this.options.socket, { force: true }) : undefined))
+      .then(this.resolve, this.resolve);
+  }
+
   private drop(key: string): void {
     this.held.get(key)?.machine.close();
     this.held.delete(key);
@@ -199,16 +202,12 @@ class Holder {
   }
 }
 
-async function answers(machine: Machine): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, SILENCE_MS, false);
-  });
+function answers(machine: Machine): Promise<boolean> {
   const answer = machine.statuses([PROBE]).then(
     () => true,
     () => false,
   );
-  return await Promise.race([answer, silence]).finally(() => clearTimeout(timer));
+  return within(SILENCE_MS, answer, false);
 }
 
 function connectionOf({ target, since, used }: Held): HeldConnection {

@@ -84,8 +84,8 @@ export class HeldConnections {
 
   async #start({ socket }: HoldPlace, targets: readonly MachineTarget[]): Promise<void> {
     const { argv, ssh, starts, idleMs } = this.#options;
-    const { askPassphrase: _, ...options } = ssh;
-    const told: HolderOptions = { socket, ssh: options, starts, idleMs, targets };
+    // JSON leaves out `askPassphrase`: a holder has nobody to ask.
+    const told: HolderOptions = { socket, ssh, starts, idleMs, targets };
     const child = spawn(process.execPath, [...argv], {
       cwd: '/',
       detached: true,

@@ -18,10 +18,9 @@ export interface HoldPlace {
  */
 export function holdPlace(directory: string, ssh: SshOptions, version: string): HoldPlace | null {
   if (process.getuid === undefined) return null;
-  const { askPassphrase: _, ...options } = ssh;
   const { SSH_AUTH_SOCK, HOME } = process.env;
   const id = createHash('sha256')
-    .update(JSON.stringify([version, options, SSH_AUTH_SOCK, HOME]))
+    .update(JSON.stringify([version, ssh, SSH_AUTH_SOCK, HOME]))
     .digest('hex')
     .slice(0, 10);
   const socket = join(directory, `${id}.sock`);

@@ -4,12 +4,10 @@ import type { Machine, MachineTarget } from '../port.ts';
 
 /** What of a machine's conversation a holder carries on for others: data in, data out. */
 export const CALLS = [
-  ...['facts', 'statuses', 'manifest', 'apply', 'reload'],
-  ...['start', 'stop', 'restart', 'forget', 'enable', 'exec'],
-] as readonly Call[];
-export type Call =
-  | ('facts' | 'statuses' | 'manifest' | 'apply' | 'reload')
-  | ('start' | 'stop' | 'restart' | 'forget' | 'enable' | 'exec');
+  ...(['facts', 'statuses', 'manifest', 'apply', 'reload'] as const),
+  ...(['start', 'stop', 'restart', 'forget', 'enable', 'exec'] as const),
+] as const;
+export type Call = (typeof CALLS)[number];
 export type CallArgs<Name extends Call> = Parameters<Machine[Name]>;
 export type CallResult<Name extends Call> = Awaited<ReturnType<Machine[Name]>>;
 
