@@ -35,23 +35,23 @@ module.exports = {
     pure('route', [], ['re2js']),
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
-    only('discovery', ['registry', 'traffic', 'store', 'config']),
+    only('discovery', ['registry', 'traffic', 'store', 'config', 'keep']),
     {
       name: 'gateway-translate-is-pure',
       severity: 'error',
-      from: { path: room('gateway/translate') },
+      from: { path: room('gateway/haproxy/translate') },
       to: {
         pathNot: [
           SHARED,
-          room('(gateway/translate|traffic|route)'),
-          '^src/lib/gateway/(model|name)\\.ts$',
+          room('(gateway/haproxy/(translate|regexp)|traffic|route)'),
+          '^src/lib/gateway/(model|haproxy/names)\\.ts$',
           // Hashes, and what an IP address looks like.
           '^(node:)?(crypto|net)$',
           'node_modules/re2js/',
         ],
       },
     },
-    only('gateway', ['registry', 'traffic', 'route', 'store', 'config']),
+    only('gateway', ['registry', 'traffic', 'route', 'store', 'config', 'keep']),
     {
       name: 'machine-and-store-are-strangers',
       severity: 'error',

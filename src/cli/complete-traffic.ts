@@ -1,4 +1,4 @@
-import type { TrafficWanted } from '../lib/control/names.ts';
+import type { TrafficWanted } from '../lib/control/known-names.ts';
 import type { Manifest } from './model.ts';
 
 type Flags = Manifest['commands'][string]['flags'];

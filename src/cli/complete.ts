@@ -1,4 +1,4 @@
-import type { TrafficWanted } from '../lib/control/names.ts';
+import type { TrafficWanted } from '../lib/control/known-names.ts';
 import { TOPICS } from './about.ts';
 import { trafficPlace } from './complete-traffic.ts';
 import { findCommand } from './find.ts';
@@ -54,11 +54,17 @@ function nextWords(ids: readonly string[], done: readonly string[]): string[] {
 }
 
 async function names(): Promise<Names> {
-  return await quietly(async () => await (await import('../lib/control/names.ts')).knownNames(), NO_NAMES);
+  return await quietly(
+    async () => await (await import('../lib/control/known-names.ts')).knownNames(),
+    NO_NAMES,
+  );
 }
 
 async function trafficIds(wanted: TrafficWanted): Promise<string[]> {
-  return await quietly(async () => await (await import('../lib/control/names.ts')).knownIds(wanted), []);
+  return await quietly(
+    async () => await (await import('../lib/control/known-names.ts')).knownIds(wanted),
+    [],
+  );
 }
 
 /** How long a Tab may take to look. */

@@ -1,4 +1,4 @@
-import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic-middleware.ts';
+import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic/middleware.ts';
 import { count, frontendFlag, idArgument, idFlag, oneId, TrafficCommand, text, ttlFlag } from './_traffic.ts';
 
 type Type = Parameters<typeof upsertMiddleware>[1]['type'];

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { planOnPaper } from '../lib/control/paper.ts';
-import { planAll } from '../lib/control/reconcile.ts';
+import { planOnPaper } from '../lib/control/units/plan-on-paper.ts';
+import { planAll } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { planText } from '../lib/ui/plan.ts';
 

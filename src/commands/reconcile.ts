@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { throwFailures } from '../lib/control/converge.ts';
-import { reconcile } from '../lib/control/reconcile.ts';
+import { throwFailures } from '../lib/control/units/converge.ts';
+import { reconcile } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { stepLines } from '../lib/ui/plan.ts';
 

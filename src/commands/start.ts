@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { replaceFlag, waitFlags } from '../flags.ts';
-import { want } from '../lib/control/verbs.ts';
+import { want } from '../lib/control/units/desired-state.ts';
 
 export default class Start extends ClusterCommand {
   static override summary = 'Start units, placing and installing them first where needed';

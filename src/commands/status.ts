@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { locate, statusOf } from '../lib/control/logs.ts';
+import { locate, statusOf } from '../lib/control/units/status-and-journal.ts';
 
 export default class Status extends ClusterCommand {
   static override summary = 'Show what systemctl status says of units, on each of their machines';

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { waitFlags } from '../flags.ts';
-import { lower } from '../lib/control/verbs.ts';
+import { lower } from '../lib/control/units/desired-state.ts';
 
 export default class Stop extends ClusterCommand {
   static override summary = 'Stop units; they stay installed on their machines';

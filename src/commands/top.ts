@@ -1,4 +1,4 @@
-import { trafficTop } from '../lib/control/traffic-top.ts';
+import { trafficTop } from '../lib/control/traffic/top.ts';
 import { topText } from '../lib/ui/traffic-top.ts';
 import { TopCommand, topFlags } from './_top.ts';
 import { backendFlag } from './_traffic.ts';

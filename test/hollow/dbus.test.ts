@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Bus, BusClosed, BusError, connectBus } from '../../src/lib/machine/dbus.ts';
-import { unitPath } from '../../src/lib/machine/systemd-names.ts';
+import { type Bus, BusClosed, BusError, connectBus } from '../../src/lib/machine/systemd/dbus.ts';
+import { unitPath } from '../../src/lib/machine/systemd/names.ts';
 import { listening } from '../support/port.ts';
 
 const DAEMON = {

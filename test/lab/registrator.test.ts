@@ -9,8 +9,8 @@ import { writeImages } from '../../examples/demo-application/image.mjs';
 import { type LabMachine, labSshArgs } from '../../src/lib/lab/real/index.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
-import { type EtcdServer, startEtcd } from '../contract/etcd-server.ts';
 import { type Running, type Workplace, workplace } from '../support/cli.ts';
+import { type EtcdServer, startEtcd } from '../support/etcd-server.ts';
 import { machinesOf, real, why } from '../support/real.ts';
 
 const LAB = 'registrator';

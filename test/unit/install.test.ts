@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/lib/config/index.ts';
-import { outdatedUnits, releaseStep, settingsDiffer } from '../../src/lib/control/install.ts';
 import {
   isLoopback,
   readEndpoints,
   settingsFiles,
   settingsStamp,
   sha256,
-} from '../../src/lib/control/settings.ts';
+} from '../../src/lib/control/machines/etc-cluster.ts';
+import { outdatedUnits, releaseStep, settingsDiffer } from '../../src/lib/control/machines/install.ts';
 import { parseInstalled } from '../../src/lib/machine/index.ts';
 
 const [A, B] = ['a1'.repeat(32), 'b2'.repeat(32)];

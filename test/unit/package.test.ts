@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // @ts-expect-error: a script without types
 import * as script from '../../scripts/package.mjs';
-import { newestRelease, readRelease, releaseFacts } from '../../src/lib/control/release.ts';
+import { newestRelease, readRelease, releaseFacts } from '../../src/lib/control/machines/release.ts';
 
 interface Entry {
   name: string;

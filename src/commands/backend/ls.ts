@@ -1,4 +1,4 @@
-import { listBackends } from '../../lib/control/traffic-lists.ts';
+import { listBackends } from '../../lib/control/traffic/lists.ts';
 import { backendsTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

@@ -1,4 +1,4 @@
-import { removeBackend } from '../../lib/control/traffic-objects.ts';
+import { removeBackend } from '../../lib/control/traffic/objects.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class BackendRm extends TrafficCommand {

@@ -1,4 +1,4 @@
-import { showBackend } from '../../lib/control/traffic-lists.ts';
+import { showBackend } from '../../lib/control/traffic/lists.ts';
 import { backendCard } from '../../lib/ui/traffic.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 

@@ -1,4 +1,4 @@
-import { upsertBackend } from '../../lib/control/traffic-objects.ts';
+import { upsertBackend } from '../../lib/control/traffic/objects.ts';
 import { camelKeys, count, idFlag, TrafficCommand, text, tlsFlags } from '../_traffic.ts';
 
 export default class BackendUpsert extends TrafficCommand {

@@ -1,5 +1,5 @@
 import { ClusterCommand } from '../../base.ts';
-import { closeConnections } from '../../lib/control/connections.ts';
+import { closeConnections } from '../../lib/control/machines/connections.ts';
 
 export default class ConnectionsClose extends ClusterCommand {
   static override summary = 'Close the SSH connections that are held, and end the process that holds them';

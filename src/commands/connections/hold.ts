@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Command } from '@oclif/core';
-import { holdConnections } from '../../lib/control/connections.ts';
+import { holdConnections } from '../../lib/control/machines/connections.ts';
 
 /** What a command starts in a process of its own, with what to hold on stdin. */
 export default class ConnectionsHold extends Command {

@@ -1,5 +1,5 @@
 import { ClusterCommand } from '../../base.ts';
-import { listConnections } from '../../lib/control/connections.ts';
+import { listConnections } from '../../lib/control/machines/connections.ts';
 import { connectionsTable } from '../../lib/ui/connections.ts';
 
 export default class ConnectionsLs extends ClusterCommand {

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import type { Session } from '../../lib/control/session.ts';
-import type { FrontendChange } from '../../lib/control/traffic-frontend.ts';
-import type { Served } from '../../lib/control/traffic-wait.ts';
+import type { FrontendChange } from '../../lib/control/traffic/frontend.ts';
+import type { Served } from '../../lib/control/traffic/wait.ts';
 import { changeJson, changeLines, servedLine } from '../../lib/ui/traffic-change.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

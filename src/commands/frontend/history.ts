@@ -1,4 +1,4 @@
-import { history } from '../../lib/control/traffic-history.ts';
+import { history } from '../../lib/control/traffic/history.ts';
 import { historyTable } from '../../lib/ui/traffic.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 

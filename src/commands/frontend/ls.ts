@@ -1,4 +1,4 @@
-import { listFrontends } from '../../lib/control/traffic-lists.ts';
+import { listFrontends } from '../../lib/control/traffic/lists.ts';
 import { frontendsTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { matchRequest } from '../../lib/control/traffic-match.ts';
+import { matchRequest } from '../../lib/control/traffic/match.ts';
 import { EXIT } from '../../lib/error.ts';
 import { matchLines } from '../../lib/ui/traffic-change.ts';
 import { list, TrafficCommand } from '../_traffic.ts';

@@ -1,4 +1,4 @@
-import { removeFrontend } from '../../lib/control/traffic-frontend.ts';
+import { removeFrontend } from '../../lib/control/traffic/frontend.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendRm extends TrafficCommand {

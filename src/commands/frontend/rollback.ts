@@ -1,4 +1,4 @@
-import { rollback } from '../../lib/control/traffic-history.ts';
+import { rollback } from '../../lib/control/traffic/history.ts';
 import { camelKeys, idArgument, idFlag, oneId } from '../_traffic.ts';
 import { SwitchCommand, switchFlags } from './_switch.ts';
 

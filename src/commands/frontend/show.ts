@@ -1,4 +1,4 @@
-import { showFrontend } from '../../lib/control/traffic-lists.ts';
+import { showFrontend } from '../../lib/control/traffic/lists.ts';
 import { frontendCard } from '../../lib/ui/traffic.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 

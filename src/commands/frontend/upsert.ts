@@ -1,4 +1,4 @@
-import { upsertFrontend } from '../../lib/control/traffic-frontend.ts';
+import { upsertFrontend } from '../../lib/control/traffic/frontend.ts';
 import { backendFlag, camelKeys, count, idFlag, text, toggle, ttlFlag } from '../_traffic.ts';
 import { SwitchCommand, switchFlags } from './_switch.ts';
 

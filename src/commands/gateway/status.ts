@@ -1,5 +1,5 @@
 import { ClusterCommand } from '../../base.ts';
-import { gatewayStatuses } from '../../lib/control/gateways.ts';
+import { gatewayStatuses } from '../../lib/control/traffic/gateways.ts';
 import { ClusterErrors } from '../../lib/error.ts';
 import { gatewayTable } from '../../lib/ui/gateways.ts';
 

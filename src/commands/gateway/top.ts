@@ -1,4 +1,4 @@
-import { gatewayTop } from '../../lib/control/gateways.ts';
+import { gatewayTop } from '../../lib/control/traffic/gateways.ts';
 import { topTables } from '../../lib/ui/gateways.ts';
 import { TopCommand, topFlags } from '../_top.ts';
 

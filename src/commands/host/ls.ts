@@ -1,4 +1,4 @@
-import { listHosts } from '../../lib/control/traffic-lists.ts';
+import { listHosts } from '../../lib/control/traffic/lists.ts';
 import { hostsTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { removeHost } from '../../lib/control/traffic-hosts.ts';
+import { removeHost } from '../../lib/control/traffic/hosts.ts';
 import { oneId, TrafficCommand, text } from '../_traffic.ts';
 
 export default class HostRm extends TrafficCommand {

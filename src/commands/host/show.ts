@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { showHost } from '../../lib/control/traffic-lists.ts';
+import { showHost } from '../../lib/control/traffic/lists.ts';
 import { hostsTable } from '../../lib/ui/traffic.ts';
 import { oneId, TrafficCommand, text } from '../_traffic.ts';
 

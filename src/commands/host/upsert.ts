@@ -1,4 +1,4 @@
-import { upsertHost } from '../../lib/control/traffic-hosts.ts';
+import { upsertHost } from '../../lib/control/traffic/hosts.ts';
 import { camelKeys, keyPairFlags, list, TrafficCommand, text, toggle } from '../_traffic.ts';
 
 export default class HostUpsert extends TrafficCommand {

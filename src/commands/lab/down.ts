@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../../base.ts';
 import { labFlags } from '../../flags.ts';
-import { labDown } from '../../lib/control/lab.ts';
+import { labDown } from '../../lib/control/machines/lab.ts';
 
 export default class LabDown extends ClusterCommand {
   static override summary = 'End the machines of a lab and remove everything they left';

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
 import { labFlags, splitCommand } from '../../flags.ts';
-import { labMachines } from '../../lib/control/lab.ts';
+import { labMachines } from '../../lib/control/machines/lab.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class LabSsh extends ClusterCommand {

@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../../base.ts';
 import { labFlags } from '../../flags.ts';
-import { labMachines } from '../../lib/control/lab.ts';
+import { labMachines } from '../../lib/control/machines/lab.ts';
 import { renderTable } from '../../lib/ui/table.ts';
 
 export default class LabStatus extends ClusterCommand {

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
 import { labFlags } from '../../flags.ts';
-import { hollowUp, labUp } from '../../lib/control/lab.ts';
+import { hollowUp, labUp } from '../../lib/control/machines/lab.ts';
 
 export default class LabUp extends ClusterCommand {
   static override summary = 'Make throw-away machines on this computer and register them';

@@ -1,4 +1,4 @@
-import { listListeners } from '../../lib/control/traffic-lists.ts';
+import { listListeners } from '../../lib/control/traffic/lists.ts';
 import { listenersTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

@@ -1,4 +1,4 @@
-import { removeListener } from '../../lib/control/traffic-objects.ts';
+import { removeListener } from '../../lib/control/traffic/objects.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ListenerRm extends TrafficCommand {

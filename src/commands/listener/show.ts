@@ -1,4 +1,4 @@
-import { showListener } from '../../lib/control/traffic-lists.ts';
+import { showListener } from '../../lib/control/traffic/lists.ts';
 import { listenersTable } from '../../lib/ui/traffic.ts';
 import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 

@@ -1,4 +1,4 @@
-import { upsertListener } from '../../lib/control/traffic-objects.ts';
+import { upsertListener } from '../../lib/control/traffic/objects.ts';
 import { camelKeys, idFlag, TrafficCommand, text, tlsFlags } from '../_traffic.ts';
 
 export default class ListenerUpsert extends TrafficCommand {

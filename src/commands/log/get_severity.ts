@@ -1,4 +1,4 @@
-import { getSeverity } from '../../lib/control/traffic-log.ts';
+import { getSeverity } from '../../lib/control/traffic/severity.ts';
 import { okLine } from '../../lib/ui/traffic-change.ts';
 import { TrafficCommand } from '../_traffic.ts';
 

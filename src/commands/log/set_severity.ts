@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { setSeverity } from '../../lib/control/traffic-log.ts';
+import { setSeverity } from '../../lib/control/traffic/severity.ts';
 import { TrafficCommand, text } from '../_traffic.ts';
 
 export default class LogSetSeverity extends TrafficCommand {

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { addMachines, readMetadata } from '../../lib/control/machines.ts';
+import { addMachines, readMetadata } from '../../lib/control/machines/membership.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class MachineAdd extends ClusterCommand {

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { type InstallOutcome, installMachines } from '../../lib/control/install.ts';
+import { type InstallOutcome, installMachines } from '../../lib/control/machines/install.ts';
 import { ClusterErrors } from '../../lib/error.ts';
 import { installTeller, outdatedLines } from '../../lib/ui/install.ts';
 

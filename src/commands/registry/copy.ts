@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { copyRegistry } from '../../lib/control/copy.ts';
+import { copyRegistry } from '../../lib/control/registry-copy.ts';
 
 export default class RegistryCopy extends ClusterCommand {
   static override summary = 'Copy the registry to an etcd that has none yet, such as from the embedded store';

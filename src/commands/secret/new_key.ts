@@ -1,4 +1,4 @@
-import { newSealKey, writeSecret } from '../../lib/control/traffic-secret.ts';
+import { newSealKey, writeSecret } from '../../lib/control/traffic/secret.ts';
 import { TrafficCommand, text } from '../_traffic.ts';
 
 export default class SecretNewKey extends TrafficCommand {

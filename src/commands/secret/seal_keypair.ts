@@ -1,4 +1,4 @@
-import { sealFiles, writeSecret } from '../../lib/control/traffic-secret.ts';
+import { sealFiles, writeSecret } from '../../lib/control/traffic/secret.ts';
 import { camelKeys, keyPairFlags, TrafficCommand, text } from '../_traffic.ts';
 
 export default class SecretSealKeypair extends TrafficCommand {

@@ -1,4 +1,4 @@
-import { listServers } from '../../lib/control/traffic-lists.ts';
+import { listServers } from '../../lib/control/traffic/lists.ts';
 import { serversTable } from '../../lib/ui/traffic.ts';
 import { backendFlag, TrafficCommand } from '../_traffic.ts';
 

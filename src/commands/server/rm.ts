@@ -1,4 +1,4 @@
-import { removeServer } from '../../lib/control/traffic-objects.ts';
+import { removeServer } from '../../lib/control/traffic/objects.ts';
 import { backendFlag, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ServerRm extends TrafficCommand {

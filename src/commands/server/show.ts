@@ -1,4 +1,4 @@
-import { showServer } from '../../lib/control/traffic-lists.ts';
+import { showServer } from '../../lib/control/traffic/lists.ts';
 import { serversTable } from '../../lib/ui/traffic.ts';
 import { backendFlag, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 

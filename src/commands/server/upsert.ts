@@ -1,4 +1,4 @@
-import { upsertServer } from '../../lib/control/traffic-objects.ts';
+import { upsertServer } from '../../lib/control/traffic/objects.ts';
 import { backendFlag, count, idFlag, TrafficCommand, text, ttlFlag } from '../_traffic.ts';
 
 export default class ServerUpsert extends TrafficCommand {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
+import { Bell } from '../keep/wakeup.ts';
 import type { Compare, Store, Write } from '../store/port.ts';
 import { encode, keepUnknown, parseObject, parsePath } from '../traffic/index.ts';
-import { Bell } from './bell.ts';
 import { Complaints } from './complaints.ts';
-import { decide, type Edit, type Instance, type View } from './decide.ts';
 import { Mirror } from './mirror.ts';
-import { presencePrefix, readPresence } from './presence.ts';
-import { type Idle, sweep } from './sweep.ts';
+import { decide, type Edit, type Instance, type View } from './offers/edits.ts';
+import { presencePrefix, readPresence } from './offers/presence.ts';
+import { type Idle, sweep } from './offers/sweep.ts';
 import type { Troubles } from './troubles.ts';
 import { told } from './words.ts';
 

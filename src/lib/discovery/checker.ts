@@ -1,4 +1,4 @@
-import { type Answer, afterAnswer, type Health, UNKNOWN } from './health.ts';
+import { type Answer, afterAnswer, type Health, UNKNOWN } from './offers/health.ts';
 
 /** Something that is asked again and again. */
 export interface Target {

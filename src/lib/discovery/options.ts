@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ClusterError } from '../error.ts';
 import { readServerUrl } from '../traffic/index.ts';
-import { openDocker } from './docker.ts';
-import { splitTags } from './metadata.ts';
+import { openDocker } from './containers/docker.ts';
+import { splitTags } from './offers/metadata.ts';
 import type { RegistratorOptions } from './registrator.ts';
 
 /** As typed; times in seconds. */

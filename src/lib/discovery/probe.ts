@@ -2,7 +2,7 @@ import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { formatGoDuration } from '../traffic/index.ts';
-import type { Answer } from './health.ts';
+import type { Answer } from './offers/health.ts';
 
 export interface Place {
   readonly address: string;

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
+import { Tenure } from '../keep/lease-holder.ts';
 import { Registry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { Announcer } from './announcer.ts';
 import { Checker, type Target } from './checker.ts';
 import { Complaints } from './complaints.ts';
-import type { Instance } from './decide.ts';
-import type { Engine } from './engine.ts';
-import { Inventory, type Running } from './inventory.ts';
-import type { Container, Offer } from './model.ts';
-import { offerOf } from './offer.ts';
-import { presencePath } from './presence.ts';
-import { isLoopback, type ServiceOptions, servicesOf } from './services.ts';
-import { placeOf, targetOf } from './targets.ts';
-import { Tenure } from './tenure.ts';
+import { Inventory, type Running } from './containers/inventory.ts';
+import type { Engine } from './containers/port.ts';
+import type { Instance } from './offers/edits.ts';
+import type { Container, Offer } from './offers/model.ts';
+import { offerOf } from './offers/offer.ts';
+import { presencePath } from './offers/presence.ts';
+import { isLoopback, type ServiceOptions, servicesOf } from './offers/services.ts';
+import { placeOf, targetOf } from './offers/targets.ts';
 import { Troubles } from './troubles.ts';
 
 export interface RegistratorOptions {

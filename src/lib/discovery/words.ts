@@ -1,6 +1,6 @@
 import type { JsonObject } from '../traffic/index.ts';
 import { parsePath } from '../traffic/index.ts';
-import type { Edit } from './decide.ts';
+import type { Edit } from './offers/edits.ts';
 
 /** What an edit means to a person who reads the journal; null for what is not worth a line. */
 export function told({ area, path, value }: Edit, before: JsonObject | null): string | null {

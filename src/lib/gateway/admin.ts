@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import { ClusterError } from '../error.ts';
-import type { ProcessStatus } from './haproxy/supervisor.ts';
+import type { ProcessStatus } from './haproxy/process/supervisor.ts';
+import type { BreakerState } from './haproxy/requests/breaker.ts';
+import type { Top } from './haproxy/stats.ts';
 import type { Note } from './model.ts';
-import type { BreakerState } from './requests/breaker.ts';
-import type { Top } from './stats.ts';
 
 /** `GET /v1/status` of a gateway. */
 export interface GatewayStatus {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import { changedPaths, findCulprits, holdBack, listenersNamed } from './culprits.ts';
-import type { Applied, Supervisor } from './haproxy/supervisor.ts';
+import type { Applied, Supervisor } from './haproxy/process/supervisor.ts';
+import { type Requests, withTripped } from './haproxy/requests/requests.ts';
 import type { Logger } from './logger.ts';
 import type { Note, Serving } from './model.ts';
-import { type Requests, withTripped } from './requests/requests.ts';
+import { changedPaths, findCulprits, holdBack, listenersNamed } from './offenders.ts';
 
 export interface KeeperOptions {
   readonly supervisor: Supervisor;

@@ -1,4 +1,4 @@
-import type { Top, TopRow } from './stats.ts';
+import type { Top, TopRow } from './haproxy/stats.ts';
 
 interface Metric {
   readonly name: string;

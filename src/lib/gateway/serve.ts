@@ -6,10 +6,10 @@ import type { Store } from '../store/port.ts';
 import { keyBytes, openKeyPair } from '../traffic/seal.ts';
 import { readAddress } from './admin.ts';
 import { endingOf } from './ending.ts';
+import { runGateway, type Translator } from './gateway.ts';
+import { listening } from './haproxy/translate/listeners.ts';
+import { COUNTERS_TABLE, renderConfig, translate } from './haproxy/translate/translate.ts';
 import { Logger, type Severity } from './logger.ts';
-import { runGateway, type Translator } from './run.ts';
-import { listening } from './translate/listeners.ts';
-import { COUNTERS_TABLE, renderConfig, translate } from './translate/translate.ts';
 
 /** What `cluster gateway` is told on its command line. */
 export interface ServeOptions {

@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { ClusterError } from '../error.ts';
-import { type Bus, BusClosed, BusError, connectBus } from './dbus.ts';
-import { type Dialled, dial } from './dial.ts';
 import { busUnavailable, commandFailed, sudoRefused } from './errors.ts';
-import { parseFacts } from './facts.ts';
-import { checkApplied, packChange, parseManifest } from './files.ts';
-import { interactive } from './interactive.ts';
+import { checkApplied, packChange, parseManifest } from './files/change.ts';
+import { parseFacts } from './files/facts.ts';
+import { scriptArgv } from './files/scripts.ts';
 import type { FileChange, JobOutcome, Machine, MachineTarget, SshOptions } from './port.ts';
-import { scriptArgv } from './scripts.ts';
-import { Session } from './session.ts';
-import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd.ts';
+import { type Dialled, dial } from './ssh/dial.ts';
+import { interactive } from './ssh/interactive.ts';
+import { Session } from './ssh/session.ts';
+import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd/manager.ts';
 
 const BUS_SOCKET = '/run/dbus/system_bus_socket';
 const JOURNAL_LINES = 10;

@@ -1,17 +1,5 @@
 export { connectMachine } from './connect.ts';
 export {
-  closeHeld,
-  type HeldConnection,
-  HeldConnections,
-  type HolderOptions,
-  type HoldOptions,
-  listHeld,
-} from './held/index.ts';
-export { Limit } from './limit.ts';
-export { MachinePool, type PoolOptions } from './pool.ts';
-export type * from './port.ts';
-export { quote } from './quote.ts';
-export {
   foreignInstall,
   type Installed,
   installRelease,
@@ -19,7 +7,7 @@ export {
   readInstalled,
   shortRelease,
   writeSettings,
-} from './release.ts';
+} from './files/release.ts';
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,
@@ -32,5 +20,17 @@ export {
   PENDING,
   SCRIPT,
   UNIT_DIR,
-} from './scripts.ts';
-export { type MachineSpec, parseSpec, resolveTarget } from './sshconfig.ts';
+} from './files/scripts.ts';
+export {
+  closeHeld,
+  type HeldConnection,
+  HeldConnections,
+  type HolderOptions,
+  type HoldOptions,
+  listHeld,
+} from './held/index.ts';
+export { MachinePool, type PoolOptions } from './pool.ts';
+export type * from './port.ts';
+export { quote } from './quote.ts';
+export { Limit } from './ssh/limit.ts';
+export { type MachineSpec, parseSpec, resolveTarget } from './ssh/ssh-config.ts';

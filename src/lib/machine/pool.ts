@@ -1,8 +1,8 @@
 import { connectMachine } from './connect.ts';
 import type { HeldConnections } from './held/index.ts';
 import { targetKey } from './held/wire.ts';
-import { Limit } from './limit.ts';
 import type { Machine, MachineTarget, SshOptions } from './port.ts';
+import { Limit } from './ssh/limit.ts';
 
 /** sshd starts dropping above 10 logins at a time per machine; this bounds what we ourselves open at once. */
 const STARTS = 30;

@@ -20,7 +20,6 @@ export type {
 } from './model.ts';
 export { conjunctions, MAX_CONJUNCTIONS } from './normal.ts';
 export { isVulcandRoute, parseRoute } from './parse.ts';
-export { toPcre } from './pcre.ts';
 export {
   type Attempt,
   DEFAULT_FAILOVER,

@@ -1,4 +1,4 @@
-import type { MachineRow, UnitFileRow, UnitRow } from '../control/lists.ts';
+import type { MachineRow, UnitFileRow, UnitRow } from '../control/units/lists.ts';
 import { machineId, machineLegend, metadataText } from './format.ts';
 import type { Columns } from './table.ts';
 

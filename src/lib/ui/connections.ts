@@ -1,4 +1,4 @@
-import type { HeldConnection } from '../control/connections.ts';
+import type { HeldConnection } from '../control/machines/connections.ts';
 import { renderTable } from './table.ts';
 
 /** One line a connection; times in whole seconds. */

@@ -1,4 +1,4 @@
-import type { GatewayAnswer } from '../control/gateways.ts';
+import type { GatewayAnswer } from '../control/traffic/gateways.ts';
 import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
 import { machineId } from './format.ts';
 import { renderTable } from './table.ts';

@@ -1,4 +1,4 @@
-import type { InstallOutcome, InstallProgress } from '../control/install.ts';
+import type { InstallOutcome, InstallProgress } from '../control/machines/install.ts';
 import type { Sentence } from './events.ts';
 import { machineLegend } from './format.ts';
 

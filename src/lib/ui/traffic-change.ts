@@ -1,6 +1,6 @@
-import type { FrontendChange } from '../control/traffic-frontend.ts';
-import type { Match } from '../control/traffic-match.ts';
-import type { Served } from '../control/traffic-wait.ts';
+import type { FrontendChange } from '../control/traffic/frontend.ts';
+import type { Match } from '../control/traffic/match.ts';
+import type { Served } from '../control/traffic/wait.ts';
 import { green } from './colour.ts';
 
 /** vctl's line for what went well: green, on a terminal only. */

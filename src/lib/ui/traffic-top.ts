@@ -1,4 +1,4 @@
-import type { TrafficTop } from '../control/traffic-top.ts';
+import type { TrafficTop } from '../control/traffic/top.ts';
 import { trafficTable } from './traffic.ts';
 
 type Figures = TrafficTop['frontends'][number]['figures'];

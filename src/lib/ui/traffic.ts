@@ -1,4 +1,4 @@
-import type { BackendCard, FrontendCard } from '../control/traffic-lists.ts';
+import type { BackendCard, FrontendCard } from '../control/traffic/lists.ts';
 import type { SwitchRecord } from '../registry/index.ts';
 import type { Backend, Frontend, Host, Listener, Middleware, Server } from '../traffic/index.ts';
 import { middlewareSettings } from './middleware-settings.ts';

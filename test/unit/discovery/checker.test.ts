@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Checker, type Target } from '../../../src/lib/discovery/checker.ts';
-import { type Answer, afterAnswer, type Health, UNKNOWN } from '../../../src/lib/discovery/health.ts';
+import { type Answer, afterAnswer, type Health, UNKNOWN } from '../../../src/lib/discovery/offers/health.ts';
 
 const GOOD: Answer = { good: true, said: 'HTTP code 200' };
 const BAD: Answer = { good: false, said: 'HTTP code 500' };

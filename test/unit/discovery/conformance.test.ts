@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readCheck } from '../../../src/lib/discovery/check.ts';
-import { decide } from '../../../src/lib/discovery/decide.ts';
-import { splitTags } from '../../../src/lib/discovery/metadata.ts';
-import { urlOf } from '../../../src/lib/discovery/offer.ts';
-import { servicesOf } from '../../../src/lib/discovery/services.ts';
+import { readCheck } from '../../../src/lib/discovery/offers/check.ts';
+import { decide } from '../../../src/lib/discovery/offers/edits.ts';
+import { splitTags } from '../../../src/lib/discovery/offers/metadata.ts';
+import { urlOf } from '../../../src/lib/discovery/offers/offer.ts';
+import { servicesOf } from '../../../src/lib/discovery/offers/services.ts';
 import { container, offer, rules } from './support.ts';
 
 interface Case {

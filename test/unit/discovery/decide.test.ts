@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { decide, type Instance, type View } from '../../../src/lib/discovery/decide.ts';
 import type { Seen } from '../../../src/lib/discovery/mirror.ts';
-import type { Service } from '../../../src/lib/discovery/model.ts';
-import { presenceOf, presencePath } from '../../../src/lib/discovery/presence.ts';
-import { type Idle, sweep } from '../../../src/lib/discovery/sweep.ts';
+import { decide, type Instance, type View } from '../../../src/lib/discovery/offers/edits.ts';
+import type { Service } from '../../../src/lib/discovery/offers/model.ts';
+import { presenceOf, presencePath } from '../../../src/lib/discovery/offers/presence.ts';
+import { type Idle, sweep } from '../../../src/lib/discovery/offers/sweep.ts';
 import { keepUnknown } from '../../../src/lib/traffic/index.ts';
 import { offer } from './support.ts';
 

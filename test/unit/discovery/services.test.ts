@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readCheck } from '../../../src/lib/discovery/check.ts';
-import { readContainer } from '../../../src/lib/discovery/container.ts';
-import { offerOf } from '../../../src/lib/discovery/offer.ts';
-import { servicesOf } from '../../../src/lib/discovery/services.ts';
+import { readContainer } from '../../../src/lib/discovery/containers/container.ts';
+import { readCheck } from '../../../src/lib/discovery/offers/check.ts';
+import { offerOf } from '../../../src/lib/discovery/offers/offer.ts';
+import { servicesOf } from '../../../src/lib/discovery/offers/services.ts';
 import { isEnd } from '../../../src/lib/discovery/signals.ts';
 import { container, type Described, rules, service } from './support.ts';
 

@@ -1,7 +1,7 @@
-import { readContainer } from '../../../src/lib/discovery/container.ts';
-import type { Container, Offer, Service } from '../../../src/lib/discovery/model.ts';
-import { offerOf } from '../../../src/lib/discovery/offer.ts';
-import type { ServiceOptions } from '../../../src/lib/discovery/services.ts';
+import { readContainer } from '../../../src/lib/discovery/containers/container.ts';
+import type { Container, Offer, Service } from '../../../src/lib/discovery/offers/model.ts';
+import { offerOf } from '../../../src/lib/discovery/offers/offer.ts';
+import type { ServiceOptions } from '../../../src/lib/discovery/offers/services.ts';
 
 export interface Described {
   readonly id?: string;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { Breaker } from '../../../src/lib/gateway/haproxy/requests/breaker.ts';
+import { type RequestLog, readRequestLog } from '../../../src/lib/gateway/haproxy/requests/log.ts';
+import { Window } from '../../../src/lib/gateway/haproxy/requests/window.ts';
 import type { BreakerRule } from '../../../src/lib/gateway/model.ts';
-import { Breaker } from '../../../src/lib/gateway/requests/breaker.ts';
-import { type RequestLog, readRequestLog } from '../../../src/lib/gateway/requests/log.ts';
-import { Window } from '../../../src/lib/gateway/requests/window.ts';
 
 const rule = (condition: string): BreakerRule => ({
   frontend: 'f',

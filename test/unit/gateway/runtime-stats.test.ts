@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { findCulprits, holdBack } from '../../../src/lib/gateway/culprits.ts';
 import { chooseEnding, jobOf, unitOf } from '../../../src/lib/gateway/ending.ts';
-import { bindAddresses } from '../../../src/lib/gateway/haproxy/addresses.ts';
+import { bindAddresses } from '../../../src/lib/gateway/haproxy/process/addresses.ts';
+import { traceRecord } from '../../../src/lib/gateway/haproxy/requests/trace.ts';
+import { readTable, topOf } from '../../../src/lib/gateway/haproxy/stats.ts';
+import { findCulprits, holdBack } from '../../../src/lib/gateway/offenders.ts';
 import { prometheusText } from '../../../src/lib/gateway/prometheus.ts';
-import { traceRecord } from '../../../src/lib/gateway/requests/trace.ts';
-import { readTable, topOf } from '../../../src/lib/gateway/stats.ts';
 import { readSyslogAddress, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 
 const STAT = `# pxname,svname,scur,stot,econ,eresp,status,weight,rate,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,addr,ttime,

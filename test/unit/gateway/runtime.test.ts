@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readProcesses } from '../../../src/lib/gateway/haproxy/haproxy-socket.ts';
 import {
   commandLines,
   followingCommands,
@@ -9,7 +8,8 @@ import {
   runtimeDiff,
   serverKey,
   withoutAlias,
-} from '../../../src/lib/gateway/haproxy/runtime.ts';
+} from '../../../src/lib/gateway/haproxy/process/runtime.ts';
+import { readProcesses } from '../../../src/lib/gateway/haproxy/process/socket.ts';
 import type { PoolServer, Serving } from '../../../src/lib/gateway/model.ts';
 
 type Pools = Record<string, Record<string, PoolServer>>;

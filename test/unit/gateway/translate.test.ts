@@ -1,10 +1,16 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backendName } from '../../../src/lib/gateway/name.ts';
-import { retryProfile } from '../../../src/lib/gateway/translate/failover.ts';
-import { argument, isMapKey, literal, quote, Unservable } from '../../../src/lib/gateway/translate/quote.ts';
-import { substitution } from '../../../src/lib/gateway/translate/rewrite.ts';
+import { backendName } from '../../../src/lib/gateway/haproxy/names.ts';
+import { retryProfile } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
+import {
+  argument,
+  isMapKey,
+  literal,
+  quote,
+  Unservable,
+} from '../../../src/lib/gateway/haproxy/translate/quote.ts';
+import { substitution } from '../../../src/lib/gateway/haproxy/translate/rewrite.ts';
 import {
   decodeName,
   encodeName,
@@ -13,7 +19,7 @@ import {
   renderConfig,
   type TranslateOptions,
   translate,
-} from '../../../src/lib/gateway/translate/translate.ts';
+} from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { applyTraffic, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 
 const OPTIONS: TranslateOptions = {

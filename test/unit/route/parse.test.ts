@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Matcher, matches, parseRoute, printRoute } from '../../../src/lib/route/index.ts';
-import { refusal, request } from './help.ts';
+import { refusal, request } from './support.ts';
 
 const only = (text: string): Matcher => {
   const { expression } = parseRoute(text);

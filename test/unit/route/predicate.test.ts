@@ -7,7 +7,7 @@ import {
   parseCondition,
   parsePredicate,
 } from '../../../src/lib/route/index.ts';
-import { refusal } from './help.ts';
+import { refusal } from './support.ts';
 
 const attempt = { networkError: true, attempts: 2, method: 'GET', status: 502 };
 

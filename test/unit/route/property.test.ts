@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterError } from '../../../src/lib/error.ts';
+import { toPcre } from '../../../src/lib/gateway/haproxy/regexp/pcre.ts';
 import {
   compareRanked,
   conditionHolds,
@@ -14,10 +15,9 @@ import {
   printRoute,
   rules,
   select,
-  toPcre,
 } from '../../../src/lib/route/index.ts';
 import { compileRegexp } from '../../../src/lib/route/regexp.ts';
-import { request, requestArb, routeTextArb } from './help.ts';
+import { request, requestArb, routeTextArb } from './support.ts';
 
 const RUNS = { numRuns: 500 };
 

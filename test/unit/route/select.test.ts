@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseRoute, select } from '../../../src/lib/route/index.ts';
-import { request } from './help.ts';
+import { request } from './support.ts';
 
 const frontends = (routes: Record<string, string>) =>
   Object.entries(routes).map(([id, text]) => ({ id, route: parseRoute(text) }));

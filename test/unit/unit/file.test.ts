@@ -11,7 +11,7 @@ import {
   unitHash,
   values,
 } from '../../../src/lib/unit/index.ts';
-import { refusal } from './help.ts';
+import { refusal } from './support.ts';
 
 const piece = fc.constantFrom(
   '[Unit]',

@@ -12,7 +12,7 @@ import {
   unescapeName,
   unescapePath,
 } from '../../../src/lib/unit/index.ts';
-import { refusal } from './help.ts';
+import { refusal } from './support.ts';
 
 describe('names', () => {
   it('has its parts', () => {

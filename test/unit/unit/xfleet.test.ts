@@ -9,7 +9,7 @@ import {
   requirements,
   validateUnit,
 } from '../../../src/lib/unit/index.ts';
-import { refusal } from './help.ts';
+import { refusal } from './support.ts';
 
 const want = (name: string, text: string) => requirements(name, parseUnitFile(text));
 

@@ -2,8 +2,8 @@ import { lstat, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { connectMachine } from '../connect.ts';
 import { unreachable } from '../errors.ts';
-import { Limit } from '../limit.ts';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
+import { Limit } from '../ssh/limit.ts';
 import { HolderClient } from './client.ts';
 import {
   type Answer,

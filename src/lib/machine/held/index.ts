@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
 import { HolderClient } from './client.ts';
+import { type HoldPlace, holderSockets, holdPlace, isPrivate, makePrivate, noteUse } from './directory.ts';
 import type { HolderOptions } from './holder.ts';
 import { HeldMachine } from './machine.ts';
-import { type HoldPlace, holderSockets, holdPlace, isPrivate, makePrivate, noteUse } from './place.ts';
 import type { HeldConnection } from './wire.ts';
 
 export type { HolderOptions } from './holder.ts';

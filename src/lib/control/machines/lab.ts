@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { ClusterError } from '../../error.ts';
+import { checkLabName } from '../../lab/name.ts';
+import type { MachineTarget } from '../../machine/index.ts';
+import type { Session } from '../session.ts';
+import { converge, throwFailures, write } from '../units/converge.ts';
+import { addTargets } from './membership.ts';
+
+export interface LabOptions {
+  readonly name: string;
+  readonly machines: number;
+  readonly docker: boolean;
+}
+
+/** A machine of a lab, real or hollow. */
+export interface LabMachine extends MachineTarget {
+  readonly id: string;
+  readonly name: string;
+  readonly hollow: boolean;
+}
+
+/** Makes (or finds) real machines on this computer and registers them. */
+export async function labUp(
+  session: Session,
+  options: LabOptions,
+  onProgress: (line: string) => void,
+): Promise<readonly LabMachine[]> {
+  const real = await import('../../lab/real/index.ts');
+  const machines = await real.labUp({ ...options, onProgress });
+  await addTargets(session, machines.map(targetOf), null);
+  return machines;
+}
+
+/** Starts a process of its own with hollow machines and registers them. `entry` is the program's own entry file. */
+export async function hollowUp(
+  session: Session,
+  options: LabOptions,
+  entry: string,
+): Promise<readonly LabMachine[]> {
+  const { startHollowProcess } = await import('../../lab/hollow/process.ts');
+  const stateDir = hollowDir(session, options.name);
+  const { name, machines } = options;
+  const argv = [
+    entry,
+    'lab',
+    'hollow-serve',
+    '--name',
+    name,
+    '--machines',
+    String(machines),
+    '--state-dir',
+    stateDir,
+  ];
+  const state = await startHollowProcess({ name, machines, stateDir, argv });
+  await addTargets(session, state.machines.map(targetOf), null);
+  return state.machines;
+}
+
+/** Takes a lab's machines out of the registry and ends them, whatever state a killed run left. */
+export async function labDown(
+  session: Session,
+  name: string,
+  onProgress: (line: string) => void,
+): Promise<void> {
+  const machines = await labMachines(session, name);
+  const ids = new Set(machines.map(({ id }) => id));
+  const { before, decision } = await write(session, (state) => ({
+    machines: new Map([...state.machines.keys()].filter((id) => ids.has(id)).map((id) => [id, null])),
+  }));
+  const left = { ...before, machines: decision.machines };
+  const { failures } = await converge(session, left, decision, decision.changed, {
+    block: true,
+    timeoutMs: 0,
+    lowering: true,
+  });
+  await (await session.pool()).forget(machines.map(targetOf));
+  const { hollowDown } = await import('../../lab/hollow/process.ts');
+  await hollowDown(hollowDir(session, name));
+  const real = await import('../../lab/real/index.ts');
+  if (process.platform === 'linux' && process.getuid?.() === 0) await real.labDown({ name, onProgress });
+  throwFailures(failures);
+}
+
+/** The machines of a lab that runs now, real and hollow. */
+export async function labMachines(session: Session, name: string): Promise<readonly LabMachine[]> {
+  const { hollowStatus } = await import('../../lab/hollow/process.ts');
+  const hollow = (await hollowStatus(hollowDir(session, name)))?.machines ?? [];
+  const real = await import('../../lab/real/index.ts');
+  const labs = await real.labStatus({ name }).catch((error: unknown) => {
+    if (error instanceof ClusterError && error.code === 'lab-unknown') return [];
+    throw error;
+  });
+  return [...labs.flatMap((lab) => lab.machines), ...hollow];
+}
+
+function hollowDir(session: Session, name: string): string {
+  return join(session.config.dataDir, 'hollow', checkLabName(name));
+}
+
+function targetOf({ address, port, user, identity, knownHosts }: LabMachine): MachineTarget {
+  return {
+    address,
+    port,
+    user,
+    ...(identity !== undefined && { identity }),
+    ...(knownHosts !== undefined && { knownHosts }),
+  };
+}

@@ -1,0 +1,222 @@
+import { ClusterError } from '../../error.ts';
+import { quoteWord } from '../../machine/quote.ts';
+import { forgetSwitches, rememberSwitch } from '../../registry/index.ts';
+import { parseRoute } from '../../route/index.ts';
+import {
+  checkId,
+  durationMs,
+  editFrontend,
+  type Frontend,
+  type FrontendEdit,
+  pathOf,
+  pathsOf,
+  readFrontend,
+  storedFrontend,
+  usableServers,
+} from '../../traffic/index.ts';
+import type { Session } from '../session.ts';
+import { chooseTarget } from './choice.ts';
+import { sayNotes } from './gateway-warnings.ts';
+import { requireBackend } from './objects.ts';
+import { operator } from './operator.ts';
+import { type Served, waitForGateways } from './wait.ts';
+import {
+  checked,
+  existing,
+  givenId,
+  leaseFor,
+  loadTraffic,
+  removeAll,
+  type Traffic,
+  unchanged,
+  warnAbsent,
+} from './write.ts';
+
+export interface FrontendRequest {
+  readonly id: string | undefined;
+  /** A backend's id, or the version of one. */
+  readonly backend: string | undefined;
+  readonly said: FrontendEdit;
+  readonly ttl?: string | undefined;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  /** undefined: wait when there are gateways. */
+  readonly wait: boolean | undefined;
+  /** A Go duration. */
+  readonly waitTimeout: string;
+}
+
+/** What a frontend's upsert did, or would do. */
+export interface FrontendChange {
+  readonly frontend: Frontend;
+  /** Where it pointed before; null for a new one. */
+  readonly from: string | null;
+  readonly to: string;
+  /** Is anything written? */
+  readonly changed: boolean;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Makes, changes or switches a frontend. `written` hears of it as soon as it stands in the registry, before the
+ * gateways are waited for. With `rests` it decides on what was read already, and fails where that has changed.
+ * @returns who serves it; null where nobody was waited for.
+ */
+export async function upsertFrontend(
+  session: Session,
+  request: FrontendRequest,
+  written: (change: FrontendChange) => void,
+  rests?: Traffic,
+): Promise<Served | null> {
+  if (request.id === '' || request.backend === '') throw incomplete('an id is empty');
+  if (request.id !== undefined) checkId('frontend id', request.id);
+  if (request.id === undefined && request.said.route !== undefined)
+    throw incomplete(`--id ID is missing beside --route`);
+  const timeoutMs = durationMs('--wait-timeout', request.waitTimeout);
+  const traffic = rests ?? (await loadTraffic(session));
+  const choice = chooseTarget(traffic.state, request.id, request.backend);
+  const { change, parent } = decide(traffic, choice, request);
+  for (const message of warnings(traffic, change, request)) session.emit({ kind: 'warning', message });
+  const switched = change.from !== null && change.from !== change.to;
+  if (change.changed && !switched) await sayNotes(session, traffic.state, { frontend: change.frontend });
+  if (request.dryRun) {
+    written(change);
+    return null;
+  }
+  const revision = await write(session, traffic, change, parent, request.ttl);
+  written(change);
+  if (request.wait === false) return null;
+  const served = await waitForGateways(await session.store(), session.config.prefix, revision, timeoutMs);
+  if (served === null && request.wait)
+    session.emit({ kind: 'warning', message: 'no gateway is registered: nobody to wait for' });
+  return served;
+}
+
+function decide(
+  traffic: Traffic,
+  { frontend: id, backend }: { frontend: string; backend: string | undefined },
+  request: FrontendRequest,
+): { change: FrontendChange; parent: string } {
+  const { state } = traffic;
+  const current = state.frontends.get(id) ?? null;
+  if (current === null && (backend === undefined || request.said.route === undefined))
+    throw incomplete(
+      state.stored.has(pathOf({ kind: 'frontend', id }))
+        ? `what is stored as ${id} does not read well`
+        : `there is no frontend ${id} yet`,
+    );
+  const edited = editFrontend(current ?? blank(id), backend, request.said);
+  const parent = requireBackend(traffic, edited.BackendId);
+  const value = storedFrontend(edited);
+  const frontend = checked('frontend', () => readRouted(id, value));
+  const from = current?.BackendId ?? null;
+  const to = frontend.BackendId;
+  const unforced = from !== null && from !== to && !request.force;
+  if (unforced) existing(traffic, 'backend', to, state.backends, parent);
+  if (unforced && usableServers(state, to) === 0)
+    throw new ClusterError('no-servers', `backend ${to} has no healthy server: ${id} stays at ${from}`, {
+      hint: `cluster server ls -b ${quoteWord(to)}; --force switches all the same`,
+    });
+  const path = pathOf({ kind: 'frontend', id });
+  const changed = !unchanged(traffic, path, value, { ttl: request.ttl });
+  return { change: { frontend, from, to, changed, dryRun: request.dryRun }, parent };
+}
+
+/** @returns the revision that has it. */
+async function write(
+  session: Session,
+  traffic: Traffic,
+  { frontend, from, to, changed }: FrontendChange,
+  parent: string,
+  ttl: string | undefined,
+): Promise<number> {
+  const { registry, state } = traffic;
+  const path = pathOf({ kind: 'frontend', id: frontend.Id });
+  if (!changed) return state.stored.get(path)?.revision ?? state.revision;
+  const lease = await leaseFor(session, traffic, path, ttl);
+  const record = { v: 1, frontend: frontend.Id, from, to, ...operator() } as const;
+  const history =
+    from === null || from === to
+      ? []
+      : await rememberSwitch(registry.store, session.config.prefix, record, state.revision);
+  return registry.change(
+    state,
+    [{ put: path, value: storedFrontend(frontend), ...lease }],
+    [parent],
+    history,
+  );
+}
+
+function warnings(traffic: Traffic, { frontend }: FrontendChange, { said }: FrontendRequest): string[] {
+  const out: string[] = [];
+  if (said.route !== undefined) {
+    const { foreign } = parseRoute(said.route);
+    if (foreign.length > 0)
+      out.push(`a real vulcand will not read this route: it knows no ${foreign.join(', ')}`);
+    const twins = [...traffic.state.frontends.values()]
+      .filter(({ Id, Route }) => Id !== frontend.Id && Route === frontend.Route)
+      .map(({ Id }) => Id);
+    if (twins.length > 0)
+      out.push(`the same route is that of ${twins.sort().join(', ')}; only one serves it`);
+  }
+  return out;
+}
+
+/** Removes a frontend, its middlewares and its history, and nothing that only begins with its name. */
+export async function removeFrontend(session: Session, wanted: string | undefined): Promise<void> {
+  const id = givenId('frontend id', wanted, 'frontend id can not be empty', 'cluster frontend rm --id ID');
+  const traffic = await loadTraffic(session);
+  const { own, children } = pathsOf(traffic.state, 'frontend', id);
+  if (children.length === 0 && !traffic.state.stored.has(own)) {
+    warnAbsent(session, 'frontend', id, traffic.state.frontends.keys());
+    return;
+  }
+  const history = await forgetSwitches(await session.store(), session.config.prefix, id);
+  await removeAll(traffic, own, children, history);
+}
+
+const shortened = (route: unknown): string => {
+  const text = String(route);
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+};
+
+/** Route and predicate errors in vctl's words, with where the fault is. */
+function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Frontend {
+  try {
+    return readFrontend(id, value);
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    const options = error.hint === undefined ? {} : { hint: error.hint };
+    if (error.code === 'route-syntax')
+      throw new ClusterError(
+        'route-syntax',
+        `route should be a valid route expression: ${shortened(value.Route)}: ${error.message}`,
+        options,
+      );
+    if (error.code === 'predicate-syntax')
+      throw new ClusterError('predicate-syntax', `invalid failover predicate: ${error.message}`, options);
+    throw error;
+  }
+}
+
+const blank = (id: string): Frontend => ({
+  Id: id,
+  Type: 'http',
+  BackendId: '',
+  Route: '',
+  Settings: {
+    Limits: { MaxMemBodyBytes: 0, MaxBodyBytes: 0 },
+    FailoverPredicate: '',
+    Hostname: '',
+    TrustForwardHeader: false,
+    PassHostHeader: false,
+    Stream: false,
+    StreamFlushIntervalNanoSecs: 0,
+  },
+});
+
+function incomplete(why: string): ClusterError {
+  return new ClusterError('missing-id', 'supply valid  route, id, and backendId', {
+    hint: `${why}: cluster frontend upsert --id ID -b BACKEND --route 'Host("NAME") && PathRegexp(".*")'`,
+  });
+}

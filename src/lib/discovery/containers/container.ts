@@ -1,0 +1,85 @@
+import type { Container, ContainerPort } from '../offers/model.ts';
+
+type Json = { readonly [name: string]: unknown };
+
+/** Reads the answer of Docker's container inspect. Throws an Error that says what is missing. */
+export function readContainer(inspected: unknown): Container {
+  const all = object(inspected);
+  const id = text(all.Id);
+  if (id === '') throw new Error('Docker described a container without an id');
+  const config = object(all.Config);
+  const state = object(all.State);
+  return {
+    id,
+    name: text(all.Name).replace(/^\//, ''),
+    image: text(config.Image),
+    metadata: [...environment(config.Env), ...labels(config.Labels)],
+    startedAt: text(state.StartedAt),
+    running: state.Running === true,
+    paused: state.Paused === true,
+    health: health(object(state.Health).Status),
+    stopSignal: text(config.StopSignal) || 'SIGTERM',
+    ports: ports(all, config),
+  };
+}
+
+function environment(list: unknown): (readonly [string, string])[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((item) => {
+    const at = typeof item === 'string' ? item.indexOf('=') : -1;
+    return at === -1 ? [] : [[item.slice(0, at), item.slice(at + 1)] as const];
+  });
+}
+
+function labels(map: unknown): (readonly [string, string])[] {
+  return Object.entries(object(map)).map(([name, value]) => [name, text(value)] as const);
+}
+
+function health(status: unknown): Container['health'] {
+  return status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : null;
+}
+
+function ports(all: Json, config: Json): ContainerPort[] {
+  const network = object(all.NetworkSettings);
+  const onHost = text(object(all.HostConfig).NetworkMode) === 'host';
+  const internal = onHost ? '' : ownAddress(network);
+  const bound = object(network.Ports);
+  const names = new Set([...Object.keys(bound), ...Object.keys(object(config.ExposedPorts))]);
+  const out: ContainerPort[] = [];
+  for (const name of names) {
+    const [digits = '', protocol = 'tcp'] = name.split('/');
+    const port = portNumber(digits);
+    if (port === null || (protocol !== 'tcp' && protocol !== 'udp')) continue;
+    const published = onHost ? [{ host: '', port }] : bindings(bound[name]);
+    out.push({ port, protocol, internal, published });
+  }
+  return out.sort((a, b) => a.port - b.port || a.protocol.localeCompare(b.protocol));
+}
+
+/** The default bridge's address, else that of the first network by name. */
+function ownAddress(network: Json): string {
+  const networks = Object.entries(object(network.Networks)).sort(([a], [b]) => (a < b ? -1 : 1));
+  const others = networks.map(([, value]) => text(object(value).IPAddress));
+  return [text(network.IPAddress), ...others].find((address) => address !== '') ?? '';
+}
+
+function bindings(list: unknown): { host: string; port: number }[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((item) => {
+    const port = portNumber(text(object(item).HostPort));
+    return port === null ? [] : [{ host: text(object(item).HostIp), port }];
+  });
+}
+
+function portNumber(digits: string): number | null {
+  const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
+  return port >= 1 && port <= 65_535 ? port : null;
+}
+
+function object(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

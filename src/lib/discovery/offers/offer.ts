@@ -1,0 +1,55 @@
+import { checkId, readFrontend, readServer } from '../../traffic/index.ts';
+import { readCheck } from './check.ts';
+import type { Offer, Service } from './model.ts';
+
+/** The route of the fork, and of slides 10 and 11. */
+export const routeOf = (host: string): string => `Host("${host}") && PathRegexp(".*")`;
+
+/** vulcand's rule: only the well-known ports speak TLS. */
+export function urlOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  const scheme = port === 443 || port === 8443 ? 'https' : 'http';
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** What a service asks to be announced as; null = nothing (neither host name is given), or what keeps it from that. */
+export function offerOf(service: Service): {
+  readonly offer: Offer | null;
+  readonly problems: readonly string[];
+} {
+  const { attributes } = service;
+  const shared = attributes.frontend_host_load_balancer ?? null;
+  const instance = attributes.frontend_host_container ?? null;
+  if (shared === null && instance === null) return { offer: null, problems: [] };
+  const about = (message: string): string => `service ${service.id}: ${message}`;
+  if (service.protocol === 'udp') return { offer: null, problems: [about('UDP cannot be a server')] };
+  const url = urlOf(service);
+  try {
+    checkId('service id', service.id);
+    checkId('service name', service.name);
+    readServer(service.id, { URL: url });
+    for (const host of [shared, instance]) if (host !== null) checkHost(host);
+  } catch (error) {
+    return { offer: null, problems: [about(error instanceof Error ? error.message : String(error))] };
+  }
+  const { check, problems } = readCheck(attributes);
+  const clash = shared !== null && instance !== null && service.id === service.name;
+  return {
+    offer: {
+      service,
+      url,
+      sharedHost: shared,
+      instanceHost: clash ? null : instance,
+      // The door to one instance never looks at health.
+      check: shared === null ? null : check,
+    },
+    problems: [
+      ...problems,
+      ...(clash ? ['SERVICE_ID is SERVICE_NAME, so the instance has no host name of its own'] : []),
+    ].map(about),
+  };
+}
+
+function checkHost(host: string): void {
+  if (/["`\\\s\p{Cc}]/u.test(host)) throw new Error(`${JSON.stringify(host)} is not a host name`);
+  readFrontend('host', { Type: 'http', BackendId: 'backend', Route: routeOf(host) });
+}

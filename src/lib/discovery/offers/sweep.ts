@@ -1,0 +1,92 @@
+import { type JsonObject, parsePath, readBackend, readFrontend } from '../../traffic/index.ts';
+import { says } from '../json.ts';
+import type { Seen } from '../mirror.ts';
+import type { Edit, View } from './edits.ts';
+import { readPresence } from './presence.ts';
+
+/** Since when (milliseconds of the caller's clock) nobody needs a shared object, by path. */
+export type Idle = ReadonlyMap<string, number>;
+
+export interface Sweep {
+  readonly edits: readonly Edit[];
+  readonly idle: Idle;
+}
+
+/**
+ * Removes shared frontends and backends that a registrator made, once nobody has needed them for `graceMs`. A frontend is
+ * needed while an instance of its service exists on any machine, sick or well; a backend also while a frontend points
+ * at it or a server is in it. What an operator has given settings or middlewares stays.
+ */
+export function sweep(
+  view: Pick<View, 'traffic' | 'presence'>,
+  before: Idle,
+  now: number,
+  graceMs: number,
+): Sweep {
+  const present = services(view.presence);
+  const needed = needs(view.traffic);
+  const idle = new Map<string, number>();
+  const edits: Edit[] = [];
+  const consider = (path: string): boolean => {
+    const since = before.get(path) ?? now;
+    idle.set(path, since);
+    if (now - since < graceMs) return false;
+    edits.push({ area: 'traffic', path, value: null, lease: null });
+    return true;
+  };
+  const marked = [...view.traffic].flatMap(([path, seen]) => {
+    const object = seen.lease === null && seen.value?.Registrator === true ? parsePath(path) : null;
+    return object === null || present.has(object.id) ? [] : [{ path, object, value: seen.value ?? {} }];
+  });
+  for (const { path, object, value } of marked) {
+    if (object.kind !== 'frontend' || needed.withMiddlewares.has(object.id)) continue;
+    if (!plain(readFrontend, object.id, value)) continue;
+    if (consider(path)) needed.pointers.get(String(value.BackendId))?.delete(object.id);
+  }
+  for (const { path, object, value } of marked) {
+    if (object.kind !== 'backend' || needed.withServers.has(object.id)) continue;
+    if ((needed.pointers.get(object.id)?.size ?? 0) > 0 || !plain(readBackend, object.id, value)) continue;
+    consider(path);
+  }
+  return { edits, idle };
+}
+
+/** Names of load-balanced services that have an instance somewhere. */
+function services(presence: ReadonlyMap<string, Seen>): Set<string> {
+  const out = new Set<string>();
+  for (const [path, { value }] of presence) {
+    const presence = readPresence(value);
+    // One that cannot be read may be a later version's: it counts.
+    if (presence === null || presence.host !== null) out.add(path.slice(0, path.indexOf('/')));
+  }
+  return out;
+}
+
+function needs(traffic: ReadonlyMap<string, Seen>) {
+  const withServers = new Set<string>();
+  const withMiddlewares = new Set<string>();
+  const pointers = new Map<string, Set<string>>();
+  for (const [path, { value }] of traffic) {
+    const object = parsePath(path);
+    if (object?.kind === 'server') withServers.add(object.parent);
+    else if (object?.kind === 'middleware') withMiddlewares.add(object.parent);
+    else if (object?.kind === 'frontend' && typeof value?.BackendId === 'string') {
+      const to = pointers.get(value.BackendId) ?? new Set();
+      pointers.set(value.BackendId, to.add(object.id));
+    }
+  }
+  return { withServers, withMiddlewares, pointers };
+}
+
+/** Has nobody given it settings? What does not read well is not ours to judge. */
+function plain(
+  read: (id: string, value: JsonObject) => { readonly Settings: object },
+  id: string,
+  value: JsonObject,
+): boolean {
+  try {
+    return says(read(id, value).Settings, read(id, { ...value, Settings: {} }).Settings);
+  } catch {
+    return false;
+  }
+}

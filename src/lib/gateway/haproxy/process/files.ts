@@ -1,0 +1,99 @@
+import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ClusterError } from '../../../error.ts';
+import type { Serving } from '../../model.ts';
+
+/** Where HAProxy and the gateway process meet. */
+export interface RunPaths {
+  readonly directory: string;
+  readonly config: string;
+  /** The worker's command line; `translate` puts it into the configuration. */
+  readonly admin: string;
+  /** The master's command line. */
+  readonly master: string;
+  /** What runs, for the next gateway process. */
+  readonly serving: string;
+  readonly log: string;
+}
+
+export function runPaths(directory: string): RunPaths {
+  return {
+    directory,
+    config: join(directory, 'haproxy.cfg'),
+    admin: join(directory, 'admin.sock'),
+    master: join(directory, 'master.sock'),
+    serving: join(directory, 'serving.json'),
+    log: join(directory, 'haproxy.log'),
+  };
+}
+
+/** HAProxy adds some characters of its own while it opens a socket; 107 are possible. */
+const LONGEST_SOCKET = 90;
+
+/** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
+export async function makeRunDirectory({ directory, master }: RunPaths): Promise<void> {
+  const refused = (why: string): ClusterError =>
+    new ClusterError('bad-run-directory', `cannot use the run directory ${directory}: ${why}`, {
+      hint: '--run-dir names another one; the gateway must be able to write there',
+    });
+  if (Buffer.byteLength(master) > LONGEST_SOCKET) throw refused('its path is too long for a socket');
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** All or nothing for one file; only its owner may read it, since keys are among them. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const aside = `${path}.${process.pid}.new`;
+  await writeFile(aside, text, { mode: 0o600 });
+  await rename(aside, path);
+}
+
+/** Lines of a map file as HAProxy reads them. */
+export function mapText(map: ReadonlyMap<string, string>): string {
+  return [...map].map(([key, value]) => `${key} ${value}\n`).join('');
+}
+
+/** Writes maps, certificates and answers; those that `before` has already are left as they are. */
+export async function writeParts(directory: string, serving: Serving, before: Serving | null): Promise<void> {
+  const parts: [string, string][] = [];
+  for (const [name, map] of serving.maps)
+    if (before?.maps.get(name) !== map) parts.push([name, mapText(map)]);
+  for (const [name, text] of serving.files) if (before?.files.get(name) !== text) parts.push([name, text]);
+  for (const folder of new Set(parts.map(([name]) => dirname(join(directory, name)))))
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  await Promise.all(parts.map(([name, text]) => writeWhole(join(directory, name), text)));
+}
+
+const asMap = <Value>(entries: readonly [string, Value][]): ReadonlyMap<string, Value> => new Map(entries);
+
+/** What runs, as text. Breakers and notes are made anew by the next translation. */
+export function encodeServing({ structure, pools, maps, files }: Serving): string {
+  const nested = <Value>(map: ReadonlyMap<string, ReadonlyMap<string, Value>>) =>
+    [...map].map(([name, inner]) => [name, [...inner]]);
+  return JSON.stringify({ structure, pools: nested(pools), maps: nested(maps), files: [...files] });
+}
+
+/** null where there is none, or none that reads well. */
+export async function readServing(path: string): Promise<Serving | null> {
+  try {
+    const { structure, pools, maps, files } = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof structure !== 'string') return null;
+    const nested = <Value>(list: [string, [string, Value][]][]) =>
+      asMap(list.map(([name, inner]): [string, ReadonlyMap<string, Value>] => [name, asMap(inner)]));
+    return {
+      structure,
+      pools: nested(pools),
+      maps: nested(maps),
+      files: asMap(files),
+      breakers: [],
+      leftOut: [],
+      notes: [],
+    };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,177 @@
+import { isIP } from 'node:net';
+import type { PoolServer, Serving } from '../../model.ts';
+import { serverWords } from '../translate/render.ts';
+
+/** One change that HAProxy takes while it runs. */
+export type RuntimeCommand =
+  | {
+      readonly kind: 'map-add' | 'map-set';
+      readonly map: string;
+      readonly key: string;
+      readonly value: string;
+    }
+  | { readonly kind: 'map-del'; readonly map: string; readonly key: string }
+  /** `name` is the server's in `Serving`, `as` its name in HAProxy for as long as that runs. */
+  | {
+      readonly kind: 'server-add';
+      readonly pool: string;
+      readonly name: string;
+      readonly as: string;
+      readonly server: PoolServer;
+    }
+  | { readonly kind: 'server-weight'; readonly pool: string; readonly as: string; readonly weight: number }
+  /** No new requests; running ones finish. It is deleted when it is idle. */
+  | { readonly kind: 'server-leave'; readonly pool: string; readonly as: string };
+
+/** How the running HAProxy calls its servers. */
+export interface LiveNames {
+  /** `POOL/NAME` -> the name in HAProxy, where that is another one. */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** `POOL/NAME` in HAProxy of servers on their way out. */
+  readonly leaving: ReadonlySet<string>;
+}
+
+const NO_NAMES: LiveNames = { aliases: new Map(), leaving: new Set() };
+
+export const serverKey = (pool: string, name: string): string => `${pool}/${name}`;
+
+/**
+ * What brings a HAProxy that runs `from` to `to`: commands in an order in which no moment between two of them serves less
+ * than before or after (servers come, then maps point at them, then servers go), or a reload.
+ *
+ * A server that moves to another address is a new one under another name beside the old one, which leaves: HAProxy would
+ * keep the connections that it holds open to the old address and send requests there.
+ */
+export function runtimeDiff(
+  from: Serving,
+  to: Serving,
+  live: LiveNames = NO_NAMES,
+): readonly RuntimeCommand[] | 'reload' {
+  if (from.structure !== to.structure || !sameText(from.files, to.files)) return 'reload';
+  if (!sameKeys(from.maps, to.maps) || !sameKeys(from.pools, to.pools)) return 'reload';
+  return commandsFor(from, to, live) ?? 'reload';
+}
+
+/**
+ * What a worker of an earlier configuration can follow of a newer state: connections that it still holds may bring
+ * another request. What it has no room for is left out.
+ */
+export function followingCommands(from: Serving, to: Serving, live: LiveNames): readonly RuntimeCommand[] {
+  const known = (pool: string): boolean => from.pools.has(pool);
+  const wanted: Serving = {
+    ...to,
+    pools: new Map([...to.pools].filter(([pool]) => known(pool))),
+    // A backend that it does not have: what it served before is better than nothing.
+    maps: new Map(
+      [...to.maps].map(([name, map]) => {
+        const before = from.maps.get(name);
+        const fitting = [...map].flatMap(([key, value]): [string, string][] => {
+          if (!to.pools.has(value) || known(value)) return [[key, value]];
+          const old = before?.get(key);
+          return old === undefined ? [] : [[key, old]];
+        });
+        return [name, new Map(fitting)];
+      }),
+    ),
+  };
+  return commandsFor(from, wanted, live) ?? [];
+}
+
+/** null where a reload is needed. */
+function commandsFor(from: Serving, to: Serving, live: LiveNames): readonly RuntimeCommand[] | null {
+  const come: RuntimeCommand[] = [];
+  const go: RuntimeCommand[] = [];
+  for (const [pool, wanted] of to.pools) {
+    const present = from.pools.get(pool);
+    if (present === undefined || present === wanted) continue;
+    const used = (name: string): string => live.aliases.get(serverKey(pool, name)) ?? name;
+    for (const [name, server] of wanted) {
+      const old = present.get(name);
+      if (old !== undefined && sameButWeight(old, server)) {
+        if (old.weight !== server.weight)
+          come.push({ kind: 'server-weight', pool, as: used(name), weight: server.weight });
+        continue;
+      }
+      // HAProxy resolves names only when it loads its configuration.
+      if (isIP(server.address) === 0) return null;
+      const taken = old === undefined ? null : used(name);
+      come.push({ kind: 'server-add', pool, name, as: freeName(pool, name, taken, live), server });
+      if (taken !== null) go.push({ kind: 'server-leave', pool, as: taken });
+    }
+    for (const name of present.keys())
+      if (!wanted.has(name)) go.push({ kind: 'server-leave', pool, as: used(name) });
+  }
+  return [...come, ...mapCommands(from, to), ...go];
+}
+
+/** Aliases end in a colon and a small letter, which no name of a server has. */
+const ALIAS = /:a\d+$/;
+
+/** The name in `Serving` of a server that HAProxy calls so. */
+export const withoutAlias = (name: string): string => name.replace(ALIAS, '');
+
+function freeName(pool: string, name: string, taken: string | null, { leaving }: LiveNames): string {
+  for (let turn = 1; ; turn++) {
+    const candidate = turn === 1 ? name : `${name}:a${turn}`;
+    if (candidate !== taken && !leaving.has(serverKey(pool, candidate))) return candidate;
+  }
+}
+
+function mapCommands(from: Serving, to: Serving): RuntimeCommand[] {
+  const put: RuntimeCommand[] = [];
+  const del: RuntimeCommand[] = [];
+  for (const [map, wanted] of to.maps) {
+    const present = from.maps.get(map);
+    if (present === undefined || present === wanted) continue;
+    for (const [key, value] of wanted) {
+      const old = present.get(key);
+      if (old === undefined) put.push({ kind: 'map-add', map, key, value });
+      else if (old !== value) put.push({ kind: 'map-set', map, key, value });
+    }
+    for (const key of present.keys()) if (!wanted.has(key)) del.push({ kind: 'map-del', map, key });
+  }
+  return [...put, ...del];
+}
+
+/** The lines for HAProxy's command line, where a map has the name that the configuration gives it. */
+export function commandLines(command: RuntimeCommand): string[] {
+  switch (command.kind) {
+    case 'map-add':
+    case 'map-set':
+      return [
+        `${command.kind === 'map-add' ? 'add' : 'set'} map ${word(command.map)} ${word(command.key)} ${word(command.value)}`,
+      ];
+    case 'map-del':
+      return [`del map ${word(command.map)} ${word(command.key)}`];
+    case 'server-add': {
+      const name = serverKey(command.pool, command.as);
+      return [`add server ${name} ${serverWords(command.server)}`, `enable server ${name}`];
+    }
+    case 'server-weight':
+      return [`set server ${serverKey(command.pool, command.as)} weight ${command.weight}`];
+    case 'server-leave':
+      return [`set server ${serverKey(command.pool, command.as)} state maint`];
+  }
+}
+
+/** A word of HAProxy's command line: blanks, separators and backslashes stand for themselves. */
+function word(text: string): string {
+  return text.replace(/[\\ \t;]/g, '\\$&');
+}
+
+/** HAProxy says nothing, or one of these, when it has done what it was told. */
+export function isDone(answer: string): boolean {
+  return /^(New server registered\.|Server deleted\.)?$/.test(answer.trim());
+}
+
+function sameButWeight(a: PoolServer, b: PoolServer): boolean {
+  return a === b || (a.address === b.address && a.port === b.port && a.keywords === b.keywords);
+}
+
+function sameText(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a === b || (a.size === b.size && [...a].every(([name, text]) => b.get(name) === text));
+}
+
+function sameKeys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  return a === b || (a.size === b.size && [...a.keys()].every((name) => b.has(name)));
+}

@@ -1,0 +1,107 @@
+import type { Frontend } from '../../../traffic/index.ts';
+import { encodeName } from '../names.ts';
+import { literal, quote } from './quote.ts';
+
+export const TRUST_MAP = 'trust.map';
+export const NAMES_MAP = 'names.map';
+export const LIMITS_MAP = 'limits.map';
+
+/** Settings of frontends that HAProxy looks up, by the frontend's name in HAProxy. */
+export interface Settings {
+  /** Those that believe the client's X-Forwarded headers. */
+  readonly trust: ReadonlyMap<string, string>;
+  /** X-Forwarded-Server where it is not the machine's name. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Most bytes of a body. */
+  readonly limits: ReadonlyMap<string, string>;
+}
+
+export function settingsOf(frontends: Iterable<Frontend>): Settings {
+  const trust = new Map<string, string>();
+  const names = new Map<string, string>();
+  const limits = new Map<string, string>();
+  for (const { Id, Settings } of frontends) {
+    const name = encodeName(Id);
+    if (Settings.TrustForwardHeader) trust.set(name, '1');
+    if (/^[\x21-\x7e]+$/.test(Settings.Hostname)) names.set(name, Settings.Hostname);
+    if (Settings.Limits.MaxBodyBytes > 0) limits.set(name, String(Settings.Limits.MaxBodyBytes));
+  }
+  return { trust, names, limits };
+}
+
+/** Body limits: by Content-Length, and for a body without one by as much of it as fits into the buffer. */
+export function bodyLimitRules({ limits }: Settings): string[] {
+  if (limits.size === 0) return [];
+  const limited = '{ var(txn.most) -m found }';
+  const body = quote('{"error":"request body too large"}');
+  return [
+    `http-request set-var(txn.most) var(txn.fe),map_str_int(${LIMITS_MAP})`,
+    `http-request wait-for-body time 5s if ${limited} !{ req.fhdr_cnt(content-length) gt 0 }`,
+    `http-request return status 413 content-type application/json string ${body} if ${limited} { req.body_size,sub(txn.most) gt 0 }`,
+  ];
+}
+
+export interface Heard {
+  readonly hasTls: boolean;
+  readonly hasPlain: boolean;
+  readonly hasUnix: boolean;
+}
+
+/** The client's address as text, made once for a connection; absent on Unix sockets. */
+const CLIENT = 'var(sess.ip)';
+
+/** Rule of a connection that `forwardingRules` rests on. */
+export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
+
+/**
+ * The headers that tell a server who asked: the client's own are replaced, or completed for frontends that trust them.
+ * X-Forwarded-Host is what the client asked for.
+ */
+export function forwardingRules({ trust, names }: Settings, heard: Heard, hostname: string): string[] {
+  const proto = heard.hasTls ? (heard.hasPlain ? '%[ssl_fc,iif(https,http)]' : 'https') : 'http';
+  const port = heard.hasTls ? (heard.hasPlain ? '%[ssl_fc,iif(443,80)]' : '443') : '80';
+  const own = quote(literal(hostname));
+  const server =
+    names.size === 0 || !/^[\w.-]+$/.test(hostname)
+      ? own
+      : `%[var(txn.fe),map_str(${NAMES_MAP},${hostname})]`;
+  const known = heard.hasUnix ? `{ ${CLIENT} -m found }` : '';
+  if (trust.size === 0)
+    return [
+      set('X-Forwarded-For', `%[${CLIENT}]`, known),
+      set('X-Real-Ip', `%[${CLIENT}]`, known),
+      set('X-Forwarded-Proto', proto),
+      set('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
+      set('X-Forwarded-Port', port),
+      set('X-Forwarded-Port', '%[req.fhdr(host,1),port_only]', '{ req.fhdr(host,1),port_only gt 0 }'),
+      set('X-Forwarded-Server', server),
+    ];
+  const trusts = `{ var(txn.fe),map_str(${TRUST_MAP}) -m found }`;
+  /** Replaced, but where the client is trusted only set if it is not there. */
+  const complete = (name: string, value: string, condition = ''): string[] => {
+    const free = [`!${trusts}`, condition].filter(Boolean).join(' ');
+    const absent = [`{ req.fhdr_cnt(${name}) eq 0 }`, condition].filter(Boolean).join(' ');
+    return [set(name, value, `${free} || ${absent}`)];
+  };
+  return [
+    `http-request del-header X-Forwarded-For unless ${trusts}`,
+    set(
+      'X-Forwarded-For',
+      `%[req.fhdr(x-forwarded-for,1)], %[${CLIENT}]`,
+      `{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`,
+    ),
+    `http-request add-header X-Forwarded-For %[${CLIENT}] if !{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`.trimEnd(),
+    ...complete('X-Real-Ip', `%[${CLIENT}]`, known),
+    ...complete('X-Forwarded-Proto', proto),
+    ...complete('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
+    `http-request set-var(txn.port) req.fhdr(host,1),port_only`,
+    ...complete('X-Forwarded-Port', port, '!{ var(txn.port) -m int gt 0 }'),
+    ...complete('X-Forwarded-Port', '%[var(txn.port)]', '{ var(txn.port) -m int gt 0 }'),
+    set('X-Forwarded-Server', server),
+  ];
+}
+
+function set(name: string, value: string, condition = ''): string {
+  const word = /\s/.test(value) && !value.startsWith("'") ? quote(value) : value;
+  return `http-request set-header ${name} ${word}${condition.trim() === '' ? '' : ` if ${condition.trim()}`}`;
+}

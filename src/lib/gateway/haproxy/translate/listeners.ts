@@ -1,0 +1,122 @@
+import { isIP } from 'node:net';
+import { parseRoute } from '../../../route/index.ts';
+import type { Listener } from '../../../traffic/index.ts';
+import type { Note } from '../../model.ts';
+import { encodeName } from '../names.ts';
+import { Acls } from './acl.ts';
+import { Unservable } from './quote.ts';
+import { when } from './text.ts';
+import { tlsKeywords } from './tls.ts';
+
+/** Where HAProxy listens, and the rules that keep a listener to its scope. */
+export interface Listening {
+  readonly binds: readonly string[];
+  readonly rules: readonly string[];
+  readonly hasTls: boolean;
+  readonly hasPlain: boolean;
+  readonly hasUnix: boolean;
+  readonly leftOut: readonly Note[];
+  readonly notes: readonly Note[];
+}
+
+export interface ListeningOptions {
+  /** Where to listen while the registry has no listener. */
+  readonly listen: string;
+  /** Whether this machine has IPv6, so that an address without a host means both. */
+  readonly ipv6: boolean;
+  /** File with the list of certificates; null = there is none. */
+  readonly certificates: string | null;
+  /** The answer to a request outside the scope: `status ...`. */
+  readonly notFound: string;
+}
+
+/** A route's conditions have a limit of 64 words. */
+const MAX_CONDITIONS = 50;
+
+export function listening(listeners: Iterable<Listener>, options: ListeningOptions): Listening {
+  const binds: string[] = [];
+  const rules: string[] = [];
+  const leftOut: Note[] = [];
+  const notes: Note[] = [];
+  const taken = new Map<string, string>();
+  const acls = new Acls('s');
+  let [hasTls, hasPlain, hasUnix] = [false, false, false];
+  const all = [...listeners].sort((a, b) => (a.Id < b.Id ? -1 : 1));
+  for (const listener of all.length > 0 ? all : [standard(options.listen)]) {
+    const object = `listener ${listener.Id}`;
+    try {
+      const addresses = addressesOf(listener, options.ipv6);
+      const other = addresses.map((address) => taken.get(address)).find((id) => id !== undefined);
+      if (other !== undefined) throw new Unservable(`its address is the one of listener ${other}`);
+      const { keywords, said } = keywordsOf(listener, options);
+      const scope = scopeRules(listener, acls, options.notFound);
+      for (const address of addresses) {
+        taken.set(address, listener.Id);
+        binds.push(`bind ${address} name ${encodeName(listener.Id)}${keywords}`);
+      }
+      rules.push(...scope);
+      for (const message of said) notes.push({ object, message });
+      if (listener.Protocol === 'https') hasTls = true;
+      else hasPlain = true;
+      if (listener.Address.Network === 'unix') hasUnix = true;
+    } catch (error) {
+      if (!(error instanceof Unservable)) throw error;
+      leftOut.push({ object, message: error.message });
+    }
+  }
+  return { binds, rules: [...acls.lines, ...rules], hasTls, hasPlain, hasUnix, leftOut, notes };
+}
+
+function standard(listen: string): Listener {
+  return {
+    Id: 'default',
+    Protocol: 'http',
+    Address: { Network: 'tcp', Address: listen },
+    Scope: '',
+    ProxyProtocol: '',
+    Settings: null,
+  };
+}
+
+/** Addresses as HAProxy writes them. Host names are refused: one that does not resolve would stop all of HAProxy. */
+function addressesOf({ Address: { Network, Address } }: Listener, ipv6: boolean): string[] {
+  if (Network === 'unix') {
+    if (Address.length > 90) throw new Unservable(`the path ${Address} is too long for a socket`);
+    return [`unix@${Address} mode 666`];
+  }
+  const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(Address) ?? [];
+  const port = Number(digits);
+  if (port < 1 || port > 65_535) throw new Unservable(`${Address} has no port that can be`);
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (bare === 'localhost') return [`127.0.0.1:${port}`];
+  if (bare === '' || bare === '::') return [`0.0.0.0:${port}`, ...(ipv6 ? [`[::]:${port} v6only`] : [])];
+  const kind = isIP(bare);
+  if (kind === 0) throw new Unservable(`${bare} is no IP address`);
+  if (kind === 6 && !ipv6) throw new Unservable(`${Address}: this machine has no IPv6`);
+  return [kind === 6 ? `[${bare}]:${port}` : `${bare}:${port}`];
+}
+
+function keywordsOf(
+  { Protocol, ProxyProtocol, Settings }: Listener,
+  options: ListeningOptions,
+): { keywords: string; said: readonly string[] } {
+  const accept = ProxyProtocol === 'PROXY_V1' ? ' accept-proxy' : '';
+  if (Protocol === 'http') return { keywords: accept, said: [] };
+  if (options.certificates === null) throw new Unservable('no host has a key pair, so it cannot speak TLS');
+  const tls = Settings === null ? { keywords: [], notes: [] } : tlsKeywords(Settings.TLS);
+  const words = ['ssl', `crt-list ${options.certificates}`, 'alpn h2,http/1.1', ...tls.keywords];
+  return { keywords: `${accept} ${words.join(' ')}`, said: tls.notes };
+}
+
+function scopeRules({ Id, Scope }: Listener, acls: Acls, notFound: string): string[] {
+  if (Scope === '') return [];
+  const here = acls.named([`so_name -m str -- ${encodeName(Id)}`]);
+  const inside = '{ var(txn.inside) -m found }';
+  const rules = parseRoute(Scope).conjunctions.map((conjunction) => {
+    if (conjunction.length > MAX_CONDITIONS)
+      throw new Unservable(`its scope has more than ${MAX_CONDITIONS} conditions at once`);
+    const words = conjunction.map((condition) => acls.word(condition));
+    return `http-request set-var(txn.inside) bool(true)${when(here, ...words)}`;
+  });
+  return [...rules, `http-request return ${notFound}${when(here, `!${inside}`)}`];
+}

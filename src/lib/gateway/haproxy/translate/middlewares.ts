@@ -1,0 +1,108 @@
+import type { CircuitBreaker, Middleware, Trace } from '../../../traffic/index.ts';
+import type { BreakerRule, Note } from '../../model.ts';
+import { encodeName } from '../names.ts';
+import { fallbackRule } from './fallback.ts';
+import { limitNotes, limitOf } from './limits.ts';
+import { Unservable } from './quote.ts';
+import { RequestLogging } from './request-logging.ts';
+import { rewriteRules } from './rewrite.ts';
+import { type Group, Steps } from './steps.ts';
+import { ofFrontend } from './text.ts';
+
+export const BREAKERS_MAP = 'breakers.map';
+
+/** HAProxy has three counters for a request; the first counts for the statistics. */
+const COUNTERS = [1, 2] as const;
+
+/** What all middlewares of all frontends come to. */
+export class Middlewares {
+  readonly steps = new Steps();
+  readonly files = new Map<string, string>();
+  readonly breakers: BreakerRule[] = [];
+  readonly leftOut: Note[] = [];
+  readonly notes: Note[] = [];
+  readonly logging = new RequestLogging();
+
+  /** Adds a frontend's middlewares in the order in which they run: by priority, ties by id. */
+  add(frontend: string, middlewares: Iterable<Middleware>): void {
+    const ordered = [...middlewares].sort((a, b) => a.Priority - b.Priority || (a.Id < b.Id ? -1 : 1));
+    if (ordered.length === 0) return;
+    const mine = ofFrontend(encodeName(frontend));
+    let limits = 0;
+    for (const [position, middleware] of ordered.entries()) {
+      const object = `${middleware.Type} ${middleware.Id} of frontend ${frontend}`;
+      const note = (message: string): unknown => this.notes.push({ object, message });
+      const shared = (settings: object, build: (group: Group) => readonly string[]): void =>
+        this.steps.share(position, frontend, settings, build);
+      try {
+        switch (middleware.Type) {
+          case 'connlimit':
+          case 'ratelimit': {
+            const counter = COUNTERS[limits++];
+            if (counter === undefined)
+              throw new Unservable(
+                `HAProxy counts for ${COUNTERS.length} limits of a frontend, this is one more`,
+              );
+            const { Type, Middleware } = middleware;
+            shared({ Type, Middleware, counter }, (group) => {
+              const { rules, table } = limitOf(middleware, counter, group);
+              this.steps.tables.push(...table);
+              return rules;
+            });
+            for (const message of limitNotes(middleware)) note(message);
+            break;
+          }
+          case 'rewrite': {
+            // Not when it is known how many share it: what cannot be translated is this middleware's own fault.
+            rewriteRules(middleware, mine);
+            const { Type, Middleware } = middleware;
+            shared({ Type, Middleware }, (group) => rewriteRules(middleware, group.mine));
+            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass as they are');
+            break;
+          }
+          case 'cbreaker':
+            this.#breaker(frontend, middleware, position, mine, note);
+            break;
+          case 'trace':
+            this.#trace(frontend, middleware, mine);
+        }
+      } catch (error) {
+        if (!(error instanceof Unservable)) throw error;
+        this.leftOut.push({ object, message: error.message });
+      }
+    }
+  }
+
+  #breaker(
+    frontend: string,
+    { Id, Middleware }: CircuitBreaker,
+    position: number,
+    mine: string,
+    note: (m: string) => unknown,
+  ): void {
+    const key = `${encodeName(frontend)}/${encodeName(Id)}`;
+    const file = `answers/${encodeName(frontend)}.${encodeName(Id)}`;
+    const tripped = `{ str(${key}),map_str(${BREAKERS_MAP}) -m found }`;
+    const { rule, file: body, notes } = fallbackRule(Middleware.Fallback, file, mine, tripped);
+    if (body !== null) this.files.set(file, body);
+    this.steps.own(position, [rule]);
+    this.logging.want(frontend, mine, [], []);
+    for (const message of notes) note(message);
+    this.breakers.push({
+      frontend,
+      middleware: Id,
+      condition: Middleware.Condition,
+      map: BREAKERS_MAP,
+      key,
+      fallbackMs: Middleware.FallbackDuration / 1e6,
+      recoveryMs: Middleware.RecoveryDuration / 1e6,
+      checkMs: Middleware.CheckPeriod / 1e6,
+      onTripped: Middleware.OnTripped,
+      onStandby: Middleware.OnStandby,
+    });
+  }
+
+  #trace(frontend: string, { Middleware }: Trace, mine: string): void {
+    this.logging.want(frontend, mine, Middleware.ReqHeaders, Middleware.RespHeaders);
+  }
+}

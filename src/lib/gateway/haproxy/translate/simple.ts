@@ -1,0 +1,54 @@
+import type { Condition, Conjunction, Matcher } from '../../../route/index.ts';
+
+/** What a conjunction asks, as far as look-ups in maps go. */
+export interface Asked {
+  /** The one host it is for; null = not one exact host. */
+  readonly host: string | null;
+  /** The one path it is for; null = not one exact path. */
+  readonly path: string | null;
+  /** What a look-up of host and path leaves open. */
+  readonly rest: readonly Condition[];
+}
+
+/** null where the conjunction can never hold. */
+export function asked(conjunction: Conjunction): Asked | null {
+  let host: string | null = null;
+  let path: string | null = null;
+  const rest: Condition[] = [];
+  for (const condition of conjunction) {
+    const { matcher, negated } = condition;
+    const fixed = always(matcher);
+    if (fixed !== null) {
+      if (fixed === negated) return null;
+      continue;
+    }
+    if (matcher.form === 'literal' && !negated && matcher.kind === 'host') {
+      if (host !== null && host !== matcher.value) return null;
+      host = matcher.value;
+    } else if (matcher.form === 'literal' && !negated && matcher.kind === 'path') {
+      if (path !== null && path !== matcher.value) return null;
+      path = matcher.value;
+    } else rest.push(condition);
+  }
+  return { host, path, rest };
+}
+
+/** Regular expressions that every text without line ends matches. */
+const EVERYTHING = new Set(['', '.*', '^.*', '.*$', '^.*$', '(.*)', '^(.*)$']);
+/** The same for texts that begin with a slash, as paths do. */
+const EVERY_PATH = new Set(['/', '^/', '/.*', '^/.*', '^/.*$', '/(.*)', '^/(.*)', '^/(.*)$', '.+', '^.+$']);
+
+/** Whether the matcher holds for every request, for none (false), or it depends (null). */
+function always(matcher: Matcher): boolean | null {
+  if (matcher.form === 'pattern' && matcher.dead) return false;
+  // A host's place in the order rests on its matcher, even on one that lets every host through.
+  if (matcher.kind === 'host' || matcher.form === 'literal') return null;
+  if (matcher.form === 'regexp')
+    return (
+      EVERYTHING.has(matcher.value) || (matcher.kind === 'path' && EVERY_PATH.has(matcher.value)) || null
+    );
+  const [first, ...others] = matcher.parts;
+  const parts =
+    matcher.kind === 'path' && first?.kind === 'text' && first.text === '/' ? others : matcher.parts;
+  return (parts.length > 0 && parts.every(({ kind }) => kind === 'path')) || null;
+}
