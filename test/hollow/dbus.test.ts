@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bus, BusClosed, BusError, connectBus } from '../../src/lib/machine/systemd/dbus.ts';
 import { unitPath } from '../../src/lib/machine/systemd/names.ts';
 import { listening } from '../support/port.ts';
@@ -29,7 +29,7 @@ describe('a bus on a real dbus-daemon', () => {
 
   const open = async (): Promise<Bus> => connectBus(connect(path));
 
-  it('answers many calls at once', async () => {
+  test('answers many calls at once', async () => {
     const bus = await open();
     const answers = await Promise.all(
       Array.from({ length: 500 }, () => bus.call({ ...DAEMON, member: 'GetId' })),
@@ -38,7 +38,7 @@ describe('a bus on a real dbus-daemon', () => {
     bus.close();
   });
 
-  it('gives errors their D-Bus name', async () => {
+  test('gives errors their D-Bus name', async () => {
     const bus = await open();
     const error = await bus
       .call({ ...DAEMON, destination: 'no.such.name', member: 'X' })
@@ -48,7 +48,7 @@ describe('a bus on a real dbus-daemon', () => {
     bus.close();
   });
 
-  it('hears a signal that a later call causes', async () => {
+  test('hears a signal that a later call causes', async () => {
     const bus = await open();
     const heard = new Promise((resolve) => {
       bus.on("type='signal',member='NameOwnerChanged',arg0='a.b'", (signal) => {
@@ -60,7 +60,7 @@ describe('a bus on a real dbus-daemon', () => {
     bus.close();
   });
 
-  it('leaves no call unanswered when it is closed', async () => {
+  test('leaves no call unanswered when it is closed', async () => {
     const bus = await open();
     const waiting = bus.call({ ...DAEMON, member: 'GetId' });
     bus.close();
@@ -70,14 +70,14 @@ describe('a bus on a real dbus-daemon', () => {
 });
 
 describe('what is no bus', () => {
-  it('is refused at login', async () => {
+  test('is refused at login', async () => {
     const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const port = await listening(server);
     await expect(connectBus(connect(port, '127.0.0.1'))).rejects.toThrow('refused the login');
     server.close();
   });
 
-  it('may end without a word', async () => {
+  test('may end without a word', async () => {
     const stream = new PassThrough();
     const bus = connectBus(stream);
     stream.destroy();
@@ -86,7 +86,7 @@ describe('what is no bus', () => {
 });
 
 describe('unitPath', () => {
-  it.each([
+  test.each([
     ['ssh.service', 'ssh_2eservice'],
     ['demo@1.service', 'demo_401_2eservice'],
     ['9a-b.mount', '_39a_2db_2emount'],

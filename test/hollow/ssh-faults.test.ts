@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectMachine, type MachineTarget, type SshOptions } from '../../src/lib/machine/index.ts';
 import { freePort, listening } from '../support/port.ts';
 
@@ -89,11 +89,11 @@ afterAll(() => {
 });
 
 describe('a connection to a real sshd', () => {
-  it('logs in and passes arguments untouched', async () => {
+  test('logs in and passes arguments untouched', async () => {
     expect(await say(target(), options())).toBe("it's $HOME");
   });
 
-  it('passes stdin, exit code and signal', async () => {
+  test('passes stdin, exit code and signal', async () => {
     const machine = await connectMachine(target(), options());
     expect(await machine.exec(['cat'], { stdin: 'in' })).toMatchObject({ code: 0, stdout: 'in' });
     expect(await machine.exec(['sh', '-c', 'echo no >&2; exit 7'])).toMatchObject({
@@ -104,7 +104,7 @@ describe('a connection to a real sshd', () => {
     machine.close();
   });
 
-  it('runs more commands at once than sshd has sessions', async () => {
+  test('runs more commands at once than sshd has sessions', async () => {
     const machine = await connectMachine(target(), options());
     const results = await Promise.all(
       Array.from({ length: 25 }, (_, n) => machine.exec(['echo', String(n)])),
@@ -113,20 +113,20 @@ describe('a connection to a real sshd', () => {
     machine.close();
   });
 
-  it('refuses an unknown host key, with its fingerprint', async () => {
+  test('refuses an unknown host key, with its fingerprint', async () => {
     await expect(say(target(), options({ knownHosts: at('none') }))).rejects.toEqual(
       refused('host-key-unknown', /SHA256:/),
     );
   });
 
-  it('accepts a new key only when told to, and then knows it', async () => {
+  test('accepts a new key only when told to, and then knows it', async () => {
     const knownHosts = at('fresh');
     await say(target(), options({ knownHosts, strictHostKeyChecking: 'accept-new' }));
     expect(statSync(knownHosts).mode & 0o777).toBe(0o600);
     expect(await say(target(), options({ knownHosts }))).toBe("it's $HOME");
   });
 
-  it.each(['yes', 'accept-new'] as const)(
+  test.each(['yes', 'accept-new'] as const)(
     'refuses a changed host key with both fingerprints (%s)',
     async (strict) => {
       const file = at(`changed-${strict}`);
@@ -142,26 +142,26 @@ describe('a connection to a real sshd', () => {
     },
   );
 
-  it('refuses a revoked host key', async () => {
+  test('refuses a revoked host key', async () => {
     writeFileSync(at('revoked'), `@revoked * ${pub('host')}\n[127.0.0.1]:${port} ${pub('host')}\n`);
     await expect(say(target(), options({ knownHosts: at('revoked') }))).rejects.toEqual(
       refused('host-key-changed', /revokes/),
     );
   });
 
-  it('says which keys were tried when none is accepted', async () => {
+  test('says which keys were tried when none is accepted', async () => {
     await expect(say(target(), options({ identity: at('wrong') }))).rejects.toEqual(
       refused('machine-auth', /wrong/),
     );
   });
 
-  it('says that the key that was named is none', async () => {
+  test('says that the key that was named is none', async () => {
     await expect(say(target(), options({ identity: at('absent') }))).rejects.toEqual(
       refused('machine-auth', /absent, which is no private key/),
     );
   });
 
-  it('asks once for a passphrase, again when it was wrong', async () => {
+  test('asks once for a passphrase, again when it was wrong', async () => {
     const asked: string[] = [];
     const askPassphrase = async (file: string) => {
       asked.push(file);
@@ -172,13 +172,13 @@ describe('a connection to a real sshd', () => {
     expect(asked).toEqual([at('locked'), at('locked')]);
   });
 
-  it('says that a key needs a passphrase where nobody can be asked', async () => {
+  test('says that a key needs a passphrase where nobody can be asked', async () => {
     const error = await say(target(), options({ identity: at('locked') })).catch((one) => one);
     expect(error).toEqual(refused('machine-auth'));
     expect(error.hint).toContain('ssh-add');
   });
 
-  it('goes through a jump machine', async () => {
+  test('goes through a jump machine', async () => {
     writeFileSync(
       at('config'),
       `Host inner\n  HostName 127.0.0.1\n  ProxyJump ${user}@127.0.0.1:${second}\n`,
@@ -190,7 +190,7 @@ describe('a connection to a real sshd', () => {
     expect(error.message).toContain('on the way to inner');
   });
 
-  it('reports what does not listen, and what listens but is silent', async () => {
+  test('reports what does not listen, and what listens but is silent', async () => {
     await expect(say(target({ port: await freePort() }), options())).rejects.toEqual(
       refused('machine-unreachable', /refused/),
     );
@@ -202,7 +202,7 @@ describe('a connection to a real sshd', () => {
     silent.close();
   });
 
-  it('tries once more when sshd hangs up before it speaks', async () => {
+  test('tries once more when sshd hangs up before it speaks', async () => {
     let calls = 0;
     const rude = createServer((socket) => {
       calls++;
@@ -214,7 +214,7 @@ describe('a connection to a real sshd', () => {
     rude.close();
   });
 
-  it('opens TCP streams, and says what cannot be reached', async () => {
+  test('opens TCP streams, and says what cannot be reached', async () => {
     const machine = await connectMachine(target(), options());
     const stream = await machine.forward({ host: '127.0.0.1', port: second });
     const hello = await new Promise((resolve) => stream.once('data', (data) => resolve(String(data))));
@@ -225,7 +225,7 @@ describe('a connection to a real sshd', () => {
     machine.close();
   });
 
-  it('ends what is running when the connection goes away', async () => {
+  test('ends what is running when the connection goes away', async () => {
     const machine = await connectMachine(target(), options());
     const running = machine.exec(['sleep', '100']);
     setTimeout(() => machine.close(), 50);

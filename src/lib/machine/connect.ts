@@ -21,27 +21,27 @@ export async function connectMachine(target: MachineTarget, options: SshOptions)
 
 class SshMachine implements Machine {
   readonly target: MachineTarget;
-  private readonly dialled: Dialled;
-  private readonly session: Session;
-  private opening: Promise<Bus> | undefined;
+  readonly #dialled: Dialled;
+  readonly #session: Session;
+  #opening: Promise<Bus> | undefined;
 
   constructor(dialled: Dialled, target: MachineTarget) {
     this.target = target;
-    this.dialled = dialled;
-    this.session = new Session(dialled.client, target);
+    this.#dialled = dialled;
+    this.#session = new Session(dialled.client, target);
   }
 
   async facts() {
-    const { stdout } = await this.session.exec(scriptArgv('facts'));
+    const { stdout } = await this.#session.exec(scriptArgv('facts'));
     return parseFacts(this.target, stdout);
   }
 
   statuses(units: readonly string[]) {
-    return this.ask((bus) => unitStatuses(bus, units));
+    return this.#ask((bus) => unitStatuses(bus, units));
   }
 
   async manifest() {
-    const result = await this.session.exec(scriptArgv('manifest'), { sudo: true });
+    const result = await this.#session.exec(scriptArgv('manifest'), { sudo: true });
     if (result.code !== 0)
       throw commandFailed(this.target, 'reading the manifest', result.code, result.stderr);
     return parseManifest(result.stdout);
@@ -49,44 +49,44 @@ class SshMachine implements Machine {
 
   async apply(change: FileChange) {
     const stdin = await packChange(change);
-    checkApplied(this.target, await this.session.exec(scriptArgv('apply'), { sudo: true, stdin }));
+    checkApplied(this.target, await this.#session.exec(scriptArgv('apply'), { sudo: true, stdin }));
   }
 
   reload() {
-    return this.ask(reload);
+    return this.#ask(reload);
   }
 
   start(units: readonly string[], block: boolean) {
-    return this.jobs('start', units, block);
+    return this.#jobs('start', units, block);
   }
 
   stop(units: readonly string[], block: boolean) {
-    return this.jobs('stop', units, block);
+    return this.#jobs('stop', units, block);
   }
 
   restart(units: readonly string[], block: boolean) {
-    return this.jobs('restart', units, block);
+    return this.#jobs('restart', units, block);
   }
 
   forget(units: readonly string[]) {
-    return this.ask((bus) => forgetUnits(bus, units));
+    return this.#ask((bus) => forgetUnits(bus, units));
   }
 
   enable(units: readonly string[]) {
-    return this.ask((bus) => enableUnits(bus, units));
+    return this.#ask((bus) => enableUnits(bus, units));
   }
 
   exec(...args: Parameters<Machine['exec']>) {
-    return this.session.exec(...args);
+    return this.#session.exec(...args);
   }
 
   interactive(...args: Parameters<Machine['interactive']>) {
-    return interactive(this.session, ...args);
+    return interactive(this.#session, ...args);
   }
 
   async forward(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
     const place = 'path' in to ? to.path : `${to.host}:${to.port}`;
-    return await this.session.stream(to).catch((error: unknown) => {
+    return await this.#session.stream(to).catch((error: unknown) => {
       if (error instanceof ClusterError) throw error;
       throw new ClusterError('machine-forward', `${place} cannot be reached from ${this.target.address}`, {
         machine: this.target.address,
@@ -97,46 +97,46 @@ class SshMachine implements Machine {
   }
 
   close() {
-    this.opening?.then((bus) => bus.close()).catch(() => undefined);
-    this.dialled.close();
+    this.#opening?.then((bus) => bus.close()).catch(() => undefined);
+    this.#dialled.close();
   }
 
-  private jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
-    return this.ask((bus) =>
-      runJobs(bus, kind, units, block, (invocation, pid) => this.journal(invocation, pid)),
+  #jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
+    return this.#ask((bus) =>
+      runJobs(bus, kind, units, block, (invocation, pid) => this.#journal(invocation, pid)),
     );
   }
 
-  private async journal(invocation: string, mainPid: number): Promise<readonly string[]> {
+  async #journal(invocation: string, mainPid: number): Promise<readonly string[]> {
     const argv = scriptArgv('journal', invocation, String(JOURNAL_LINES), String(mainPid));
-    const { stdout } = await this.session.exec(argv, { sudo: true });
+    const { stdout } = await this.#session.exec(argv, { sudo: true });
     return stdout.split('\n').filter((line) => line !== '');
   }
 
-  private async ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {
+  async #ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {
     try {
-      this.opening ??= this.openBus();
-      return await question(await this.opening);
+      this.#opening ??= this.#openBus();
+      return await question(await this.#opening);
     } catch (error) {
       if (error instanceof ClusterError) throw error;
       if (error instanceof BusError) throw busUnavailable(this.target, error.message, error);
-      if (error instanceof BusClosed) throw this.session.lost(error);
+      if (error instanceof BusClosed) throw this.#session.lost(error);
       throw error;
     }
   }
 
   /** The bus socket itself where sshd and the login allow it, else the bridge that `systemctl -H` uses. */
-  private async openBus(): Promise<Bus> {
-    if (!this.session.needsSudo) {
+  async #openBus(): Promise<Bus> {
+    if (!this.#session.needsSudo) {
       // sshd sets TCP_NODELAY only once a command runs: without one the bus's small answers wait 40 ms each.
-      this.session.exec(['true']).catch(() => undefined);
+      this.#session.exec(['true']).catch(() => undefined);
       try {
-        return await connectBus(await this.session.stream({ path: BUS_SOCKET }));
+        return await connectBus(await this.#session.stream({ path: BUS_SOCKET }));
       } catch (error) {
         if (error instanceof ClusterError) throw error;
       }
     }
-    const channel = await this.session.channel(this.session.command(['systemd-stdio-bridge'], true));
+    const channel = await this.#session.channel(this.#session.command(['systemd-stdio-bridge'], true));
     let said = '';
     channel.stderr.on('data', (chunk: Buffer) => {
       said += chunk.toString();
@@ -144,7 +144,7 @@ class SshMachine implements Machine {
     try {
       return await connectBus(channel);
     } catch (error) {
-      await this.session.checkSudo();
+      await this.#session.checkSudo();
       if (/sudo: .*(password|required)/.test(said)) throw sudoRefused(this.target);
       throw busUnavailable(this.target, said.trim().split('\n').at(-1) || String(error), error);
     }

@@ -16,31 +16,31 @@ export interface PoolOptions {
 
 /** One connection per machine and run. A failed one is remembered too: a dead machine costs its timeout once. */
 export class MachinePool {
-  private readonly options: SshOptions;
-  private readonly connect: typeof connectMachine;
-  private readonly starts: Limit;
-  private readonly machines = new Map<string, Promise<Machine>>();
-  private readonly held: HeldConnections | undefined;
-  private readonly connected = new Map<string, MachineTarget>();
-  private closed = false;
+  readonly #options: SshOptions;
+  readonly #connect: typeof connectMachine;
+  readonly #starts: Limit;
+  readonly #machines = new Map<string, Promise<Machine>>();
+  readonly #held: HeldConnections | undefined;
+  readonly #connected = new Map<string, MachineTarget>();
+  #closed = false;
 
   constructor(options: SshOptions, { starts = STARTS, connect = connectMachine, held }: PoolOptions = {}) {
-    this.options = options;
-    this.connect = connect;
-    this.held = held;
-    this.starts = new Limit(starts);
+    this.#options = options;
+    this.#connect = connect;
+    this.#held = held;
+    this.#starts = new Limit(starts);
   }
 
   /** The connection to this machine, made on first use. */
   use(target: MachineTarget): Promise<Machine> {
     const key = targetKey(target);
-    const known = this.machines.get(key);
+    const known = this.#machines.get(key);
     if (known) return known;
-    const machine = this.open(target);
-    this.machines.set(key, machine);
+    const machine = this.#open(target);
+    this.#machines.set(key, machine);
     machine.then(
       (made) => {
-        if (this.closed) made.close();
+        if (this.#closed) made.close();
       },
       () => undefined,
     );
@@ -49,29 +49,29 @@ export class MachinePool {
 
   /** These machines are gone for good: no connection to them outlives the run. */
   async forget(targets: readonly MachineTarget[]): Promise<void> {
-    for (const target of targets) this.connected.delete(targetKey(target));
-    await this.held?.drop(targets);
+    for (const target of targets) this.#connected.delete(targetKey(target));
+    await this.#held?.drop(targets);
   }
 
   /** Ends every connection, also those still being made; what outlives the run is left to its holder. */
   async closeAll(): Promise<void> {
-    this.closed = true;
-    for (const machine of this.machines.values()) {
+    this.#closed = true;
+    for (const machine of this.#machines.values()) {
       machine.then(
         (made) => made.close(),
         () => undefined,
       );
     }
-    this.machines.clear();
-    await this.held?.leave([...this.connected.values()]);
+    this.#machines.clear();
+    await this.#held?.leave([...this.#connected.values()]);
   }
 
-  private async open(target: MachineTarget): Promise<Machine> {
-    const direct = (): Promise<Machine> => this.starts.run(() => this.connect(target, this.options));
-    const held = await this.held?.use(target, direct);
+  async #open(target: MachineTarget): Promise<Machine> {
+    const direct = (): Promise<Machine> => this.#starts.run(() => this.#connect(target, this.#options));
+    const held = await this.#held?.use(target, direct);
     if (held) return held;
     const machine = await direct();
-    this.connected.set(targetKey(target), target);
+    this.#connected.set(targetKey(target), target);
     return machine;
   }
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { checkServing, ensureHaproxy, optionsFor, stateOf } from './haproxy-run.ts';
 
@@ -204,7 +204,7 @@ const anyState = fc
 describe('whatever stands in the registry', () => {
   beforeAll(ensureHaproxy);
 
-  it('HAProxy takes the configuration without an alert or a warning, and the rest is reported', async () => {
+  test('HAProxy takes the configuration without an alert or a warning, and the rest is reported', async () => {
     await fc.assert(
       fc.asyncProperty(anyState, async (state) => {
         const serving = translate(state, { ...optionsFor(':8181', '/tmp'), ipv6: true });

@@ -6,7 +6,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRequestLog } from '../../../src/lib/gateway/haproxy/requests/log.ts';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { keyFiles } from '../../support/key-files.ts';
@@ -71,7 +71,7 @@ async function serve(objects: Record<string, unknown>, logPort?: number, caFile?
 }
 
 describe('listeners', () => {
-  it('scopes, sockets, the PROXY header; one that cannot be does not harm the others', async () => {
+  test('scopes, sockets, the PROXY header; one that cannot be does not harm the others', async () => {
     const [open, scoped, proxied] = [await freePort(), await freePort(), await freePort()];
     const socket = join(folder, 'listener.sock');
     const { leftOut } = await serve({
@@ -110,7 +110,7 @@ describe('listeners', () => {
     expect(status).toBe(200);
   });
 
-  it('requests outside the scope are nobody’s', async () => {
+  test('requests outside the scope are nobody’s', async () => {
     const scoped = await freePort();
     await serve({
       'frontends/f/frontend': frontend('PathRegexp(".*")'),
@@ -123,7 +123,7 @@ describe('listeners', () => {
     ]);
   });
 
-  it('TLS: certificate by SNI, else the default host’s; HTTP/2; a key pair that is none is left out', async () => {
+  test('TLS: certificate by SNI, else the default host’s; HTTP/2; a key pair that is none is left out', async () => {
     const port = await freePort();
     const host = (pem: string, Default = false) => ({ Settings: { Default, KeyPair: base64(pem) } });
     const [a, b, main] = [keyPair('a.test'), keyPair('b.test'), keyPair('main.test')];
@@ -168,7 +168,7 @@ describe('listeners', () => {
 });
 
 describe('servers that speak TLS', () => {
-  it('are believed only with a certificate for their name, unless the backend says otherwise', async () => {
+  test('are believed only with a certificate for their name, unless the backend says otherwise', async () => {
     const pem = keyPair('localhost');
     const secure = createTlsServer({ key: pem, cert: pem }, (_request, response) => response.end('secure'));
     const URL = `https://localhost:${await listening(secure)}`;
@@ -193,7 +193,7 @@ describe('servers that speak TLS', () => {
 });
 
 describe('the log of watched frontends', () => {
-  it('one line of JSON for each request, with the headers that were asked for', async () => {
+  test('one line of JSON for each request, with the headers that were asked for', async () => {
     const udp = createSocket('udp4');
     const lines: string[] = [];
     udp.on('message', (message) => lines.push(message.toString()));

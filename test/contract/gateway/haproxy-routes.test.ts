@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeName, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import type { Serving } from '../../../src/lib/gateway/model.ts';
 import { parseRoute, requestOf, select } from '../../../src/lib/route/index.ts';
@@ -68,10 +68,10 @@ describe('who serves a request: the pure matcher, a real HAProxy and the table s
   let haproxy: RunningHaproxy | undefined;
   afterAll(() => haproxy?.stop());
 
-  it('has cases', () =>
+  test('has cases', () =>
     expect(cases.flatMap(([, { requests }]) => Object.keys(requests)).length).toBeGreaterThan(130));
 
-  it.each(cases)('%s', async (_title, { routes, requests }) => {
+  test.each(cases)('%s', async (_title, { routes, requests }) => {
     const entries = Object.entries(routes);
     const state = stateOf(
       Object.fromEntries(
@@ -104,7 +104,7 @@ describe('who serves a request: the pure matcher, a real HAProxy and the table s
     }
   });
 
-  it.each([
+  test.each([
     ['Host("h")', 'HostRegexp(".*")'],
     ['Host("h")', 'Host("h") && Path("/a/b")'],
   ])('%s and %s: a host with a slash cannot ask for what is not its own', async (...routes) => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TranslateOptions, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import type { Serving } from '../../../src/lib/gateway/model.ts';
 import { freePort } from '../../support/port.ts';
@@ -107,7 +107,7 @@ async function serve(
 }
 
 describe('answers of its own', () => {
-  it('404, 503, 502 as JSON, and 502 for what a server of vulcand would be asked in vain', async () => {
+  test('404, 503, 502 as JSON, and 502 for what a server of vulcand would be asked in vain', async () => {
     await serve({
       'frontends/none/frontend': frontend('Path("/none")', 'none'),
       'frontends/missing/frontend': frontend('Path("/missing")', 'missing'),
@@ -130,7 +130,7 @@ describe('answers of its own', () => {
     });
   });
 
-  it('504 after the time to read', async () => {
+  test('504 after the time to read', async () => {
     await serve({
       'backends/slow/backend': { Type: 'http', Settings: { Timeouts: { Read: '100ms' } } },
       'backends/slow/servers/s1': { URL: backends[0]?.url },
@@ -145,7 +145,7 @@ describe('answers of its own', () => {
 describe('balance and failover', () => {
   const get = (path: string, method = 'GET') => ask(port, { path, method });
 
-  it('takes servers in turn, by weight', async () => {
+  test('takes servers in turn, by weight', async () => {
     await serve({
       'frontends/even/frontend': frontend('Path("/even")'),
       'backends/uneven/backend': { Type: 'http' },
@@ -159,13 +159,13 @@ describe('balance and failover', () => {
     expect(backends.map(({ requests }) => requests)).toEqual([10, 6]);
   });
 
-  it('a server that refuses connections fails no request, whatever the method', async () => {
+  test('a server that refuses connections fails no request, whatever the method', async () => {
     await serve({ 'frontends/half/frontend': frontend('Path("/half")', 'half') });
     for (const method of ['GET', 'POST', 'GET', 'POST', 'DELETE', 'PUT'])
       expect((await get('/half', method)).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ['', 'GET', [502], 2, 502],
     ['', 'GET', [502, 200], 2, 200],
     ['', 'GET', [503], 1, 503],
@@ -190,7 +190,7 @@ describe('balance and failover', () => {
     },
   );
 
-  it('a server that hangs up in the middle is asked no more, another is, for a GET', async () => {
+  test('a server that hangs up in the middle is asked no more, another is, for a GET', async () => {
     await serve({ 'frontends/f/frontend': frontend('Path("/f")') });
     backends[0]!.handler = (request) => request.socket.destroy();
     for (let i = 0; i < 4; i++) expect((await get('/f')).status).toBe(200);
@@ -206,14 +206,14 @@ describe('balance and failover', () => {
     expect(posted.sort()).toEqual([false, true]);
   });
 
-  it('Stream: nothing is sent twice', async () => {
+  test('Stream: nothing is sent twice', async () => {
     await serve({ 'frontends/f/frontend': frontend('Path("/f")', 'b1', { Stream: true }) });
     for (const backend of backends) backend.handler = (request) => request.socket.destroy();
     expect((await get('/f')).status).toBe(502);
     expect(backends[0]!.requests + backends[1]!.requests).toBe(1);
   });
 
-  it('a switch is one entry of a map, also for a frontend with its own predicate', async () => {
+  test('a switch is one entry of a map, also for a frontend with its own predicate', async () => {
     await serve({
       'frontends/f/frontend': frontend('Host("h")', 'half', { FailoverPredicate: 'IsNetworkError()' }),
       'frontends/g/frontend': frontend('Host("g")', 'half'),
@@ -229,7 +229,7 @@ describe('balance and failover', () => {
     }
   });
 
-  it('a server with a cookie keeps its clients, and goes with them nowhere else', async () => {
+  test('a server with a cookie keeps its clients, and goes with them nowhere else', async () => {
     await serve({
       'backends/sticky/backend': { Type: 'http', Settings: { StickyCookie: 'SRV' } },
       'backends/sticky/servers/s1': { URL: backends[0]?.url },
@@ -246,7 +246,7 @@ describe('balance and failover', () => {
     }
   });
 
-  it('WebSockets pass', async () => {
+  test('WebSockets pass', async () => {
     await serve({ 'frontends/f/frontend': frontend('Path("/ws")', 'b2') });
     const heard = await new Promise<string>((resolve, reject) => {
       const socket = connect(port, '127.0.0.1');
@@ -268,7 +268,7 @@ describe('balance and failover', () => {
 });
 
 describe('what a server is told', () => {
-  it('replaces what the client claims', async () => {
+  test('replaces what the client claims', async () => {
     await serve({ 'frontends/f/frontend': frontend('Path("/")', 'b2') });
     const forged = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-host': 'evil', 'x-real-ip': '6.6.6.6' };
     const { body } = await ask(port, { headers: { host: 'Shop.Example:8080', ...forged } });
@@ -285,7 +285,7 @@ describe('what a server is told', () => {
     expect(seen(plain.body).headers['x-forwarded-port']).toBe('80');
   });
 
-  it('keeps and completes it for a frontend that trusts, and only for that one', async () => {
+  test('keeps and completes it for a frontend that trusts, and only for that one', async () => {
     await serve({
       'frontends/f/frontend': frontend('Path("/t")', 'b2', { TrustForwardHeader: true, Hostname: 'edge-7' }),
       'frontends/g/frontend': frontend('Path("/u")', 'b2'),
@@ -318,7 +318,7 @@ describe('what a server is told', () => {
     });
   });
 
-  it('no body over the limit', async () => {
+  test('no body over the limit', async () => {
     await serve({
       'frontends/f/frontend': frontend('Path("/f")', 'b2', { Limits: { MaxBodyBytes: 8 } }),
       'frontends/g/frontend': frontend('Path("/g")', 'b2'),
@@ -343,7 +343,7 @@ describe('middlewares', () => {
       'frontends/g/frontend': frontend('Path("/g")', 'b2'),
     });
 
-  it('ratelimit: as many as the burst at once, then one each period', async () => {
+  test('ratelimit: as many as the burst at once, then one each period', async () => {
     await one('ratelimit', { PeriodSeconds: 5, Requests: 1, Burst: 2, Variable: 'client.ip' });
     const answers = [];
     for (let i = 0; i < 3; i++) answers.push(await ask(port, { path: '/f' }));
@@ -353,7 +353,7 @@ describe('middlewares', () => {
     expect((await ask(port, { path: '/g' })).status).toBe(200);
   });
 
-  it('ratelimit: by header, an absent one is a value too; refused requests do not count', async () => {
+  test('ratelimit: by header, an absent one is a value too; refused requests do not count', async () => {
     await one('ratelimit', { PeriodSeconds: 1, Requests: 2, Burst: 1, Variable: "request.header.X-U'ser" });
     const status = async (headers: Record<string, string> = {}) =>
       (await ask(port, { path: '/f', headers })).status;
@@ -368,7 +368,7 @@ describe('middlewares', () => {
     expect(again).toBe(1);
   });
 
-  it.each(['client.ip', 'request.host', 'request.header.X-User'])(
+  test.each(['client.ip', 'request.host', 'request.header.X-User'])(
     'ratelimit by %s: frontends with the same limit count each for itself',
     async (Variable) => {
       const limit = { PeriodSeconds: 60, Requests: 1, Burst: 1, Variable };
@@ -389,7 +389,7 @@ describe('middlewares', () => {
     },
   );
 
-  it('connlimit: so many at a time', async () => {
+  test('connlimit: so many at a time', async () => {
     await one('connlimit', { Connections: 2, Variable: 'request.host' });
     const held: ServerResponse[] = [];
     backends[1]!.handler = (_request, response) => void held.push(response);
@@ -403,7 +403,7 @@ describe('middlewares', () => {
     expect((await ask(port, { path: '/f' })).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ['^http://localhost/foo(.*)', 'http://localhost$1', '/foo/bar', '/bar'],
     ['^http://localhost/foo(.*)', 'http://localhost$1', '/foo/bar?a=b', '/bar?a=b'],
     ['/old/', '/new/', '/x/old/old/y', '/x/new/old/y'],
@@ -435,7 +435,7 @@ describe('middlewares', () => {
     expect(seen(body).url).toBe(expected);
   });
 
-  it('rewrite: redirects where the URL changes', async () => {
+  test('rewrite: redirects where the URL changes', async () => {
     await serve({
       'frontends/f/frontend': frontend('Host("localhost")', 'b2'),
       'frontends/f/middlewares/m': mw('rewrite', {
@@ -449,7 +449,7 @@ describe('middlewares', () => {
     expect((await ask(port, { path: '/new', headers: { host: 'localhost' } })).status).toBe(200);
   });
 
-  it('rewrite: what came by TLS to a proxy in front is https', async () => {
+  test('rewrite: what came by TLS to a proxy in front is https', async () => {
     await serve({
       'frontends/f/frontend': frontend('Host("localhost")', 'b2'),
       'frontends/f/middlewares/m': mw('rewrite', {
@@ -465,7 +465,7 @@ describe('middlewares', () => {
     expect([await status('http'), await status('https')]).toEqual([302, 200]);
   });
 
-  it('run by priority', async () => {
+  test('run by priority', async () => {
     const limit = { PeriodSeconds: 60, Requests: 1, Burst: 1, Variable: 'client.ip' };
     const redirect = { Regexp: '/f', Replacement: '/g', Redirect: true };
     await serve({
@@ -491,7 +491,7 @@ describe('middlewares', () => {
     expect(await statuses('/f/t')).toEqual([302, 302]);
   });
 
-  it.each([
+  test.each([
     [
       { Type: 'response', Action: { StatusCode: 418, Body: 'Come\nback "later" 100% $HOME' } },
       418,

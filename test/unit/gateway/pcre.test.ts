@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { toPcre } from '../../../src/lib/gateway/haproxy/regexp/pcre.ts';
 import { matches, parseRoute } from '../../../src/lib/route/index.ts';
 import { compileRegexp, lowerRegexp } from '../../../src/lib/route/regexp.ts';
@@ -26,7 +26,7 @@ const re2 = (pattern: string, subject: string): boolean => {
 };
 
 describe('toPcre', { timeout: 30_000 }, () => {
-  it.each([
+  test.each([
     ['.*', '[^\\x0a]*'],
     ['(?s).', '[\\x00-\\xff]'],
     ['^/api/.*$', '^/api/[^\\x0a]*\\z'],
@@ -62,7 +62,7 @@ describe('toPcre', { timeout: 30_000 }, () => {
     expect(toPcre(text)).toBe(wanted);
   });
 
-  it.each([
+  test.each([
     ['not RE2 at all', '(?=a)'],
     ['a backreference', '(a)\\1'],
     ['a bad expression', '['],
@@ -132,7 +132,7 @@ describe('toPcre', { timeout: 30_000 }, () => {
   })).piece;
   const patternArb = fc.array(pieceArb, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join(''));
 
-  it('means the same to RE2', () => {
+  test('means the same to RE2', () => {
     let translated = 0;
     const subjectArb = fc.string({ unit: fc.constantFrom(...'aAbB1/. -_\n{}#"+'), maxLength: 8 });
     fc.assert(
@@ -147,7 +147,7 @@ describe('toPcre', { timeout: 30_000 }, () => {
     expect(translated).toBeGreaterThan(200);
   });
 
-  it.skipIf(!hasPcre)('means to PCRE2 what the original means to RE2', () => {
+  test.skipIf(!hasPcre)('means to PCRE2 what the original means to RE2', () => {
     let translated = 0;
     const subjectArb = fc.string({ unit: fc.constantFrom(...'aAbB1/. -_\t{}#"+'), maxLength: 8 });
     fc.assert(
@@ -170,7 +170,7 @@ describe('toPcre', { timeout: 30_000 }, () => {
 });
 
 describe('lowerRegexp', () => {
-  it.each([
+  test.each([
     ['.*Example\\.Com', '.*example\\.com'],
     ['\\S+\\D[^A-Z]', '\\S+\\D[^a-z]'],
     ['(?P<Name>A)(?i-U:B)\\pL\\p{Lu}\\x{4A}', '(?P<Name>a)(?i-U:b)\\pL\\p{Lu}\\x{4A}'],
@@ -183,7 +183,7 @@ describe('no expression hangs', () => {
   const nested = (open: string, close: string, count: number): string =>
     `${open.repeat(count)}a${close.repeat(count)}`;
 
-  it.each([
+  test.each([
     ['nested repetitions', '(a+)+b'],
     ['overlapping alternatives', '(a|a|aa)*b'],
     ['many stars', `${'.*'.repeat(500)}b`],
@@ -199,7 +199,7 @@ describe('no expression hangs', () => {
     expect(matches(parseRoute(text), request(`/${long}`))).toBeTypeOf('boolean');
   });
 
-  it.each([
+  test.each([
     ['large counts', '(a{0,30}){0,30}b'],
     ['counts of counts', '((a{100}){100}){100}'],
     ['a count too large', 'a{1001}'],

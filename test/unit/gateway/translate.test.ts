@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backendName } from '../../../src/lib/gateway/haproxy/names.ts';
 import { retryProfile } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
 import {
@@ -84,9 +84,9 @@ describe('a registry and its configuration', () => {
   const folder = new URL('translate/', import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith('.txt'));
 
-  it('has examples', () => expect(files.length).toBeGreaterThan(4));
+  test('has examples', () => expect(files.length).toBeGreaterThan(4));
 
-  it.each(files)('%s (UPDATE=1 writes it anew)', (name) => {
+  test.each(files)('%s (UPDATE=1 writes it anew)', (name) => {
     const file = new URL(name, folder);
     const [given = ''] = readFileSync(file, 'utf8').split('\n--------\n');
     const objects = Object.fromEntries(
@@ -108,7 +108,7 @@ describe('what a change of the registry changes', () => {
     return [translate(state, OPTIONS), translate(next, OPTIONS)] as const;
   };
 
-  it('a switch: one entry of one map', () => {
+  test('a switch: one entry of one map', () => {
     const [before, now] = change('frontends/demo/frontend', frontend('Host("demo.io")', 'v2'));
     expect(now.structure).toBe(before.structure);
     expect(before.maps.get('frontends.map')).toEqual(new Map([['demo', 'v1']]));
@@ -117,7 +117,7 @@ describe('what a change of the registry changes', () => {
       if (name !== 'frontends.map') expect(map).toEqual(before.maps.get(name));
   });
 
-  it('a server: its pool only, and the other pools are the same objects', () => {
+  test('a server: its pool only, and the other pools are the same objects', () => {
     const [before, now] = change('backends/v1/servers/demo@2', { URL: 'http://10.0.0.3:80', Weight: 5 });
     expect(now.structure).toBe(before.structure);
     expect(now.pools.get('v1')?.get('demo:402')).toEqual({
@@ -130,7 +130,7 @@ describe('what a change of the registry changes', () => {
     expect(now.pools.get('v1')).not.toBe(before.pools.get('v1'));
   });
 
-  it('a plain frontend on a backend that is there: maps only', () => {
+  test('a plain frontend on a backend that is there: maps only', () => {
     const withPath = { ...demo, 'frontends/path/frontend': frontend('Host("a.io") && Path("/a")', 'v1') };
     for (const [route, objects] of [
       ['Host("new.io")', demo],
@@ -143,13 +143,13 @@ describe('what a change of the registry changes', () => {
     }
   });
 
-  it('paths cost nothing before the first frontend that has one: that one changes the structure', () => {
+  test('paths cost nothing before the first frontend that has one: that one changes the structure', () => {
     const [before, now] = change('frontends/new/frontend', frontend('Host("new.io") && Path("/x")', 'v2'));
     expect(before.structure).not.toMatch(/paths.map|txn.path/);
     expect(now.structure).toContain('paths.map');
   });
 
-  it('a frontend more with a limit that others have: maps only', () => {
+  test('a frontend more with a limit that others have: maps only', () => {
     const limit = { Type: 'connlimit', Priority: 1, Middleware: { Connections: 5, Variable: 'client.ip' } };
     const objects: Objects = {
       ...demo,
@@ -167,17 +167,17 @@ describe('what a change of the registry changes', () => {
     expect(now.maps.get('groups0.map')?.get('a')).toBe('0');
   });
 
-  it('the same written again, or backends in another order: nothing', () => {
+  test('the same written again, or backends in another order: nothing', () => {
     const [before, now] = change('backends/v1/backend', demo['backends/v1/backend']);
     expect(now.structure).toBe(before.structure);
   });
 
-  it('a new backend: the structure', () => {
+  test('a new backend: the structure', () => {
     const [before, now] = change('backends/v3/backend', { Type: 'http' });
     expect(now.structure).not.toBe(before.structure);
   });
 
-  it('a frontend with a predicate of its own finds every backend ready', () => {
+  test('a frontend with a predicate of its own finds every backend ready', () => {
     const objects = {
       ...demo,
       'frontends/demo/frontend': frontend('Host("demo.io")', 'v1', { Stream: true }),
@@ -192,7 +192,7 @@ describe('what a change of the registry changes', () => {
 });
 
 describe('what cannot be served', () => {
-  it('is left out with its reason, and all else is served', () => {
+  test('is left out with its reason, and all else is served', () => {
     const { leftOut, maps } = translate(
       stateOf({
         ...demo,
@@ -223,7 +223,7 @@ describe('what cannot be served', () => {
 describe('names', () => {
   const id = fc.string({ unit: 'grapheme', minLength: 1 });
 
-  it('are plain, and say which id they were made from', () => {
+  test('are plain, and say which id they were made from', () => {
     fc.assert(
       fc.property(id, (text) => {
         expect(encodeName(text)).toMatch(/^([\w.-]|:[0-9A-F]{2})+$/);
@@ -232,7 +232,7 @@ describe('names', () => {
     );
   });
 
-  it('of backends with another way to retry are nobody else’s', () => {
+  test('of backends with another way to retry are nobody else’s', () => {
     fc.assert(
       fc.property(id, fc.constantFrom('', 'stream', 'r12ab34cd'), (text, profile) => {
         expect(readBackendName(backendName(text, profile))).toEqual({ id: text, profile });
@@ -262,7 +262,7 @@ describe('quoting', () => {
     unit: fc.oneof(fc.constantFrom(...`'"\\$%# ,()[]{}`), fc.string({ unit: 'grapheme', maxLength: 1 })),
   });
 
-  it('gives back the very text, once and twice quoted; control characters are refused', () => {
+  test('gives back the very text, once and twice quoted; control characters are refused', () => {
     fc.assert(
       fc.property(line, (text) => {
         if (/\p{Cc}/u.test(text)) return expect(() => quote(text)).toThrow(Unservable);
@@ -274,7 +274,7 @@ describe('quoting', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['(a)(b)', '$2-$1', '\\2-\\1'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's way to write a group in a replacement
     ['(?P<x>a)', '${x}${1}$x', '\\1\\1\\1'],
@@ -287,7 +287,7 @@ describe('quoting', () => {
 describe('FailoverPredicate', () => {
   const usual = ['conn-failure', 'empty-response', 'response-timeout', '502', '504'];
 
-  it.each([
+  test.each([
     ['', { tag: '', retries: 1, methods: ['GET'], on: usual }, []],
     [
       'IsNetworkError() && RequestMethod() == "GET" && Attempts() < 2',
@@ -329,7 +329,7 @@ describe('FailoverPredicate', () => {
     for (const [index, note] of notes.entries()) expect(said[index]).toMatch(note);
   });
 
-  it('profiles that differ have tags that differ', () => {
+  test('profiles that differ have tags that differ', () => {
     const tags = ['', 'IsNetworkError()', 'ResponseCode() == 503', 'Attempts() < 1'].map(
       (text) => retryProfile(text).tag,
     );

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   checkHostKey,
   fingerprint,
@@ -29,7 +29,7 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 describe('known_hosts', () => {
-  it.each([
+  test.each([
     ['plain name', 'web {a}', 'web', 22, 'known'],
     ['in any case', 'web {a}', 'WEB', 22, 'known'],
     ['one of several names', 'web,10.0.0.1 {a}', '10.0.0.1', 22, 'known'],
@@ -55,12 +55,12 @@ describe('known_hosts', () => {
     expect(checkHostKey(parseKnownHosts(lines), host, port, key('a')).status).toBe(status);
   });
 
-  it('says that an authority is trusted', () => {
+  test('says that an authority is trusted', () => {
     const hosts = parseKnownHosts(`@cert-authority * ${pub.a}`);
     expect(checkHostKey(hosts, 'web', 22, key('a'))).toEqual({ status: 'unknown', authority: true });
   });
 
-  it('reads what ssh-keygen -H wrote', () => {
+  test('reads what ssh-keygen -H wrote', () => {
     const file = join(dir, 'hashed');
     writeFileSync(file, `web ${pub.a}\n[web]:2222 ${pub.b}\n`);
     execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' });
@@ -74,19 +74,19 @@ describe('known_hosts', () => {
     expect(checkHostKey(hosts, 'db', 22, key('b')).status).toBe('unknown');
   });
 
-  it('gives the fingerprint that ssh-keygen gives', () => {
+  test('gives the fingerprint that ssh-keygen gives', () => {
     const said = execFileSync('ssh-keygen', ['-l', '-f', join(dir, 'a.pub')], { encoding: 'utf8' });
     expect(said.split(' ')[1]).toBe(fingerprint(key('a')));
   });
 
-  it('offers algorithms of known keys first', () => {
+  test('offers algorithms of known keys first', () => {
     const hosts = parseKnownHosts(`web ${pub.e}\nother ${pub.a}`);
     expect(hostKeyAlgorithms(hosts, 'web', 22)[0]).toBe('ecdsa-sha2-nistp256');
     expect(hostKeyAlgorithms(hosts, 'other', 22)[0]).toBe('ssh-ed25519');
     expect(hostKeyAlgorithms([], 'web', 22)).toContain('rsa-sha2-512');
   });
 
-  it('writes lines that it reads', () => {
+  test('writes lines that it reads', () => {
     const hosts = parseKnownHosts(knownHostLine('Web', 2222, key('a')));
     expect(checkHostKey(hosts, 'web', 2222, key('a')).status).toBe('known');
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MachinePool } from '../../../src/lib/machine/pool.ts';
 import type { Machine } from '../../../src/lib/machine/port.ts';
 
@@ -19,7 +19,7 @@ function fake(delay: number, fails: (address: string) => boolean = () => false) 
 }
 
 describe('MachinePool', () => {
-  it('makes one connection per machine and a bounded number at a time', async () => {
+  test('makes one connection per machine and a bounded number at a time', async () => {
     const { seen, connect } = fake(5);
     const pool = new MachinePool(options, { starts: 4, connect });
     await Promise.all(Array.from({ length: 40 }, (_, index) => pool.use(target(index % 20))));
@@ -29,7 +29,7 @@ describe('MachinePool', () => {
     expect(seen.closed).toBe(20);
   });
 
-  it('pays for ten dead machines of thirty once', async () => {
+  test('pays for ten dead machines of thirty once', async () => {
     const { seen, connect } = fake(100, (address) => Number(address.split('.')[3]) < 10);
     const pool = new MachinePool(options, { connect });
     const started = performance.now();
@@ -40,7 +40,7 @@ describe('MachinePool', () => {
     expect(seen.made).toBe(30);
   });
 
-  it('closes a connection that was still being made', async () => {
+  test('closes a connection that was still being made', async () => {
     const { seen, connect } = fake(10);
     const pool = new MachinePool(options, { connect });
     const made = pool.use(target(1));

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { quote } from '../../../src/lib/machine/quote.ts';
 
 describe('quote', () => {
-  it.each([
+  test.each([
     [['a', 'b c']],
     [['']],
     [["it's", '"q"', '$HOME', '`id`', '$(id)', '\\', '\\n']],
@@ -14,11 +14,11 @@ describe('quote', () => {
     expect(out.split('\0').slice(0, -1)).toEqual(argv);
   });
 
-  it('leaves plain words readable', () => {
+  test('leaves plain words readable', () => {
     expect(quote(['systemctl', 'status', 'demo@1.service'])).toBe('systemctl status demo@1.service');
   });
 
-  it('refuses NUL', () => {
+  test('refuses NUL', () => {
     expect(() => quote(['a\0b'])).toThrow('NUL');
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { lookupHost, parseSpec, resolveTarget } from '../../../src/lib/machine/ssh/ssh-config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sshconfig-'));
@@ -14,7 +14,7 @@ function options(text: string) {
 }
 
 describe('ssh_config', () => {
-  it('applies user and port when a machine is added, keeping the alias', () => {
+  test('applies user and port when a machine is added, keeping the alias', () => {
     const config = options('Host web\n  HostName 10.0.0.5\n  User admin\n  Port 2222\n');
     expect(resolveTarget({ address: 'web' }, config)).toEqual({ address: 'web', user: 'admin', port: 2222 });
     expect(resolveTarget({ address: 'web', user: 'me', port: 22 }, config)).toEqual({
@@ -29,7 +29,7 @@ describe('ssh_config', () => {
     });
   });
 
-  it('expands tokens, gathers identity files, reads jumps', () => {
+  test('expands tokens, gathers identity files, reads jumps', () => {
     const config = options(
       'Host w*\n  HostName %h.example.org\n  IdentityFile ~/.ssh/%r@%h-%p\n  IdentityFile /k%%\n  ProxyJump a@j1:2,j2\n  UserKnownHostsFile %d/kh\n  StrictHostKeyChecking accept-new\n',
     );
@@ -44,7 +44,7 @@ describe('ssh_config', () => {
     });
   });
 
-  it('includes files, and comes back to the section it was in', () => {
+  test('includes files, and comes back to the section it was in', () => {
     writeFileSync(join(dir, 'one.inc'), 'Host web\n  User included\n');
     const config = options(`Host db\n  Include ${dir}/*.inc\n  Port 5\n`);
     expect(lookupHost('web', config)).toMatchObject({ user: 'included' });
@@ -52,7 +52,7 @@ describe('ssh_config', () => {
     expect(lookupHost('db', config).port).toBe(5);
   });
 
-  it('never runs Match exec', () => {
+  test('never runs Match exec', () => {
     const mark = join(dir, 'ran');
     const config = options(
       `Match exec "touch ${mark}"\n  User evil\nMatch !exec "touch ${mark}"\n  User evil\n`,
@@ -61,21 +61,21 @@ describe('ssh_config', () => {
     expect(existsSync(mark)).toBe(false);
   });
 
-  it('says which configuration cannot be read', () => {
+  test('says which configuration cannot be read', () => {
     const missing = { timeoutMs: 1, strictHostKeyChecking: 'yes', config: join(dir, 'none') } as const;
     expect(() => lookupHost('web', missing)).toThrow(expect.objectContaining({ code: 'ssh-config-invalid' }));
   });
 });
 
 describe('parseSpec', () => {
-  it.each([
+  test.each([
     ['10.0.0.5', { address: '10.0.0.5' }],
     ['root@web:2222', { address: 'web', user: 'root', port: 2222 }],
     ['[2001:db8::5]:22', { address: '2001:db8::5', port: 22 }],
     ['me@2001:db8::5', { address: '2001:db8::5', user: 'me' }],
   ])('%s', (text, spec) => expect(parseSpec(text)).toEqual(spec));
 
-  it.each(['', '@', 'a b', 'web:0', 'web:99999', 'web:x', '-oProxyCommand=x', 'u@'])(
+  test.each(['', '@', 'a b', 'web:0', 'web:99999', 'web:x', '-oProxyCommand=x', 'u@'])(
     'refuses "%s"',
     (text) => {
       expect(() => parseSpec(text)).toThrow(expect.objectContaining({ code: 'machine-address-invalid' }));

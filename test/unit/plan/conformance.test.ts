@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Desired, type PlacementResult, place, type UnitView } from '../../../src/lib/plan/index.ts';
 
 interface CaseUnit {
@@ -128,12 +128,12 @@ const checks: Record<string, (c: Case, result: PlacementResult) => void> = {
 
 describe('fleet decides so', () => {
   const run = cases.filter(({ when }) => when.op !== undefined && when.op in checks);
-  it.each(run.filter(({ id }) => !(id in differences)).map((c) => [c.id, c.title, c] as const))(
+  test.each(run.filter(({ id }) => !(id in differences)).map((c) => [c.id, c.title, c] as const))(
     '%s: %s',
     (_id, _title, c) => checks[c.when.op ?? '']?.(c, placeCase(c)),
   );
 
-  it.each(Object.entries(differences))('%s is answered otherwise on purpose: %s', (id) => {
+  test.each(Object.entries(differences))('%s is answered otherwise on purpose: %s', (id) => {
     const c = run.find((known) => known.id === id);
     if (c === undefined) throw new Error(`no case ${id}`);
     expect(() => checks[c.when.op ?? '']?.(c, placeCase(c))).toThrow();

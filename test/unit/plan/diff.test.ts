@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Assignment, diff, type Observation } from '../../../src/lib/plan/index.ts';
 
 const want = (unit: string, desired: 'loaded' | 'launched' = 'launched', hash = 'h1', machine = 'A') =>
@@ -12,7 +12,7 @@ const short = (assignments: Assignment[], observations: Observation[]): string =
     .join(', ');
 
 describe('diff', () => {
-  it.each([
+  test.each([
     ['nothing at all', [], [], ''],
     ['new and launched', [want('a.service')], [], 'A:install a.service, A:reload, A:start a.service'],
     ['new and loaded', [want('a.service', 'loaded')], [], 'A:install a.service, A:reload'],
@@ -59,7 +59,7 @@ describe('diff', () => {
     expect(short(assignments, observations)).toBe(steps);
   });
 
-  it('orders the steps of a machine by kind, one reload, machines by id', () => {
+  test('orders the steps of a machine by kind, one reload, machines by id', () => {
     const assignments = [want('z.service'), want('b.service'), want('c.service', 'launched', 'h1', 'B')];
     const observations = [seen('y.service', 'active'), seen('x.service', 'active')];
     expect(short(assignments, observations)).toBe(
@@ -69,11 +69,11 @@ describe('diff', () => {
     );
   });
 
-  it('gives no step to a machine that is to be skipped', () => {
+  test('gives no step to a machine that is to be skipped', () => {
     expect(diff([want('a.service')], [], { skip: new Set(['A']) })).toEqual([]);
   });
 
-  it('says why in words', () => {
+  test('says why in words', () => {
     const [stop] = diff(
       [want('a.service', 'launched', 'abcdef0123')],
       [seen('a.service', 'active', '0123456789')],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type MachineView,
   type PlacementResult,
@@ -89,7 +89,7 @@ function requirementsOf(snapshot: Snapshot) {
 }
 
 describe('place', () => {
-  it('never puts two conflicting units on one machine', () => {
+  test('never puts two conflicting units on one machine', () => {
     check((snapshot, result) => {
       const requirements = requirementsOf(snapshot);
       for (const units of population(result).values()) {
@@ -105,7 +105,7 @@ describe('place', () => {
     });
   });
 
-  it('puts a follower where all its leaders are', () => {
+  test('puts a follower where all its leaders are', () => {
     check((snapshot, result) => {
       const requirements = requirementsOf(snapshot);
       const on = population(result);
@@ -116,7 +116,7 @@ describe('place', () => {
     });
   });
 
-  it('puts a global unit on every machine that qualifies', () => {
+  test('puts a global unit on every machine that qualifies', () => {
     check((snapshot, result) => {
       const requirements = requirementsOf(snapshot);
       const on = population(result);
@@ -138,7 +138,7 @@ describe('place', () => {
     });
   });
 
-  it('never has a replaced unit beside the one that replaces it, unless they replace each other', () => {
+  test('never has a replaced unit beside the one that replaces it, unless they replace each other', () => {
     check((snapshot, result) => {
       const requirements = requirementsOf(snapshot);
       const globals = new Set(result.global.map(({ unit }) => unit));
@@ -164,7 +164,7 @@ describe('place', () => {
     });
   });
 
-  it('changes nothing when its answer is given back', () => {
+  test('changes nothing when its answer is given back', () => {
     check((snapshot, result) => {
       const placed = new Map(result.placements.map(({ unit, machine }) => [unit, machine]));
       const on = new Map(result.global.map(({ unit, machines }) => [unit, machines]));
@@ -183,14 +183,14 @@ describe('place', () => {
     });
   });
 
-  it('does not depend on the order of its input', () => {
+  test('does not depend on the order of its input', () => {
     check((snapshot, result) => {
       const turned = { machines: [...snapshot.machines].reverse(), units: [...snapshot.units].reverse() };
       expect(plain(place(turned))).toEqual(plain(result));
     });
   });
 
-  it('has each wanted unit in one list, and in a refusal each machine exactly once', () => {
+  test('has each wanted unit in one list, and in a refusal each machine exactly once', () => {
     check((snapshot, result) => {
       const wanted = snapshot.units.filter((u) => u.desired !== 'inactive').map((u) => u.name);
       const lists = [...result.placements, ...result.global, ...result.refusals].map(({ unit }) => unit);
@@ -206,7 +206,7 @@ describe('place', () => {
     });
   });
 
-  it('keeps every unit that was not new, moved or refused for a reason, and says so', () => {
+  test('keeps every unit that was not new, moved or refused for a reason, and says so', () => {
     check((_snapshot, result) => {
       for (const { machine, previous, reason } of result.placements) {
         expect(reason).not.toMatch(/undefined|null/);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClusterError, ClusterErrors } from '../../../src/lib/error.ts';
 import { planInventory, planSnapshot } from '../../../src/lib/plan/index.ts';
 
@@ -23,7 +23,7 @@ function failure(inventory: unknown, extra: Parameters<typeof planInventory>[1] 
 }
 
 describe('planInventory', () => {
-  it('answers in exactly the shape that was promised', () => {
+  test('answers in exactly the shape that was promised', () => {
     const plan = planInventory(
       {
         machines,
@@ -197,7 +197,7 @@ describe('planInventory', () => {
     `);
   });
 
-  it('has nothing to say when all is where it should be', () => {
+  test('has nothing to say when all is where it should be', () => {
     const plan = planInventory({
       machines,
       units: [
@@ -220,7 +220,7 @@ describe('planInventory', () => {
     });
   });
 
-  it('parts a unit from the one that replaces it, which takes its place (func-013)', () => {
+  test('parts a unit from the one that replaces it, which takes its place (func-013)', () => {
     const placed = [
       unit('replace.0.service', '', { machine: 'A' }),
       unit('replace.1.service', '', { machine: 'B' }),
@@ -240,7 +240,7 @@ describe('planInventory', () => {
     );
   });
 
-  it.each([
+  test.each([
     ['each other', ['a', 'b']],
     ['one another in a circle', ['a', 'b', 'c']],
   ])('ignores Replaces between units that replace %s', (_title, names) => {
@@ -251,7 +251,7 @@ describe('planInventory', () => {
     expect(plan.placements.map(({ machine }) => machine)).toEqual(names.map(() => 'A'));
   });
 
-  it('goes on heeding the Conflicts of a neighbour when a unit with the same rule is pushed away', () => {
+  test('goes on heeding the Conflicts of a neighbour when a unit with the same rule is pushed away', () => {
     const units = [
       unit('a-new.service', 'Replaces=old.service'),
       unit('b.service'),
@@ -264,7 +264,7 @@ describe('planInventory', () => {
     expect(plan.refusals.map(({ unit }) => unit)).toEqual(['b.service', 'old-side.service', 'old.service']);
   });
 
-  it('refuses what is replaced and has nowhere else to go', () => {
+  test('refuses what is replaced and has nowhere else to go', () => {
     const units = [
       unit('old.service', 'MachineID=A', { machine: 'A' }),
       unit('new.service', 'Replaces=old.service'),
@@ -292,7 +292,7 @@ describe('planInventory', () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ['itself', [unit('a.service', 'MachineOf=a.service')], 'MachineOf names the unit itself'],
     [
       'a circle',
@@ -315,7 +315,7 @@ describe('planInventory', () => {
     expect(plan.refusals[0]?.reasons).toEqual([{ machine: 'A', rule: 'machine-of', detail }]);
   });
 
-  it('puts nothing new on a cordoned or unreachable machine and leaves what is there', () => {
+  test('puts nothing new on a cordoned or unreachable machine and leaves what is there', () => {
     const closed = [
       { id: 'C', cordoned: true },
       { id: 'U', unreachable: true },
@@ -337,7 +337,7 @@ describe('planInventory', () => {
     expect(plan.steps).toEqual([]);
   });
 
-  it('keeps a global unit on a cordoned machine where it was seen', () => {
+  test('keeps a global unit on a cordoned machine where it was seen', () => {
     const seen = {
       machine: 'C',
       unit: 'g.service',
@@ -352,7 +352,7 @@ describe('planInventory', () => {
     expect(plan.global).toEqual([{ unit: 'g.service', machines: ['C'] }]);
   });
 
-  it('takes a file on the command line as the new content of a unit that is there', () => {
+  test('takes a file on the command line as the new content of a unit that is there', () => {
     const there = unit('a.service', 'MachineMetadata=disk=ssd', { machine: 'B' });
     const plan = planInventory({ machines, units: [there] }, [
       { name: 'a.service', file: '[Service]\nExecStart=/a\n' },
@@ -361,7 +361,7 @@ describe('planInventory', () => {
     expect(plan.steps.map(({ action }) => action)).toEqual(['stop', 'install', 'reload', 'start']);
   });
 
-  it('warns of what can never come true', () => {
+  test('warns of what can never come true', () => {
     const units = [unit('a.service', 'MachineOf=x.service\nMachineMetadata=rack=1')];
     expect(planInventory({ machines, units }).warnings).toEqual([
       'a.service: MachineMetadata asks for rack, which no machine has',
@@ -371,7 +371,7 @@ describe('planInventory', () => {
 });
 
 describe('what fleet passes over', () => {
-  it('is passed over with a warning: metadata that is no pair, a malformed pattern', () => {
+  test('is passed over with a warning: metadata that is no pair, a malformed pattern', () => {
     const rules = 'MachineMetadata=ssd\nMachineMetadata=disk=ssd\nConflicts=[ b.service';
     const there = unit('b.service', '', { machine: 'A' });
     const plan = planInventory({ machines, units: [unit('a.service', rules), there] });
@@ -382,7 +382,7 @@ describe('what fleet passes over', () => {
 });
 
 describe('a bad inventory', () => {
-  it.each([
+  test.each([
     ['not a map', [], 'the inventory must be a map, found a list'],
     ['no machines', {}, 'the inventory has no "machines"'],
     ['unknown key', { machines: [], unit: [] }, 'the inventory has the unknown key "unit"'],
@@ -417,18 +417,18 @@ describe('a bad inventory', () => {
     expect([error.code, error.message, error.exit]).toEqual(['inventory-invalid', message, 1]);
   });
 
-  it('names the nearest known key', () => {
+  test('names the nearest known key', () => {
     expect(failure({ machines: [{ id: 'A', metdata: {} }] }).hint).toMatch(/^did you mean "metadata"\?/);
   });
 
-  it('refuses an active template', () => {
+  test('refuses an active template', () => {
     expect(failure({ machines, units: [unit('t@.service')] })).toMatchObject({
       code: 'template-active',
       place: { unit: 't@.service' },
     });
   });
 
-  it('names unit, file and line of a broken unit, and reports all of them', () => {
+  test('names unit, file and line of a broken unit, and reports all of them', () => {
     const broken = { name: 'b.service', file: '[X-Fleet]\nConflict=x\n', source: './b.service' };
     expect(failure({ machines }, [broken]).place).toMatchObject({
       unit: 'b.service',

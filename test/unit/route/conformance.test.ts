@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClusterError } from '../../../src/lib/error.ts';
 import * as route from '../../../src/lib/route/index.ts';
 
@@ -75,14 +75,14 @@ const check = (one: Case): void => {
 };
 
 describe("vulcand's conformance cases", () => {
-  it('has cases to run', () => expect(mine.length).toBeGreaterThan(55));
+  test('has cases to run', () => expect(mine.length).toBeGreaterThan(55));
 
-  it.each(mine.filter(({ id }) => !(id in differences)).map((one) => [one.id, one] as const))(
+  test.each(mine.filter(({ id }) => !(id in differences)).map((one) => [one.id, one] as const))(
     '%s',
     (_id, one) => check(one),
   );
 
-  it.each(mine.filter(({ id }) => id in differences).map((one) => [one.id, one] as const))(
+  test.each(mine.filter(({ id }) => id in differences).map((one) => [one.id, one] as const))(
     '%s is answered differently, and still is',
     (_id, one) => expect(() => check(one)).toThrow(),
   );

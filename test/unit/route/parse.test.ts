@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Matcher, matches, parseRoute, printRoute } from '../../../src/lib/route/index.ts';
 import { refusal, request } from './support.ts';
 
@@ -9,7 +9,7 @@ const only = (text: string): Matcher => {
 };
 
 describe('parseRoute', () => {
-  it.each([
+  test.each([
     ['Host("A.Example")', { kind: 'host', form: 'literal', value: 'a.example' }],
     ['HostRegexp("[A-Z]+\\\\.Example\\\\D")', { kind: 'host', form: 'regexp', value: '[a-z]+\\.example\\D' }],
     [
@@ -29,7 +29,7 @@ describe('parseRoute', () => {
     expect(parseRoute(text).foreign).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ['Path("/a/<x>/b")', '^/a/[^/]*/b\\z'],
     ['Path("/<int:n>")', '^/[0-9]*\\z'],
     ['Path("/a.b/<path:rest>")', '^/a\\.b/[\\s\\S]*\\z'],
@@ -47,7 +47,7 @@ describe('parseRoute', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['', 'route: expected a matcher such as Host("...") but found the end, at character 1: >>>'],
     ['bad', 'route: expected ( after "bad" but found the end, at character 4: bad>>>'],
     [
@@ -102,7 +102,7 @@ describe('parseRoute', () => {
     expect(error.message).toBe(message);
   });
 
-  it('has limits', () => {
+  test('has limits', () => {
     expect(refusal(() => parseRoute(`Path("${'a'.repeat(5000)}")`)).code).toBe('route-syntax');
     expect(refusal(() => parseRoute(`${'('.repeat(2000)}`)).message).toContain('nested too deeply');
     expect(refusal(() => parseRoute(`${'!'.repeat(2000)}Path("/")`)).message).toContain('nested too deeply');
@@ -114,7 +114,7 @@ describe('parseRoute', () => {
     expect(error.message).toBe('the route stands for more than 64 alternatives');
   });
 
-  it.each([
+  test.each([
     ['Host("a") && (Path("/") && Method("GET"))', ['brackets']],
     ['Host("a") &&\n  Path("/")\n', []],
     ['Host("a") || !Path("/")', ['||', '!']],
@@ -123,7 +123,7 @@ describe('parseRoute', () => {
     expect(parseRoute(text).foreign).toEqual(foreign);
   });
 
-  it('reads a route of a thousand characters with one condition each', () => {
+  test('reads a route of a thousand characters with one condition each', () => {
     const text = Array.from({ length: 200 }, (_, i) => `Path("/${i}")`).join(' && ');
     expect(parseRoute(text).conjunctions[0]).toHaveLength(200);
     expect(printRoute(parseRoute(text))).toBe(text);
@@ -131,7 +131,7 @@ describe('parseRoute', () => {
 });
 
 describe('matches', () => {
-  it.each([
+  test.each([
     ['Path("/a/<x>")', request('/a/'), true],
     ['Path("/a/<x>")', request('/a/b/c'), false],
     ['Path("/a/<x>") && Method("GET")', request('/a/b'), true],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type BreakerMetrics,
   evaluateCondition,
@@ -12,7 +12,7 @@ import { refusal } from './support.ts';
 const attempt = { networkError: true, attempts: 2, method: 'GET', status: 502 };
 
 describe('parsePredicate', () => {
-  it.each([
+  test.each([
     ['IsNetworkError()', true],
     ['Attempts() < 2', false],
     ['Attempts() <= 2', true],
@@ -25,7 +25,7 @@ describe('parsePredicate', () => {
     expect(evaluatePredicate(parsePredicate(text), attempt)).toBe(wanted);
   });
 
-  it.each([
+  test.each([
     ['', 'failover predicate: expected a function such as Attempts() but found the end, at character 1: >>>'],
     [
       'Attempts <= 2',
@@ -82,7 +82,7 @@ describe('parsePredicate', () => {
     expect(error).toMatchObject({ code: 'predicate-syntax', message });
   });
 
-  it('binds && before ||, as numbers do', () => {
+  test('binds && before ||, as numbers do', () => {
     const partArb = fc.constantFrom('IsNetworkError()', 'Attempts() < 3', 'ResponseCode() == 200');
     const textArb = fc.array(fc.tuple(partArb, fc.constantFrom('&&', '||')), { minLength: 1, maxLength: 8 });
     const attemptArb = fc.record({
@@ -113,7 +113,7 @@ describe('parseCondition', () => {
     codeRatio: (a, b, c, d) => (a === 500 && b === 600 && c === 0 && d === 600 ? 0.25 : 0),
   };
 
-  it.each([
+  test.each([
     ['NetworkErrorRatio() > 0.5', true],
     ['NetworkErrorRatio() <= .5', false],
     ['LatencyAtQuantileMS(50.0) > 50', false],
@@ -124,7 +124,7 @@ describe('parseCondition', () => {
     expect(evaluateCondition(parseCondition(text), metrics)).toBe(wanted);
   });
 
-  it.each([
+  test.each([
     [
       'NetworkErrorRatio()',
       'circuit breaker condition: expected a comparison such as NetworkErrorRatio() > 0.5, at character 1: >>>NetworkErrorRatio()',

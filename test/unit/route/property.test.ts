@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClusterError } from '../../../src/lib/error.ts';
 import { toPcre } from '../../../src/lib/gateway/haproxy/regexp/pcre.ts';
 import {
@@ -70,7 +70,7 @@ const soupArb = fc.oneof(
 );
 
 describe('routes', { timeout: 30_000 }, () => {
-  it('are read from what they print', () => {
+  test('are read from what they print', () => {
     fc.assert(
       fc.property(routeTextArb, (text) => {
         const route = parseRoute(text);
@@ -82,7 +82,7 @@ describe('routes', { timeout: 30_000 }, () => {
     );
   });
 
-  it('print any value so that it is read again', () => {
+  test('print any value so that it is read again', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (value) => {
         fc.pre(!/[<\0\ufeff\p{Cs}]/u.test(value));
@@ -97,7 +97,7 @@ describe('routes', { timeout: 30_000 }, () => {
     );
   });
 
-  it('say the same as their normal form', () => {
+  test('say the same as their normal form', () => {
     fc.assert(
       fc.property(routeTextArb, requestArb, (text, asked) => {
         const route = parseRoute(text);
@@ -111,7 +111,7 @@ describe('routes', { timeout: 30_000 }, () => {
     );
   });
 
-  it('have conjunctions that are routes themselves', () => {
+  test('have conjunctions that are routes themselves', () => {
     fc.assert(
       fc.property(routeTextArb, (text) => {
         for (const conjunction of conjunctions(parseRoute(text)))
@@ -120,7 +120,7 @@ describe('routes', { timeout: 30_000 }, () => {
     );
   });
 
-  it('have patterns that are the same as regular expressions, for RE2 and after translation', () => {
+  test('have patterns that are the same as regular expressions, for RE2 and after translation', () => {
     const partArb = fc.constantFrom('<a>', '<int:n>', '<path:p>', '/', '.', 'a', '1', '/b');
     const subjectArb = fc.array(fc.constantFrom('/', '.', 'a', '1', 'b'), { maxLength: 6 });
     fc.assert(
@@ -141,7 +141,7 @@ describe('routes', { timeout: 30_000 }, () => {
 });
 
 describe('select', { timeout: 30_000 }, () => {
-  it('takes the frontend of the first rule that matches, and lists all that match', () => {
+  test('takes the frontend of the first rule that matches, and lists all that match', () => {
     fc.assert(
       fc.property(frontendsArb, requestArb, (frontends, asked) => {
         const { winner, matched, reason } = select(frontends, asked);
@@ -158,7 +158,7 @@ describe('select', { timeout: 30_000 }, () => {
     );
   });
 
-  it('does not depend on the order of the frontends', () => {
+  test('does not depend on the order of the frontends', () => {
     fc.assert(
       fc.property(frontendsArb, requestArb, (frontends, asked) => {
         expect(select([...frontends].reverse(), asked)).toEqual(select(frontends, asked));
@@ -167,7 +167,7 @@ describe('select', { timeout: 30_000 }, () => {
     );
   });
 
-  it('rests on a total order', () => {
+  test('rests on a total order', () => {
     fc.assert(
       fc.property(frontendsArb, (frontends) => {
         const all = rules(frontends);
@@ -186,7 +186,7 @@ describe('select', { timeout: 30_000 }, () => {
 });
 
 describe('readers', { timeout: 30_000 }, () => {
-  it.each([
+  test.each([
     ['parseRoute', parseRoute],
     ['parsePredicate', parsePredicate],
     ['parseCondition', parseCondition],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseRoute, select } from '../../../src/lib/route/index.ts';
 import { request } from './support.ts';
 
@@ -6,7 +6,7 @@ const frontends = (routes: Record<string, string>) =>
   Object.entries(routes).map(([id, text]) => ({ id, route: parseRoute(text) }));
 
 describe('select', () => {
-  it.each([
+  test.each([
     ['nothing', { a: 'Path("/a")' }, null, 'no route matches'],
     ['one', { a: 'Path("/x")' }, 'a', 'no host and exact path; no other matched'],
     [
@@ -82,7 +82,7 @@ describe('select', () => {
     expect(found).toMatchObject({ winner, reason });
   });
 
-  it.each([
+  test.each([
     ['/v42/x', 'int'],
     ['/v42abc/x', 'string'],
     ['/7', 'digits'],

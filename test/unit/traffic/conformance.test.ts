@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readMiddleware, readTraffic, type StoredEntry } from '../../../src/lib/traffic/index.ts';
 
 interface Case {
@@ -30,7 +30,7 @@ const state = (keys: Record<string, unknown>) =>
   );
 
 describe('middleware-validate', () => {
-  it.each(of('middleware-validate'))('$id', ({ given, expect: { valid } }) => {
+  test.each(of('middleware-validate'))('$id', ({ given, expect: { valid } }) => {
     const read = () => readMiddleware('m', { Id: 'm', Priority: 1, ...given });
     if (valid) expect(read().Type).toBe(given.Type);
     else expect(read).toThrow(/./);
@@ -38,7 +38,7 @@ describe('middleware-validate', () => {
 });
 
 describe('etcd-schema', () => {
-  it.each(of('etcd-schema').filter(({ given }) => given.keys !== undefined))(
+  test.each(of('etcd-schema').filter(({ given }) => given.keys !== undefined))(
     '$id: every hand-written key is read, its id from the key',
     ({ given }) => {
       const { problems, stored } = state(given.keys as Record<string, unknown>);
@@ -47,7 +47,7 @@ describe('etcd-schema', () => {
     },
   );
 
-  it.each(of('etcd-schema').filter(({ when }) => when.put !== undefined))(
+  test.each(of('etcd-schema').filter(({ when }) => when.put !== undefined))(
     '$id: a value that is ignored is named',
     ({ given, when }) => {
       const key = String(given.key);
@@ -61,7 +61,7 @@ describe('etcd-schema', () => {
 describe('hazard', () => {
   const frontend = (backend: string) => ({ Type: 'http', BackendId: backend, Route: 'Path("/")' });
 
-  it('hazard-005: a frontend whose backend does not exist keeps nothing else from being read', () => {
+  test('hazard-005: a frontend whose backend does not exist keeps nothing else from being read', () => {
     const { frontends, backends, problems } = state({
       '/vulcand/frontends/lost/frontend': frontend('nowhere'),
       '/vulcand/backends/b/backend': { Type: 'http' },
@@ -72,7 +72,7 @@ describe('hazard', () => {
     expect(problems.size).toBe(0);
   });
 
-  it('one value that is no JSON keeps nothing else from being read', () => {
+  test('one value that is no JSON keeps nothing else from being read', () => {
     const entries: StoredEntry[] = [
       { path: 'backends/a/backend', value: '{oops', revision: 1, lease: null },
       { path: 'backends/b/backend', value: '{"Type":"http"}', revision: 1, lease: null },

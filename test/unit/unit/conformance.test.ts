@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClusterError } from '../../../src/lib/error.ts';
 import * as unit from '../../../src/lib/unit/index.ts';
 
@@ -120,14 +120,14 @@ const check = (one: Case): void => {
 };
 
 describe("fleet's conformance cases", () => {
-  it('has cases to run', () => expect(mine.length).toBeGreaterThan(100));
+  test('has cases to run', () => expect(mine.length).toBeGreaterThan(100));
 
-  it.each(mine.filter(({ id }) => !(id in differences)).map((one) => [one.id, one.title, one] as const))(
+  test.each(mine.filter(({ id }) => !(id in differences)).map((one) => [one.id, one.title, one] as const))(
     '%s %s',
     (_id, _title, one) => check(one),
   );
 
-  it.each(Object.keys(differences))('%s is answered differently, and still is', (id) => {
+  test.each(Object.keys(differences))('%s is answered differently, and still is', (id) => {
     const one = mine.find((candidate) => candidate.id === id);
     expect(one).toBeDefined();
     expect(() => check(one!)).toThrow();

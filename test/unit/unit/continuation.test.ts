@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   canonicalText,
   effectiveValues,
@@ -14,7 +14,7 @@ import {
 const words = (text: string): string[] => effectiveValues(parseUnitFile(text), 'Service', 'ExecStart');
 
 describe('a comment inside a continued value', () => {
-  it.each([
+  test.each([
     ['one', 'ExecStart=/bin/echo a \\\n# note\nb\n', '/bin/echo a  b'],
     [
       'several, of both kinds, indented',
@@ -37,7 +37,7 @@ describe('a comment inside a continued value', () => {
     expect(validateUnit('a.service', text).warnings).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ['an option', 'ExecStart=/bin/echo\\\n# note\nType=oneshot\n'],
     ['an option with blanks', 'ExecStart=/bin/echo\\\n# note\nX-Type2 = oneshot\n'],
     ['a section', 'ExecStart=/bin/echo\\\n# note\n[Install]\n'],
@@ -48,12 +48,12 @@ describe('a comment inside a continued value', () => {
     expect(validateUnit('a.service', text).warnings.join()).toContain('leaves a comment out');
   });
 
-  it('does not make other broken lines good', () => {
+  test('does not make other broken lines good', () => {
     expect(readUnitFile('[Service]\nExecStart=a \\\n# c\n\nb\n').problems).toHaveLength(1);
     expect(readUnitFile('[Service]\nExecStart=a\n# c\nb\n').problems).toHaveLength(1);
   });
 
-  it('loses nothing, whatever lines come', () => {
+  test('loses nothing, whatever lines come', () => {
     const line = fc.constantFrom(
       '[S]',
       'A=x \\',
@@ -80,7 +80,7 @@ describe('a comment inside a continued value', () => {
     );
   });
 
-  it('keeps its hash through its canonical text, whatever lines come', () => {
+  test('keeps its hash through its canonical text, whatever lines come', () => {
     const line = fc.constantFrom('A=x \\', 'B=x', '# c', '; c \\', 'b', 'b \\', '-e X=y', '');
     fc.assert(
       fc.property(fc.array(line, { maxLength: 12 }), (lines) => {

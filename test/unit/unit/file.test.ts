@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   canonicalText,
   effectiveValues,
@@ -40,7 +40,7 @@ const anyText = fc.oneof(
 );
 
 describe('unit files', () => {
-  it('print what was read, for any text', () => {
+  test('print what was read, for any text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(printUnitFile(readUnitFile(text))).toBe(text);
@@ -49,7 +49,7 @@ describe('unit files', () => {
     );
   });
 
-  it('either parse and print the same, or are refused with a line', () => {
+  test('either parse and print the same, or are refused with a line', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         let file: ReturnType<typeof parseUnitFile>;
@@ -67,7 +67,7 @@ describe('unit files', () => {
     );
   });
 
-  it('keep their hash through their canonical text', () => {
+  test('keep their hash through their canonical text', () => {
     const key = fc.stringMatching(/^[A-Za-z]{1,5}$/);
     const value = fc.stringMatching(/^[a-z%"= ]{0,9}$/);
     const section = fc.tuple(fc.constantFrom('Unit', 'Service', 'X-Fleet'), fc.array(fc.tuple(key, value)));
@@ -81,7 +81,7 @@ describe('unit files', () => {
     );
   });
 
-  it('tell options with their lines', () => {
+  test('tell options with their lines', () => {
     const file = parseUnitFile('# c\n[Unit]\nA = 1\n\n[Service]\nB=x \\\n  y\nB=\nB=z\n');
     expect(options(file)).toEqual([
       { section: 'Unit', key: 'A', value: '1', line: 3 },
@@ -93,7 +93,7 @@ describe('unit files', () => {
     expect(effectiveValues(file, 'Service', 'B')).toEqual(['z']);
   });
 
-  it.each([
+  test.each([
     ['continued lines join', '[S]\nA=x \\\n  y', ['x  y']],
     ['comments inside are left out', '[S]\nA=x \\\n# no \\\ny', ['x  y']],
     ['continuation at the end of the file', '[S]\nA=x \\', ['x']],
@@ -102,7 +102,7 @@ describe('unit files', () => {
     ['CRLF and a byte order mark', '\ufeff[S]\r\nA=x\r\n', ['x']],
   ])('%s', (_, text, expected) => expect(effectiveValues(parseUnitFile(text), 'S', 'A')).toEqual(expected));
 
-  it.each([
+  test.each([
     ['[Unit]\nnonsense\n', 'unit-file-syntax', 2, '"=" after the key'],
     ['[Unit]\n=x\n', 'unit-file-syntax', 2, 'a key before "="'],
     ['\n[Unit] x\n', 'unit-file-syntax', 2, 'nothing after "]"'],
@@ -116,7 +116,7 @@ describe('unit files', () => {
     expect(error.message).toContain(words);
   });
 
-  it('may have 1 MiB and no more, and lines beyond 2048 bytes', () => {
+  test('may have 1 MiB and no more, and lines beyond 2048 bytes', () => {
     const head = '[S]\nA=';
     const most = head + 'x'.repeat(1024 * 1024 - head.length);
     expect(parseUnitFile(most).options).toHaveLength(1);
@@ -125,7 +125,7 @@ describe('unit files', () => {
 });
 
 describe('splitQuoted', () => {
-  it.each([
+  test.each([
     ['a  b', ['a', 'b']],
     ['"A=1 2" \'B=3 4\' C=5', ['A=1 2', 'B=3 4', 'C=5']],
     ['x"y z"w ""', ['xy zw', '']],
@@ -133,7 +133,7 @@ describe('splitQuoted', () => {
     ['', []],
   ])('%j', (text, expected) => expect(splitQuoted(text)).toEqual(expected));
 
-  it.each(['"open', 'end\\', '\\q', '\\x0'])('refuses %j', (text) =>
+  test.each(['"open', 'end\\', '\\q', '\\x0'])('refuses %j', (text) =>
     expect(refusal(() => splitQuoted(text)).code).toBe('bad-quoting'),
   );
 });

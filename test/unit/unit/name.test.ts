@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   candidates,
   escapeName,
@@ -15,7 +15,7 @@ import {
 import { refusal } from './support.ts';
 
 describe('names', () => {
-  it('has its parts', () => {
+  test('has its parts', () => {
     expect(parseUnitName('a.b@c@d.service')).toEqual({
       full: 'a.b@c@d.service',
       name: 'a.b@c@d',
@@ -34,14 +34,14 @@ describe('names', () => {
     expect(parseUnitName('a.mount')).toMatchObject({ instance: null, isTemplate: false, template: null });
   });
 
-  it('has 255 bytes at most', () => {
+  test('has 255 bytes at most', () => {
     expect(parseUnitName(`${'x'.repeat(247)}.service`).prefix).toHaveLength(247);
     expect(refusal(() => parseUnitName(`${'x'.repeat(248)}.service`)).message).toContain(
       'exceeds maximum length (255)',
     );
   });
 
-  it.each([
+  test.each([
     'x;reboot.service',
     '$(id).service',
     'a b.service',
@@ -51,7 +51,7 @@ describe('names', () => {
     'a/b.service',
   ])('refuses %j', (name) => expect(refusal(() => parseUnitName(name)).code).toBe('bad-unit-name'));
 
-  it.each([
+  test.each([
     ['a', 'a.service'],
     ['./u/a.timer', 'a.timer'],
     ['x.slice', 'x.slice'],
@@ -59,7 +59,7 @@ describe('names', () => {
     ['a.conf', 'a.conf.service'],
   ])('mangles %s to %s', (argument, name) => expect(mangle(argument)).toBe(name));
 
-  it('offers what was probably meant', () => {
+  test('offers what was probably meant', () => {
     expect(refusal(() => parseUnitName('a.servce')).hint).toBe('did you mean .service?');
     expect(nearest('conflict', ['Conflicts', 'Replaces'])).toBe('Conflicts');
     expect(nearest('zebra', ['Conflicts', 'Replaces'])).toBeNull();
@@ -67,17 +67,17 @@ describe('names', () => {
 });
 
 describe('escaping', () => {
-  it.each([
+  test.each([
     ['.a/b-c d', '\\x2ea-b\\x2dc\\x20d'],
     ['a@é', 'a\\x40\\xc3\\xa9'],
   ])('%s is %s', (text, escaped) => expect(escapeName(text)).toBe(escaped));
 
-  it.each([
+  test.each([
     ['/', '-'],
     ['//mnt/./my disk/', 'mnt-my\\x20disk'],
   ])('path %s is %s', (text, escaped) => expect(escapePath(text)).toBe(escaped));
 
-  it('comes back', () => {
+  test('comes back', () => {
     const text = fc.string({ unit: 'grapheme' });
     fc.assert(
       fc.property(text, (one) => {
@@ -88,14 +88,14 @@ describe('escaping', () => {
     expect(unescapePath('-')).toBe('/');
   });
 
-  it.each(['a\\', '\\xg0', '\\xff'])('cannot unescape %j', (text) =>
+  test.each(['a\\', '\\xg0', '\\xff'])('cannot unescape %j', (text) =>
     expect(refusal(() => unescapeName(text)).code).toBe('bad-escape'),
   );
-  it('has no name for ..', () => expect(refusal(() => escapePath('/a/../b')).code).toBe('bad-escape'));
+  test('has no name for ..', () => expect(refusal(() => escapePath('/a/../b')).code).toBe('bad-escape'));
 });
 
 describe('ranges', () => {
-  it.each([
+  test.each([
     ['a.service', ['a.service']],
     ['demo@<1..3>.service', ['demo@1.service', 'demo@2.service', 'demo@3.service']],
     ['d/{a,b}@{1..2}', ['d/a@1', 'd/a@2', 'd/b@1', 'd/b@2']],
@@ -106,7 +106,7 @@ describe('ranges', () => {
     ['demo@.service', ['demo@.service']],
   ])('%s', (argument, expected) => expect(expandRanges(argument)).toEqual(expected));
 
-  it.each([
+  test.each([
     ['a@<>.service', 'range-empty'],
     ['a@<1..>', 'range-empty'],
     ['a@{a,}', 'range-empty'],
@@ -121,10 +121,10 @@ describe('ranges', () => {
     ['units/demo@', 'range-eaten'],
   ])('%s is refused: %s', (argument, code) => expect(refusal(() => expandRanges(argument)).code).toBe(code));
 
-  it('shows the quoted form of an eaten range', () =>
+  test('shows the quoted form of an eaten range', () =>
     expect(refusal(() => expandRanges('demo@')).hint).toContain("'demo@<1..3>.service'"));
 
-  it('makes as many names as the product of its ranges, all different', () => {
+  test('makes as many names as the product of its ranges, all different', () => {
     const range = fc.tuple(fc.nat(500), fc.nat(12));
     fc.assert(
       fc.property(fc.array(range, { minLength: 1, maxLength: 3 }), (ranges) => {
@@ -138,7 +138,7 @@ describe('ranges', () => {
 });
 
 describe('templates', () => {
-  it('are looked for in this order', () => {
+  test('are looked for in this order', () => {
     expect(candidates('u/demo@2.service')).toEqual([
       { kind: 'registry-unit', name: 'demo@2.service' },
       { kind: 'file', path: 'u/demo@2.service' },
@@ -153,7 +153,7 @@ describe('templates', () => {
     expect(candidates('demo@.service')).toHaveLength(2);
   });
 
-  it('name the instances that are out of date', () => {
+  test('name the instances that are out of date', () => {
     const units = [
       'a@2.service:x',
       'a@1.service:x',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type MachineFacts, renderUnit } from '../../../src/lib/unit/index.ts';
 
 const facts: MachineFacts = {
@@ -15,7 +15,7 @@ const rendered = (value: string, extra: Partial<MachineFacts> = {}): string =>
     ?.slice('Environment='.length) ?? '';
 
 describe('specifiers of the machine', () => {
-  it.each([
+  test.each([
     ['x86_64', 'x86-64'],
     ['x86-64', 'x86-64'],
     ['aarch64', 'arm64'],
@@ -28,7 +28,7 @@ describe('specifiers of the machine', () => {
     expect(rendered('%a', { architecture })).toBe(expected),
   );
 
-  it.each([
+  test.each([
     ['%H %l %q', 'db1.example.org db1 db1.example.org'],
     ['%m %b', '0123456789abcdef0123456789abcdef 0123456789abcdef0123456789abcdef'],
     ['%u %U %g %G %h %s', 'root 0 root 0 /root /bin/bash'],

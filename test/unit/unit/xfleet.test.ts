@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   compileGlob,
   goMatch,
@@ -14,7 +14,7 @@ import { refusal } from './support.ts';
 const want = (name: string, text: string) => requirements(name, parseUnitFile(text));
 
 describe('[X-Fleet]', () => {
-  it.each([
+  test.each([
     ['demo@2.service', 'Conflicts=%p@*.service', { conflicts: ['demo@*.service'] }],
     ['a-b@x\\x2dy.service', 'MachineOf=%j-%J-%I-%P%%', { machineOf: ['b-b-x-y-a/b%'] }],
     ['a.service', 'Conflicts=b* \\\n  c*', { conflicts: ['b*', 'c*'] }],
@@ -23,7 +23,7 @@ describe('[X-Fleet]', () => {
     ['a.service', 'MachineMetadata=__proto__=1', { metadata: Object.fromEntries([['__proto__', ['1']]]) }],
   ])('%s %s', (name, line, expected) => expect(want(name, `[X-Fleet]\n${line}\n`)).toMatchObject(expected));
 
-  it('takes variables from literal Environment= lines', () => {
+  test('takes variables from literal Environment= lines', () => {
     const text = `[Service]
 Environment=CONTAINER=old
 Environment="CONTAINER=app-%i" 'LIST=a* b*'
@@ -37,7 +37,7 @@ MachineMetadata=price=$$5
     });
   });
 
-  it.each([
+  test.each([
     [
       '[X-Fleet]\nMachineID=%H',
       'specifier-needs-machine',
@@ -69,7 +69,7 @@ MachineMetadata=price=$$5
     expect(error.hint).toBeTruthy();
   });
 
-  it.each([
+  test.each([
     ['Conflict', 'Conflicts'],
     ['machineof', 'MachineOf'],
     ['X-ConditionGlobal', 'Global'],
@@ -79,13 +79,13 @@ MachineMetadata=price=$$5
     expect(refusal(() => validateUnit('a.service', `[X-Fleet]\n${key}=1`)).hint).toContain(hint),
   );
 
-  it('is checked with the name filled in', () => {
+  test('is checked with the name filled in', () => {
     const text = '[X-Fleet]\nMachineOf=a@1.service\nConflicts=%p@*.service\n';
     expect(validateUnit('b@1.service', text).warnings).toEqual([]);
     expect(refusal(() => validateUnit('a@2.service', text)).code).toBe('bad-requirements');
   });
 
-  it('answers the unit that was checked', () => {
+  test('answers the unit that was checked', () => {
     expect(validateUnit('a.service', '')).toMatchObject({
       name: { full: 'a.service' },
       hash: 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
@@ -97,7 +97,7 @@ MachineMetadata=price=$$5
     );
   });
 
-  it.each([
+  test.each([
     ['x=1\n[Unit]\n', 'text before the first'],
     ['[X-Fleet]\nX-ConditionMachineOf=b.service', 'deprecated, write MachineOf'],
     ['[X-Fleet]\nGlobal=maybe', 'neither true nor false'],
@@ -114,7 +114,7 @@ MachineMetadata=price=$$5
 });
 
 describe('globs', () => {
-  it.each([
+  test.each([
     ['a*b*c', 'axbxbc', true],
     ['a*b*c', 'axbxb', false],
     ['*', '', true],
@@ -134,11 +134,11 @@ describe('globs', () => {
     ['[-a]', '-', false],
   ])('%j %j %s', (pattern, name, expected) => expect(goMatch(pattern, name)).toBe(expected));
 
-  it.each(['[', '[]', '[a', '[a-', '[a-]', '[^]', 'a\\', '[-x]', '[\\'])('%j is malformed', (pattern) =>
+  test.each(['[', '[]', '[a', '[a-', '[a-]', '[^]', 'a\\', '[-x]', '[\\'])('%j is malformed', (pattern) =>
     expect(refusal(() => compileGlob(pattern)).code).toBe('bad-glob'),
   );
 
-  it('agrees with a regular expression', () => {
+  test('agrees with a regular expression', () => {
     const text = (chars: string[]) =>
       fc.array(fc.constantFrom(...chars), { maxLength: 8 }).map((all) => all.join(''));
     fc.assert(
@@ -162,7 +162,7 @@ describe('renderUnit', () => {
     osRelease: { ID: 'debian', VERSION_ID: '12' },
   };
 
-  it('fills in what systemd fills in, and nothing else', () => {
+  test('fills in what systemd fills in, and nothing else', () => {
     const text =
       '# %i %H\n[Service]\nExecStart=/x %i %I %f \\\n ; %i\n %H %l %b %m %v %a %o-%w %z %% %\nA=%t %S %U %Y|%B|\n';
     expect(renderUnit(text, 'demo@a-b.service', facts)).toBe(
@@ -170,7 +170,7 @@ describe('renderUnit', () => {
     );
   });
 
-  it('knows every specifier of systemd 252', () => {
+  test('knows every specifier of systemd 252', () => {
     const letters = 'aAbBCdEfgGhHiIjJlLmMnNopPqsStTuUvVwWyY';
     const text = `[S]\nA=${[...letters].map((letter) => `%${letter}`).join(' ')}\n`;
     expect(renderUnit(text, 'a-b@c.service', facts)).not.toContain('%');

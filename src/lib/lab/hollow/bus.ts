@@ -30,106 +30,106 @@ export function serveBus(stream: Duplex, machine: HollowMachine): void {
 type Rule = Readonly<Record<string, string>>;
 
 class HollowBus {
-  private readonly stream: Duplex;
-  private readonly machine: HollowMachine;
-  private readonly name = `:1.${++connections}`;
-  private readonly reader: MessageReader;
-  private readonly rules: Rule[] = [];
-  private login = '';
-  private begun = false;
-  private serial = 0;
-  private unsubscribe: (() => void) | null = null;
+  readonly #stream: Duplex;
+  readonly #machine: HollowMachine;
+  readonly #name = `:1.${++connections}`;
+  readonly #reader: MessageReader;
+  readonly #rules: Rule[] = [];
+  #login = '';
+  #begun = false;
+  #serial = 0;
+  #unsubscribe: (() => void) | null = null;
 
   constructor(stream: Duplex, machine: HollowMachine) {
-    this.stream = stream;
-    this.machine = machine;
-    this.reader = new MessageReader((message) => this.onMessage(message));
+    this.#stream = stream;
+    this.#machine = machine;
+    this.#reader = new MessageReader((message) => this.#onMessage(message));
   }
 
   push(chunk: Buffer): void {
-    if (this.begun) {
-      this.receive(chunk);
+    if (this.#begun) {
+      this.#receive(chunk);
       return;
     }
-    this.login += chunk.toString('latin1');
-    if (this.login.startsWith('\0')) this.login = this.login.slice(1);
-    for (let at = this.login.indexOf('\r\n'); at >= 0; at = this.login.indexOf('\r\n')) {
-      const line = this.login.slice(0, at);
-      this.login = this.login.slice(at + 2);
+    this.#login += chunk.toString('latin1');
+    if (this.#login.startsWith('\0')) this.#login = this.#login.slice(1);
+    for (let at = this.#login.indexOf('\r\n'); at >= 0; at = this.#login.indexOf('\r\n')) {
+      const line = this.#login.slice(0, at);
+      this.#login = this.#login.slice(at + 2);
       if (line === 'BEGIN') {
-        this.begun = true;
-        if (this.login) this.receive(Buffer.from(this.login, 'latin1'));
+        this.#begun = true;
+        if (this.#login) this.#receive(Buffer.from(this.#login, 'latin1'));
         return;
       }
-      this.send(`${this.answerLogin(line)}\r\n`);
+      this.#send(`${this.#answerLogin(line)}\r\n`);
     }
   }
 
   close(): void {
-    this.unsubscribe?.();
-    this.unsubscribe = null;
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
   }
 
-  private receive(chunk: Buffer): void {
+  #receive(chunk: Buffer): void {
     try {
-      this.reader.push(chunk);
+      this.#reader.push(chunk);
     } catch {
-      this.stream.destroy();
+      this.#stream.destroy();
     }
   }
 
-  private answerLogin(line: string): string {
+  #answerLogin(line: string): string {
     const [word, mechanism, identity] = line.split(' ');
     if (word === 'AUTH' && mechanism === 'EXTERNAL')
-      return identity === undefined ? 'DATA' : `OK ${this.machine.id}`;
+      return identity === undefined ? 'DATA' : `OK ${this.#machine.id}`;
     if (word === 'AUTH') return 'REJECTED EXTERNAL';
-    if (word === 'DATA') return `OK ${this.machine.id}`;
+    if (word === 'DATA') return `OK ${this.#machine.id}`;
     if (word === 'NEGOTIATE_UNIX_FD') return 'ERROR "hollow machine: no file descriptors over SSH"';
     return 'ERROR "Unknown command"';
   }
 
-  private onMessage(call: BusMessage): void {
+  #onMessage(call: BusMessage): void {
     if (call.type !== 'call') return;
-    this.machine.requests.push(`dbus ${call.member ?? ''}`);
-    const { slowMs } = this.machine.faults;
-    if (slowMs > 0) setTimeout(() => this.answer(call), slowMs);
-    else this.answer(call);
+    this.#machine.requests.push(`dbus ${call.member ?? ''}`);
+    const { slowMs } = this.#machine.faults;
+    if (slowMs > 0) setTimeout(() => this.#answer(call), slowMs);
+    else this.#answer(call);
   }
 
-  private answer(call: BusMessage): void {
-    const head = { destination: this.name, sender: DBUS, replySerial: call.serial };
+  #answer(call: BusMessage): void {
+    const head = { destination: this.#name, sender: DBUS, replySerial: call.serial };
     let reply: BusMessage;
     try {
-      const [signature, body] = this.dispatch(call);
-      reply = { ...head, type: 'return', serial: ++this.serial, signature, body };
+      const [signature, body] = this.#dispatch(call);
+      reply = { ...head, type: 'return', serial: ++this.#serial, signature, body };
     } catch (error) {
       const errorName = error instanceof BusError ? error.errorName : `${DBUS}.Error.Failed`;
       const body = [error instanceof Error ? error.message : String(error)];
-      reply = { ...head, type: 'error', serial: ++this.serial, errorName, signature: 's', body };
+      reply = { ...head, type: 'error', serial: ++this.#serial, errorName, signature: 's', body };
     }
-    if (((call.flags ?? 0) & 1) === 0) this.send(encodeMessage(reply));
+    if (((call.flags ?? 0) & 1) === 0) this.#send(encodeMessage(reply));
   }
 
-  private dispatch(call: BusMessage): Reply {
+  #dispatch(call: BusMessage): Reply {
     const body = call.body ?? [];
     const member = call.member ?? '';
     if (call.interface === `${DBUS}.Peer`)
-      return member === 'GetMachineId' ? ['s', [this.machine.id]] : ['', []];
-    if (call.destination === DBUS) return this.callDaemon(member, body);
+      return member === 'GetMachineId' ? ['s', [this.#machine.id]] : ['', []];
+    if (call.destination === DBUS) return this.#callDaemon(member, body);
     if (call.destination !== undefined && call.destination !== 'org.freedesktop.systemd1') {
       throw new BusError(
         `${DBUS}.Error.ServiceUnknown`,
         `The name ${call.destination} was not provided by any .service files`,
       );
     }
-    if (call.interface === PROPERTIES) return this.callProperties(call.path ?? '', member, body);
+    if (call.interface === PROPERTIES) return this.#callProperties(call.path ?? '', member, body);
     if (call.path === SYSTEMD_PATH && (call.interface === MANAGER || call.interface === undefined)) {
-      if (member === 'Subscribe') return this.subscribe();
+      if (member === 'Subscribe') return this.#subscribe();
       if (member === 'Unsubscribe') {
         this.close();
         return ['', []];
       }
-      return callManager(this.machine, member, body);
+      return callManager(this.#machine, member, body);
     }
     throw new BusError(
       `${DBUS}.Error.UnknownMethod`,
@@ -137,20 +137,20 @@ class HollowBus {
     );
   }
 
-  private callDaemon(member: string, body: readonly BusValue[]): Reply {
+  #callDaemon(member: string, body: readonly BusValue[]): Reply {
     switch (member) {
       case 'Hello':
         setImmediate(() =>
-          this.signal('/org/freedesktop/DBus', DBUS, 'NameAcquired', 's', [this.name], DBUS, true),
+          this.#signal('/org/freedesktop/DBus', DBUS, 'NameAcquired', 's', [this.#name], DBUS, true),
         );
-        return ['s', [this.name]];
+        return ['s', [this.#name]];
       case 'AddMatch':
-        this.rules.push(readRule(String(body[0])));
+        this.#rules.push(readRule(String(body[0])));
         return ['', []];
       case 'RemoveMatch': {
         const gone = JSON.stringify(readRule(String(body[0])));
-        const at = this.rules.findIndex((rule) => JSON.stringify(rule) === gone);
-        if (at >= 0) this.rules.splice(at, 1);
+        const at = this.#rules.findIndex((rule) => JSON.stringify(rule) === gone);
+        if (at >= 0) this.#rules.splice(at, 1);
         return ['', []];
       }
       case 'GetNameOwner':
@@ -158,14 +158,14 @@ class HollowBus {
       case 'NameHasOwner':
         return ['b', [body[0] === 'org.freedesktop.systemd1']];
       case 'GetId':
-        return ['s', [this.machine.id]];
+        return ['s', [this.#machine.id]];
       default:
         throw new BusError(`${DBUS}.Error.UnknownMethod`, `hollow machine: not simulated: ${DBUS}.${member}`);
     }
   }
 
-  private callProperties(path: string, member: string, body: readonly BusValue[]): Reply {
-    const properties = this.propertiesOf(path, String(body[0] ?? ''));
+  #callProperties(path: string, member: string, body: readonly BusValue[]): Reply {
+    const properties = this.#propertiesOf(path, String(body[0] ?? ''));
     if (member === 'GetAll') return ['a{sv}', [Object.entries(properties)]];
     const value = properties[String(body[1])];
     if (member === 'Get' && value) return ['v', [value]];
@@ -175,50 +175,50 @@ class HollowBus {
     );
   }
 
-  private propertiesOf(path: string, of: string): Record<string, Variant> {
-    const { systemd } = this.machine;
+  #propertiesOf(path: string, of: string): Record<string, Variant> {
+    const { systemd } = this.#machine;
     if (path === SYSTEMD_PATH) return managerProperties(systemd);
     const name = unitOfPath(path);
     if (name === null) throw new BusError(`${DBUS}.Error.UnknownObject`, `Unknown object '${path}'.`);
     const unit = systemd.load(name);
-    const general = of === UNIT || of === '' ? unitProperties(unit, this.machine.fileState(name)) : {};
+    const general = of === UNIT || of === '' ? unitProperties(unit, this.#machine.fileState(name)) : {};
     return of === UNIT ? general : { ...general, ...typeProperties(unit) };
   }
 
-  private subscribe(): Reply {
-    if (this.unsubscribe)
+  #subscribe(): Reply {
+    if (this.#unsubscribe)
       throw new BusError('org.freedesktop.systemd1.AlreadySubscribed', 'Client is already subscribed.');
-    this.unsubscribe = this.machine.systemd.listen((signal) => this.tell(signal));
+    this.#unsubscribe = this.#machine.systemd.listen((signal) => this.#tell(signal));
     return ['', []];
   }
 
-  private tell(signal: SystemdSignal): void {
+  #tell(signal: SystemdSignal): void {
     if (signal.kind === 'changed') {
-      this.tellChange(signal);
+      this.#tellChange(signal);
     } else if (signal.kind === 'reloading') {
-      this.signal(SYSTEMD_PATH, MANAGER, 'Reloading', 'b', [signal.active]);
+      this.#signal(SYSTEMD_PATH, MANAGER, 'Reloading', 'b', [signal.active]);
     } else {
       const job = [signal.id, jobPath(signal.id), signal.unit];
-      if (signal.kind === 'job-new') this.signal(SYSTEMD_PATH, MANAGER, 'JobNew', 'uos', job);
-      else this.signal(SYSTEMD_PATH, MANAGER, 'JobRemoved', 'uoss', [...job, signal.result]);
+      if (signal.kind === 'job-new') this.#signal(SYSTEMD_PATH, MANAGER, 'JobNew', 'uos', job);
+      else this.#signal(SYSTEMD_PATH, MANAGER, 'JobRemoved', 'uoss', [...job, signal.result]);
     }
   }
 
-  private tellChange({ unit }: Extract<SystemdSignal, { kind: 'changed' }>): void {
+  #tellChange({ unit }: Extract<SystemdSignal, { kind: 'changed' }>): void {
     const path = unitPath(unit.name);
     const all = unitProperties(unit, '');
     const changed = ['ActiveState', 'SubState', 'InvocationID', 'Job'].map((key) => [key, all[key]!]);
-    this.signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [UNIT, changed, []]);
+    this.#signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [UNIT, changed, []]);
     if (!unit.name.endsWith('.service')) return;
     const own = Object.entries(typeProperties(unit));
-    this.signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [
+    this.#signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [
       'org.freedesktop.systemd1.Service',
       own,
       [],
     ]);
   }
 
-  private signal(
+  #signal(
     path: string,
     of: string,
     member: string,
@@ -227,12 +227,12 @@ class HollowBus {
     sender = ':1.0',
     direct = false,
   ): void {
-    if (!direct && !this.wants(path, of, member, body[0])) return;
-    const names = direct ? { destination: this.name } : {};
-    this.send(
+    if (!direct && !this.#wants(path, of, member, body[0])) return;
+    const names = direct ? { destination: this.#name } : {};
+    this.#send(
       encodeMessage({
         type: 'signal',
-        serial: ++this.serial,
+        serial: ++this.#serial,
         path,
         interface: of,
         member,
@@ -245,8 +245,8 @@ class HollowBus {
   }
 
   /** dbus-daemon passes a signal on only to those whose match rules ask for it. */
-  private wants(path: string, of: string, member: string, first: BusValue | undefined): boolean {
-    return this.rules.some((rule) => {
+  #wants(path: string, of: string, member: string, first: BusValue | undefined): boolean {
+    return this.#rules.some((rule) => {
       const space = rule.path_namespace;
       const inSpace = space === undefined || path === space || path.startsWith(`${space}/`);
       const same = (key: string, is: string): boolean => rule[key] === undefined || rule[key] === is;
@@ -255,8 +255,8 @@ class HollowBus {
     });
   }
 
-  private send(data: string | Buffer): void {
-    if (this.stream.writable) this.stream.write(data);
+  #send(data: string | Buffer): void {
+    if (this.#stream.writable) this.#stream.write(data);
   }
 }
 

@@ -4,35 +4,35 @@ import type { UnitTable } from './unit-table.ts';
 /** The jobs of a simulated systemd: at most one a unit, each told of when it begins and when it is over. */
 export class JobQueue {
   readonly jobs = new Map<number, HollowJob>();
-  private readonly units: UnitTable;
-  private readonly run: (unit: HollowUnit, job: HollowJob) => void;
-  private nextJob = 1;
+  readonly #units: UnitTable;
+  readonly #run: (unit: HollowUnit, job: HollowJob) => void;
+  #nextJob = 1;
 
   /** `run` begins a job's work; the work says by `finish` or `finishQuietly` how it ended. */
   constructor(units: UnitTable, run: (unit: HollowUnit, job: HollowJob) => void) {
-    this.units = units;
-    this.run = run;
+    this.#units = units;
+    this.#run = run;
   }
 
   enqueue(type: JobType, name: string): HollowJob {
-    const unit = this.units.load(name);
+    const unit = this.#units.load(name);
     const refused = refusal(unit, type);
     if (refused) throw refused;
     const running = unit.job;
     if (running?.type === type) return running;
     if (running) this.finish(unit, 'canceled');
-    const job = this.made(type, name);
+    const job = this.#made(type, name);
     unit.job = job;
-    this.units.hold(unit);
+    this.#units.hold(unit);
     this.jobs.set(job.id, job);
-    this.units.emit({ kind: 'job-new', id: job.id, unit: name, result: '' });
-    this.run(unit, job);
+    this.#units.emit({ kind: 'job-new', id: job.id, unit: name, result: '' });
+    this.#run(unit, job);
     return job;
   }
 
   /** The job, or null where systemd would refuse it or where there is nothing to stop. */
   tryEnqueue(type: JobType, name: string): HollowJob | null {
-    if (type === 'stop' && (this.units.peek(name)?.active ?? 'inactive') === 'inactive') return null;
+    if (type === 'stop' && (this.#units.peek(name)?.active ?? 'inactive') === 'inactive') return null;
     try {
       return this.enqueue(type, name);
     } catch {
@@ -42,7 +42,7 @@ export class JobQueue {
 
   finish(unit: HollowUnit, result: string, job: HollowJob | null = unit.job): void {
     this.finishQuietly(unit, job, result, () => {});
-    this.units.collect(unit);
+    this.#units.collect(unit);
   }
 
   /** The state is set before JobRemoved goes out: a client that asks then must see how it ended. */
@@ -52,15 +52,15 @@ export class JobQueue {
     if (!job || job.result !== null) return;
     job.result = result;
     this.jobs.delete(job.id);
-    this.units.emit({ kind: 'job-removed', id: job.id, unit: unit.name, result });
+    this.#units.emit({ kind: 'job-removed', id: job.id, unit: unit.name, result });
     job.settle(result);
   }
 
-  private made(type: JobType, unit: string): HollowJob {
+  #made(type: JobType, unit: string): HollowJob {
     let settle: (result: string) => void = () => {};
     const done = new Promise<string>((resolve) => {
       settle = resolve;
     });
-    return { id: this.nextJob++, type, unit, done, settle, result: null };
+    return { id: this.#nextJob++, type, unit, done, settle, result: null };
   }
 }

@@ -16,26 +16,26 @@ const KEPT = 2_000;
 /** The journal of one hollow machine: the last lines only, with followers told at once. */
 export class HollowJournal {
   readonly lines: JournalLine[] = [];
-  private seq = 0;
-  private readonly followers = new Set<(line: JournalLine) => void>();
+  #seq = 0;
+  readonly #followers = new Set<(line: JournalLine) => void>();
 
   add(entry: Omit<JournalLine, 'seq' | 'micros' | 'extra' | 'priority'> & Partial<JournalLine>): void {
     const line: JournalLine = {
       priority: 6,
       extra: {},
       ...entry,
-      seq: ++this.seq,
-      micros: Date.now() * 1000 + (this.seq % 1000),
+      seq: ++this.#seq,
+      micros: Date.now() * 1000 + (this.#seq % 1000),
     };
     this.lines.push(line);
     if (this.lines.length > KEPT) this.lines.splice(0, KEPT / 10);
-    for (const tell of this.followers) tell(line);
+    for (const tell of this.#followers) tell(line);
   }
 
   /** Calls `tell` for each new line until the returned function is called. */
   follow(tell: (line: JournalLine) => void): () => void {
-    this.followers.add(tell);
-    return () => this.followers.delete(tell);
+    this.#followers.add(tell);
+    return () => this.#followers.delete(tell);
   }
 }
 

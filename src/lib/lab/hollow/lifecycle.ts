@@ -25,30 +25,30 @@ interface Pace {
 
 /** From a start to an end: what a job does to its unit, and what becomes of a unit whose process ended by itself. */
 export class Lifecycle {
-  private readonly units: UnitTable;
-  private readonly queue: JobQueue;
-  private readonly journal: UnitJournal;
-  private readonly pace: Pace;
-  private nextPid = 300;
-  private stopped = false;
+  readonly #units: UnitTable;
+  readonly #queue: JobQueue;
+  readonly #journal: UnitJournal;
+  readonly #pace: Pace;
+  #nextPid = 300;
+  #stopped = false;
 
   constructor(units: UnitTable, queue: JobQueue, journal: UnitJournal, pace: Pace) {
-    this.units = units;
-    this.queue = queue;
-    this.journal = journal;
-    this.pace = pace;
+    this.#units = units;
+    this.#queue = queue;
+    this.#journal = journal;
+    this.#pace = pace;
   }
 
   /** Begins a job's work. */
   run(unit: HollowUnit, job: HollowJob): void {
-    if (job.type === 'start') void this.runStart(unit, job);
-    else if (job.type === 'stop') void this.runStop(unit, job);
-    else void this.runRestart(unit, job);
+    if (job.type === 'start') void this.#runStart(unit, job);
+    else if (job.type === 'stop') void this.#runStop(unit, job);
+    else void this.#runRestart(unit, job);
   }
 
   /** Nothing that waits for its time comes to pass any more. */
   halt(): void {
-    this.stopped = true;
+    this.#stopped = true;
   }
 
   /** A process ended without being asked to. */
@@ -60,154 +60,155 @@ export class Lifecycle {
     else Object.assign(unit, { mainCode: end.signal ? 2 : 1, mainStatus: statusOf(end) });
     if (!clean) {
       unit.result = end.signal ? 'signal' : 'exit-code';
-      this.journal.say(unit, `${unit.name}: ${who} process exited, ${howItExited(end)}`, 5);
-      this.journal.say(unit, `${unit.name}: Failed with result '${unit.result}'.`, 4);
+      this.#journal.say(unit, `${unit.name}: ${who} process exited, ${howItExited(end)}`, 5);
+      this.#journal.say(unit, `${unit.name}: Failed with result '${unit.result}'.`, 4);
     } else {
-      this.journal.say(unit, `${unit.name}: Deactivated successfully.`);
+      this.#journal.say(unit, `${unit.name}: Deactivated successfully.`);
     }
     if (comesBack(unit.def, end)) {
-      this.comeBack(unit);
+      this.#comeBack(unit);
       return;
     }
-    if (clean && unit.def.remainAfterExit) this.units.become(unit, 'active', 'exited');
-    else this.units.become(unit, clean ? 'inactive' : 'failed', clean ? 'dead' : 'failed');
-    for (const other of this.units.loaded()) {
+    if (clean && unit.def.remainAfterExit) this.#units.become(unit, 'active', 'exited');
+    else this.#units.become(unit, clean ? 'inactive' : 'failed', clean ? 'dead' : 'failed');
+    for (const other of this.#units.loaded()) {
       if (other.def.bindsTo.includes(unit.name) && unit.active !== 'active')
-        this.queue.tryEnqueue('stop', other.name);
+        this.#queue.tryEnqueue('stop', other.name);
     }
-    this.units.collect(unit);
+    this.#units.collect(unit);
   }
 
-  private async runStart(unit: HollowUnit, job: HollowJob): Promise<void> {
+  async #runStart(unit: HollowUnit, job: HollowJob): Promise<void> {
     if (unit.active === 'active') {
-      await this.pause();
-      return this.queue.finish(unit, 'done', job);
+      await this.#pause();
+      return this.#queue.finish(unit, 'done', job);
     }
-    for (const rival of unit.def.conflicts) this.queue.tryEnqueue('stop', rival);
-    for (const wanted of this.units.wantedOf(unit)) this.queue.tryEnqueue('start', wanted);
+    for (const rival of unit.def.conflicts) this.#queue.tryEnqueue('stop', rival);
+    for (const wanted of this.#units.wantedOf(unit)) this.#queue.tryEnqueue('start', wanted);
     for (const needed of [...unit.def.requires, ...unit.def.bindsTo]) {
-      const result = await (this.queue.tryEnqueue('start', needed)?.done ?? 'dependency');
-      if (result !== 'done') return this.queue.finish(unit, 'dependency', job);
+      const result = await (this.#queue.tryEnqueue('start', needed)?.done ?? 'dependency');
+      if (result !== 'done') return this.#queue.finish(unit, 'dependency', job);
     }
-    await this.startNow(unit, job);
+    await this.#startNow(unit, job);
   }
 
-  private async startNow(unit: HollowUnit, job: HollowJob): Promise<void> {
-    await this.pause();
+  async #startNow(unit: HollowUnit, job: HollowJob): Promise<void> {
+    await this.#pause();
     if (job.result !== null) return;
     const { def } = unit;
     unit.invocation = randomBytes(16).toString('hex');
     unit.result = 'success';
     unit.mainCode = unit.mainStatus = unit.preStatus = 0;
     if (!unit.name.endsWith('.service')) {
-      this.units.become(unit, 'active', activeSub(unit.name));
-      return this.queue.finish(unit, 'done', job);
+      this.#units.become(unit, 'active', activeSub(unit.name));
+      return this.#queue.finish(unit, 'done', job);
     }
-    this.units.become(unit, 'activating', def.pre.length > 0 ? 'start-pre' : 'start');
-    this.journal.say(unit, `Starting ${unit.name} - ${def.description}...`);
-    for (const step of def.pre) this.journal.write(unit, step, unit.mainPid || this.nextPid);
+    this.#units.become(unit, 'activating', def.pre.length > 0 ? 'start-pre' : 'start');
+    this.#journal.say(unit, `Starting ${unit.name} - ${def.description}...`);
+    for (const step of def.pre) this.#journal.write(unit, step, unit.mainPid || this.#nextPid);
     const broken = firstFailure(def.pre, def);
-    if (broken) return this.startFailed(unit, job, broken, 'Control');
-    if (def.type === 'oneshot') return this.runOneshot(unit, job);
-    return this.runMain(unit, job);
+    if (broken) return this.#startFailed(unit, job, broken, 'Control');
+    if (def.type === 'oneshot') return this.#runOneshot(unit, job);
+    return this.#runMain(unit, job);
   }
 
-  private async runOneshot(unit: HollowUnit, job: HollowJob): Promise<void> {
+  async #runOneshot(unit: HollowUnit, job: HollowJob): Promise<void> {
     const { def } = unit;
     for (const step of def.main) {
-      this.spawn(unit, step);
+      this.#spawn(unit, step);
       if (step.runs) return;
-      await this.pause(step.afterMs);
+      await this.#pause(step.afterMs);
       if (job.result !== null) return;
-      if (firstFailure([step], def)) return this.startFailed(unit, job, step, 'Main');
+      if (firstFailure([step], def)) return this.#startFailed(unit, job, step, 'Main');
     }
     Object.assign(unit, { mainPid: 0, mainCode: 1, mainStatus: 0 });
-    this.journal.say(unit, `Finished ${unit.name} - ${def.description}.`);
-    if (def.remainAfterExit) this.units.become(unit, 'active', 'exited');
-    else this.units.become(unit, 'inactive', 'dead');
-    this.queue.finish(unit, 'done', job);
+    this.#journal.say(unit, `Finished ${unit.name} - ${def.description}.`);
+    if (def.remainAfterExit) this.#units.become(unit, 'active', 'exited');
+    else this.#units.become(unit, 'inactive', 'dead');
+    this.#queue.finish(unit, 'done', job);
   }
 
-  private async runMain(unit: HollowUnit, job: HollowJob): Promise<void> {
+  async #runMain(unit: HollowUnit, job: HollowJob): Promise<void> {
     const { def } = unit;
     const step = def.main.at(-1);
-    if (!step) return this.queue.finish(unit, 'done', job);
-    this.spawn(unit, step);
+    if (!step) return this.#queue.finish(unit, 'done', job);
+    this.#spawn(unit, step);
     const waits = def.type === 'notify' || def.type === 'dbus' || def.type === 'forking';
     if (waits && firstFailure([step], def)) {
-      await this.pause(step.afterMs);
-      if (job.result === null) this.startFailed(unit, job, step, def.type === 'forking' ? 'Control' : 'Main');
+      await this.#pause(step.afterMs);
+      if (job.result === null)
+        this.#startFailed(unit, job, step, def.type === 'forking' ? 'Control' : 'Main');
       return;
     }
-    this.units.become(unit, 'active', 'running');
-    this.journal.say(unit, `Started ${unit.name} - ${def.description}.`);
-    this.queue.finish(unit, 'done', job);
+    this.#units.become(unit, 'active', 'running');
+    this.#journal.say(unit, `Started ${unit.name} - ${def.description}.`);
+    this.#queue.finish(unit, 'done', job);
     if (step.runs || def.type === 'forking') return;
     const end = { code: step.forgiven ? 0 : step.code, signal: null };
-    unit.timer = this.later(Math.max(step.afterMs, this.pace.delayMs), () => this.ended(unit, end));
+    unit.timer = this.#later(Math.max(step.afterMs, this.#pace.delayMs), () => this.ended(unit, end));
   }
 
-  private startFailed(unit: HollowUnit, job: HollowJob, step: Behaviour, who: 'Main' | 'Control'): void {
+  #startFailed(unit: HollowUnit, job: HollowJob, step: Behaviour, who: 'Main' | 'Control'): void {
     const end = { code: step.code, signal: null };
     const comes = comesBack(unit.def, end);
-    this.queue.finishQuietly(unit, job, 'failed', () => this.ended(unit, end, who));
-    if (!comes) this.journal.say(unit, `Failed to start ${unit.name} - ${unit.def.description}.`, 3);
+    this.#queue.finishQuietly(unit, job, 'failed', () => this.ended(unit, end, who));
+    if (!comes) this.#journal.say(unit, `Failed to start ${unit.name} - ${unit.def.description}.`, 3);
   }
 
-  private async runStop(unit: HollowUnit, job: HollowJob): Promise<void> {
-    for (const other of this.units.dependents(unit.name)) this.queue.tryEnqueue('stop', other);
-    await this.stopNow(unit, job);
-    if (job.result === null) this.queue.finish(unit, 'done', job);
+  async #runStop(unit: HollowUnit, job: HollowJob): Promise<void> {
+    for (const other of this.#units.dependents(unit.name)) this.#queue.tryEnqueue('stop', other);
+    await this.#stopNow(unit, job);
+    if (job.result === null) this.#queue.finish(unit, 'done', job);
   }
 
-  private async runRestart(unit: HollowUnit, job: HollowJob): Promise<void> {
-    for (const other of this.units.dependents(unit.name)) this.queue.tryEnqueue('restart', other);
-    await this.stopNow(unit, job);
-    if (job.result === null) await this.runStart(unit, job);
+  async #runRestart(unit: HollowUnit, job: HollowJob): Promise<void> {
+    for (const other of this.#units.dependents(unit.name)) this.#queue.tryEnqueue('restart', other);
+    await this.#stopNow(unit, job);
+    if (job.result === null) await this.#runStart(unit, job);
   }
 
-  private async stopNow(unit: HollowUnit, job: HollowJob): Promise<void> {
+  async #stopNow(unit: HollowUnit, job: HollowJob): Promise<void> {
     forgetTimers(unit);
     const ran = unit.active !== 'inactive' && unit.active !== 'failed';
     if (ran) {
-      this.units.become(unit, 'deactivating', 'stop-sigterm');
-      this.journal.say(unit, `Stopping ${unit.name} - ${unit.def.description}...`);
+      this.#units.become(unit, 'deactivating', 'stop-sigterm');
+      this.#journal.say(unit, `Stopping ${unit.name} - ${unit.def.description}...`);
     }
-    await this.pause();
+    await this.#pause();
     if (job.result !== null || !ran) return;
     if (unit.mainPid) Object.assign(unit, { mainPid: 0, mainCode: 2, mainStatus: 15 });
-    this.units.become(unit, 'inactive', 'dead');
-    this.journal.say(unit, `${unit.name}: Deactivated successfully.`);
-    this.journal.say(unit, `Stopped ${unit.name} - ${unit.def.description}.`);
+    this.#units.become(unit, 'inactive', 'dead');
+    this.#journal.say(unit, `${unit.name}: Deactivated successfully.`);
+    this.#journal.say(unit, `Stopped ${unit.name} - ${unit.def.description}.`);
   }
 
   /** Five restarts in ten seconds are systemd's default start limit. */
-  private comeBack(unit: HollowUnit): void {
+  #comeBack(unit: HollowUnit): void {
     const now = Date.now();
     unit.autoRestarts = [...unit.autoRestarts.filter((at) => now - at < 10_000), now];
     if (unit.autoRestarts.length > 5) {
-      this.journal.say(unit, `${unit.name}: Start request repeated too quickly.`, 4);
-      this.units.become(unit, 'failed', 'failed');
+      this.#journal.say(unit, `${unit.name}: Start request repeated too quickly.`, 4);
+      this.#units.become(unit, 'failed', 'failed');
       return;
     }
-    this.units.become(unit, 'activating', 'auto-restart');
-    unit.timer = this.later(this.pace.restartMs, () => {
+    this.#units.become(unit, 'activating', 'auto-restart');
+    unit.timer = this.#later(this.#pace.restartMs, () => {
       unit.restarts++;
-      this.journal.say(unit, `${unit.name}: Scheduled restart job, restart counter is at ${unit.restarts}.`);
-      this.queue.tryEnqueue('start', unit.name);
+      this.#journal.say(unit, `${unit.name}: Scheduled restart job, restart counter is at ${unit.restarts}.`);
+      this.#queue.tryEnqueue('start', unit.name);
     });
   }
 
-  private spawn(unit: HollowUnit, step: Behaviour): void {
-    unit.mainPid = this.nextPid++;
-    this.journal.write(unit, step, unit.mainPid);
+  #spawn(unit: HollowUnit, step: Behaviour): void {
+    unit.mainPid = this.#nextPid++;
+    this.#journal.write(unit, step, unit.mainPid);
   }
 
-  private pause(ms = 0): Promise<void> {
-    return new Promise((resolve) => this.later(Math.max(ms, this.pace.delayMs), resolve));
+  #pause(ms = 0): Promise<void> {
+    return new Promise((resolve) => this.#later(Math.max(ms, this.#pace.delayMs), resolve));
   }
 
-  private later(ms: number, run: () => void): NodeJS.Timeout {
-    return setTimeout(() => !this.stopped && run(), ms);
+  #later(ms: number, run: () => void): NodeJS.Timeout {
+    return setTimeout(() => !this.#stopped && run(), ms);
   }
 }

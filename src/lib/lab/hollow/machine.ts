@@ -71,11 +71,11 @@ export class HollowMachine {
   readonly requests: string[] = [];
   bootId = '';
   systemd: HollowSystemd;
-  private readonly options: HollowMachineOptions;
-  private readonly rebooting = new Set<() => void>();
+  readonly #options: HollowMachineOptions;
+  readonly #rebooting = new Set<() => void>();
 
   constructor(options: HollowMachineOptions) {
-    this.options = options;
+    this.#options = options;
     this.hostname = `${options.lab}-${options.index}`;
     this.id = createHash('sha256')
       .update(`hollow ${options.lab} ${options.index}`)
@@ -84,20 +84,20 @@ export class HollowMachine {
     const put = (path: string, content: string): void => this.tree.write(path, Buffer.from(content));
     put('/etc/machine-id', `${this.id}\n`);
     put('/etc/hostname', `${this.hostname}\n`);
-    this.systemd = this.boot();
+    this.systemd = this.#boot();
   }
 
   /** Runs `then` at each reboot (connections are cut by it) until the returned function is called. */
   onReboot(then: () => void): () => void {
-    this.rebooting.add(then);
-    return () => this.rebooting.delete(then);
+    this.#rebooting.add(then);
+    return () => this.#rebooting.delete(then);
   }
 
   /** Power cycle: processes gone, files kept, enabled units started again. */
   reboot(): void {
     this.systemd.halt();
-    for (const cut of [...this.rebooting]) cut();
-    this.systemd = this.boot();
+    for (const cut of [...this.#rebooting]) cut();
+    this.systemd = this.#boot();
   }
 
   /** Where a unit's file is: the exact name first, then its template; text null for a masked one. */
@@ -112,7 +112,7 @@ export class HollowMachine {
         if (text === null) continue;
         const dropIns = this.tree.list(`${dir}/${file}.d`).filter((drop) => drop.endsWith('.conf'));
         const added = dropIns.map((drop) => this.tree.text(`${dir}/${file}.d/${drop}`) ?? '');
-        return { path: link ? this.resolved(dir, link) : path, text: [text, ...added].join('\n') };
+        return { path: link ? this.#resolved(dir, link) : path, text: [text, ...added].join('\n') };
       }
     }
     return null;
@@ -170,11 +170,11 @@ export class HollowMachine {
     return { id, bootId, hostname, systemd: HOLLOW_VERSION, kernel: '6.1.0-hollow', architecture: 'x86_64' };
   }
 
-  private boot(): HollowSystemd {
+  #boot(): HollowSystemd {
     this.bootId = randomBytes(16).toString('hex');
     const dashed = this.bootId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     this.tree.write('/proc/sys/kernel/random/boot_id', Buffer.from(`${dashed}\n`));
-    const { delayMs, restartMs } = this.options;
+    const { delayMs, restartMs } = this.#options;
     const systemd = new HollowSystemd({
       journal: this.journal,
       readUnit: (name) => this.readUnit(name),
@@ -186,7 +186,7 @@ export class HollowMachine {
     return systemd;
   }
 
-  private resolved(dir: string, link: string): string {
+  #resolved(dir: string, link: string): string {
     return link.startsWith('/') ? link : `${dir}/${link}`;
   }
 }

@@ -25,74 +25,74 @@ export interface HollowSystemdOptions extends UnitFiles {
  * can see them (job results, stale definitions until a reload, garbage collection) and is no promise about the rest.
  */
 export class HollowSystemd {
-  private readonly units: UnitTable;
-  private readonly queue: JobQueue;
-  private readonly life: Lifecycle;
+  readonly #units: UnitTable;
+  readonly #queue: JobQueue;
+  readonly #life: Lifecycle;
 
   constructor(options: HollowSystemdOptions) {
     const { journal, delayMs = 1, restartMs = 100, ...files } = options;
-    this.units = new UnitTable(files);
-    this.queue = new JobQueue(this.units, (unit, job) => this.life.run(unit, job));
-    this.life = new Lifecycle(this.units, this.queue, new UnitJournal(journal), { delayMs, restartMs });
+    this.#units = new UnitTable(files);
+    this.#queue = new JobQueue(this.#units, (unit, job) => this.#life.run(unit, job));
+    this.#life = new Lifecycle(this.#units, this.#queue, new UnitJournal(journal), { delayMs, restartMs });
   }
 
   /** Jobs that are queued or running, by their ids. */
   get jobs(): ReadonlyMap<number, HollowJob> {
-    return this.queue.jobs;
+    return this.#queue.jobs;
   }
 
   /** Calls `tell` for each signal until the returned function is called. */
   listen(tell: (signal: SystemdSignal) => void): () => void {
-    return this.units.listen(tell);
+    return this.#units.listen(tell);
   }
 
   /** Units in memory, as ListUnits has them: running, failed, with a job, or wanted by an active target. */
   loaded(): HollowUnit[] {
-    return this.units.loaded();
+    return this.#units.loaded();
   }
 
   /** The unit if it is in memory. */
   peek(name: string): HollowUnit | undefined {
-    return this.units.peek(name);
+    return this.#units.peek(name);
   }
 
   /** The unit, read from its file when it is not in memory; load `not-found` when there is no file. */
   load(name: string): HollowUnit {
-    return this.units.load(name);
+    return this.#units.load(name);
   }
 
   /** Queues a job, as StartUnit, StopUnit and RestartUnit do; throws the BusError that systemd would answer. */
   enqueue(type: JobType, name: string): HollowJob {
-    return this.queue.enqueue(type, name);
+    return this.#queue.enqueue(type, name);
   }
 
   /** Reads every unit file again, as daemon-reload does. Running units whose file is gone go on as `not-found`. */
   reload(): void {
-    this.units.reload();
+    this.#units.reload();
   }
 
   /** Forgets a failure. */
   resetFailed(name: string): void {
-    const unit = this.units.peek(name);
+    const unit = this.#units.peek(name);
     if (!unit) throw new BusError('org.freedesktop.systemd1.NoSuchUnit', `Unit ${name} not loaded.`);
     unit.autoRestarts = [];
-    if (unit.active === 'failed') this.units.become(unit, 'inactive', 'dead');
+    if (unit.active === 'failed') this.#units.become(unit, 'inactive', 'dead');
     unit.result = 'success';
-    this.units.collect(unit);
+    this.#units.collect(unit);
   }
 
   /** Ends a running unit's process from outside, as `kill -SIGNAL` would; false when nothing runs. */
   kill(name: string, signal = 'SIGKILL'): boolean {
-    const unit = this.units.peek(name);
+    const unit = this.#units.peek(name);
     if (!unit || unit.mainPid === 0) return false;
-    this.life.ended(unit, { code: 0, signal });
+    this.#life.ended(unit, { code: 0, signal });
     return true;
   }
 
   /** Power off: every timer stopped, every unit forgotten, no signal sent. */
   halt(): void {
-    this.life.halt();
-    this.units.forget();
-    this.queue.jobs.clear();
+    this.#life.halt();
+    this.#units.forget();
+    this.#queue.jobs.clear();
   }
 }

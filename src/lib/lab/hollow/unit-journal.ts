@@ -4,15 +4,15 @@ import type { HollowUnit } from './unit-state.ts';
 
 /** What the journal hears of units: systemd's sentences about them, and what their processes print. */
 export class UnitJournal {
-  private readonly journal: HollowJournal;
+  readonly #journal: HollowJournal;
 
   constructor(journal: HollowJournal) {
-    this.journal = journal;
+    this.#journal = journal;
   }
 
   /** A sentence of systemd's. */
   say(unit: HollowUnit, message: string, priority = 6): void {
-    this.journal.add({
+    this.#journal.add({
       unit: unit.name,
       invocation: unit.invocation,
       identifier: 'systemd',
@@ -25,10 +25,10 @@ export class UnitJournal {
   /** What a process of the unit prints, now and while it runs. */
   write(unit: HollowUnit, step: Behaviour, pid: number): void {
     const line = { unit: unit.name, invocation: unit.invocation, identifier: 'hollow', pid };
-    for (const message of step.lines) this.journal.add({ ...line, message });
+    for (const message of step.lines) this.#journal.add({ ...line, message });
     const { tick } = step;
     if (!tick) return;
-    unit.ticker = setInterval(() => this.journal.add({ ...line, message: tick.line }), tick.everyMs);
+    unit.ticker = setInterval(() => this.#journal.add({ ...line, message: tick.line }), tick.everyMs);
     unit.ticker.unref();
   }
 }

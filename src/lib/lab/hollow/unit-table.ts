@@ -3,48 +3,48 @@ import { forgetTimers, type HollowUnit, hangsOn, type SystemdSignal, type UnitFi
 
 /** The units that a simulated systemd has in memory, and who is told when one of them changes. */
 export class UnitTable {
-  private readonly units = new Map<string, HollowUnit>();
-  private readonly listeners = new Set<(signal: SystemdSignal) => void>();
-  private readonly files: UnitFiles;
+  readonly #units = new Map<string, HollowUnit>();
+  readonly #listeners = new Set<(signal: SystemdSignal) => void>();
+  readonly #files: UnitFiles;
 
   constructor(files: UnitFiles) {
-    this.files = files;
+    this.#files = files;
   }
 
   listen(tell: (signal: SystemdSignal) => void): () => void {
-    this.listeners.add(tell);
-    return () => this.listeners.delete(tell);
+    this.#listeners.add(tell);
+    return () => this.#listeners.delete(tell);
   }
 
   emit(signal: SystemdSignal): void {
-    for (const tell of this.listeners) tell(signal);
+    for (const tell of this.#listeners) tell(signal);
   }
 
   loaded(): HollowUnit[] {
-    return [...this.units.values()];
+    return [...this.#units.values()];
   }
 
   peek(name: string): HollowUnit | undefined {
-    return this.units.get(name);
+    return this.#units.get(name);
   }
 
   load(name: string): HollowUnit {
-    const known = this.units.get(name);
+    const known = this.#units.get(name);
     if (known && known.load !== 'not-found') return known;
-    const fresh = this.readFresh(name, known);
-    if (fresh.load !== 'not-found') this.units.set(name, fresh);
+    const fresh = this.#readFresh(name, known);
+    if (fresh.load !== 'not-found') this.#units.set(name, fresh);
     return fresh;
   }
 
   /** Keeps a unit in memory from here on. */
   hold(unit: HollowUnit): void {
-    this.units.set(unit.name, unit);
+    this.#units.set(unit.name, unit);
   }
 
   reload(): void {
     this.emit({ kind: 'reloading', active: true });
-    for (const unit of this.units.values()) {
-      const fresh = this.readFresh(unit.name, undefined);
+    for (const unit of this.#units.values()) {
+      const fresh = this.#readFresh(unit.name, undefined);
       if (fresh.load === 'not-found') unit.load = 'not-found';
       else Object.assign(unit, { def: fresh.def, path: fresh.path, load: fresh.load });
       this.collect(unit);
@@ -66,14 +66,14 @@ export class UnitTable {
       (other) =>
         other.name.endsWith('.target') &&
         other.active === 'active' &&
-        this.files.wantedBy(other.name).includes(unit.name),
+        this.#files.wantedBy(other.name).includes(unit.name),
     );
-    if (!referred || unit.load === 'not-found') this.units.delete(unit.name);
+    if (!referred || unit.load === 'not-found') this.#units.delete(unit.name);
   }
 
   /** Units that a start of this one starts too. */
   wantedOf(unit: HollowUnit): string[] {
-    return [...unit.def.wants, ...this.files.wantedBy(unit.name)];
+    return [...unit.def.wants, ...this.#files.wantedBy(unit.name)];
   }
 
   /** Units that run and stop or restart with this one. */
@@ -85,13 +85,13 @@ export class UnitTable {
 
   /** Forgets units and listeners, telling nobody. */
   forget(): void {
-    for (const unit of this.units.values()) forgetTimers(unit);
-    this.units.clear();
-    this.listeners.clear();
+    for (const unit of this.#units.values()) forgetTimers(unit);
+    this.#units.clear();
+    this.#listeners.clear();
   }
 
-  private readFresh(name: string, before: HollowUnit | undefined): HollowUnit {
-    const found = this.files.readUnit(name);
+  #readFresh(name: string, before: HollowUnit | undefined): HollowUnit {
+    const found = this.#files.readUnit(name);
     const def = readDefinition(name, found?.text ?? '');
     const load = !found ? 'not-found' : found.text === null ? 'masked' : def.bad ? 'bad-setting' : 'loaded';
     const idle = {

@@ -129,8 +129,8 @@ class Writer {
     else if (kind === 'd') this.length = this.buffer.writeDoubleLE(Number(value), this.length);
     else if (kind === 's' || kind === 'o') this.text(String(value), false);
     else if (kind === 'g') this.text(String(value), true);
-    else if (kind === 'v') this.variant(value as Variant);
-    else if (kind === 'a') this.array(type.slice(1), value as readonly BusValue[] | Buffer);
+    else if (kind === 'v') this.#variant(value as Variant);
+    else if (kind === 'a') this.#array(type.slice(1), value as readonly BusValue[] | Buffer);
     else this.all(completeTypes(type.slice(1, -1)), value as readonly BusValue[]);
   }
 
@@ -138,12 +138,12 @@ class Writer {
     for (const [i, type] of types.entries()) this.write(type, values[i]!);
   }
 
-  private variant(value: Variant): void {
+  #variant(value: Variant): void {
     this.text(value.signature, true);
     this.write(value.signature, value.value);
   }
 
-  private array(element: string, values: readonly BusValue[] | Buffer): void {
+  #array(element: string, values: readonly BusValue[] | Buffer): void {
     const lengthAt = this.length;
     this.uint32(0);
     this.align(ALIGN[element[0]!] ?? 1);
@@ -156,13 +156,13 @@ class Writer {
 /** Reads a D-Bus body of either byte order. */
 class Reader {
   at: number;
-  private readonly buffer: Buffer;
-  private readonly little: boolean;
+  readonly #buffer: Buffer;
+  readonly #little: boolean;
 
   constructor(buffer: Buffer, at: number, little: boolean) {
-    this.buffer = buffer;
+    this.#buffer = buffer;
     this.at = at;
-    this.little = little;
+    this.#little = little;
   }
 
   align(to: number): void {
@@ -171,14 +171,14 @@ class Reader {
 
   uint32(): number {
     this.align(4);
-    const value = this.little ? this.buffer.readUInt32LE(this.at) : this.buffer.readUInt32BE(this.at);
+    const value = this.#little ? this.#buffer.readUInt32LE(this.at) : this.#buffer.readUInt32BE(this.at);
     this.at += 4;
     return value;
   }
 
   text(short: boolean): string {
-    const bytes = short ? this.buffer.readUInt8(this.at++) : this.uint32();
-    const value = this.buffer.toString('utf8', this.at, this.at + bytes);
+    const bytes = short ? this.#buffer.readUInt8(this.at++) : this.uint32();
+    const value = this.#buffer.toString('utf8', this.at, this.at + bytes);
     this.at += bytes + 1;
     return value;
   }
@@ -186,7 +186,7 @@ class Reader {
   read(type: string): BusValue {
     const kind = type[0]!;
     this.align(ALIGN[kind] ?? 1);
-    if (kind === 'y') return this.buffer.readUInt8(this.at++);
+    if (kind === 'y') return this.#buffer.readUInt8(this.at++);
     if (kind === 'b') return this.uint32() !== 0;
     if (kind === 'u') return this.uint32();
     if (kind === 'i') return this.uint32() | 0;
@@ -196,20 +196,20 @@ class Reader {
       const signature = this.text(true);
       return new Variant(signature, this.read(signature));
     }
-    if (kind === 'a') return this.array(type.slice(1));
+    if (kind === 'a') return this.#array(type.slice(1));
     if (kind === '(' || kind === '{')
       return completeTypes(type.slice(1, -1)).map((inner) => this.read(inner));
     const size = ALIGN[kind];
     if (size === undefined) throw new Error(`type ${kind} is not simulated`);
     const from = this.at;
     this.at += size;
-    if (kind === 'd') return this.little ? this.buffer.readDoubleLE(from) : this.buffer.readDoubleBE(from);
+    if (kind === 'd') return this.#little ? this.#buffer.readDoubleLE(from) : this.#buffer.readDoubleBE(from);
     if (size === 8)
-      return this.little ? this.buffer.readBigUInt64LE(from) : this.buffer.readBigUInt64BE(from);
-    return this.little ? this.buffer.readUInt16LE(from) : this.buffer.readUInt16BE(from);
+      return this.#little ? this.#buffer.readBigUInt64LE(from) : this.#buffer.readBigUInt64BE(from);
+    return this.#little ? this.#buffer.readUInt16LE(from) : this.#buffer.readUInt16BE(from);
   }
 
-  private array(element: string): BusValue[] {
+  #array(element: string): BusValue[] {
     const bytes = this.uint32();
     this.align(ALIGN[element[0]!] ?? 1);
     const end = this.at + bytes;
@@ -237,26 +237,26 @@ export function encodeMessage(message: BusMessage): Buffer {
 
 /** Cuts a byte stream into messages; feed it chunks, it calls back for each whole message. */
 export class MessageReader {
-  private pending: Buffer = Buffer.alloc(0);
-  private readonly onMessage: (message: BusMessage) => void;
+  #pending: Buffer = Buffer.alloc(0);
+  readonly #onMessage: (message: BusMessage) => void;
 
   constructor(onMessage: (message: BusMessage) => void) {
-    this.onMessage = onMessage;
+    this.#onMessage = onMessage;
   }
 
   push(chunk: Buffer): void {
-    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
-    while (this.pending.length >= 16) {
-      const little = this.pending[0] === 0x6c;
-      const head = new Reader(this.pending, 4, little);
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    while (this.#pending.length >= 16) {
+      const little = this.#pending[0] === 0x6c;
+      const head = new Reader(this.#pending, 4, little);
       const bodyLength = head.uint32();
       head.at = 12;
       const bodyAt = Math.ceil((16 + head.uint32()) / 8) * 8;
       const total = bodyAt + bodyLength;
-      if (this.pending.length < total) return;
-      const frame = this.pending.subarray(0, total);
-      this.pending = this.pending.subarray(total);
-      this.onMessage(decode(frame, little, bodyAt));
+      if (this.#pending.length < total) return;
+      const frame = this.#pending.subarray(0, total);
+      this.#pending = this.#pending.subarray(total);
+      this.#onMessage(decode(frame, little, bodyAt));
     }
   }
 }

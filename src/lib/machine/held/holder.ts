@@ -54,42 +54,42 @@ export async function runHolder(options: HolderOptions): Promise<void> {
 
 class Holder {
   readonly ended: Promise<void>;
-  private readonly options: HolderOptions;
-  private readonly starts: Limit;
-  private readonly held = new Map<string, Held>();
-  private readonly opening = new Set<string>();
-  private readonly server: Server;
-  private inode = 0;
-  private readonly timer: NodeJS.Timeout;
-  private resolve: () => void = () => undefined;
+  readonly #options: HolderOptions;
+  readonly #starts: Limit;
+  readonly #held = new Map<string, Held>();
+  readonly #opening = new Set<string>();
+  readonly #server: Server;
+  #inode = 0;
+  readonly #timer: NodeJS.Timeout;
+  #resolve: () => void = () => undefined;
 
   constructor(options: HolderOptions) {
-    this.options = options;
-    this.starts = new Limit(options.starts);
-    this.server = createServer((socket) => this.serve(socket));
-    this.timer = setInterval(() => void this.tick(), TICK_MS);
+    this.#options = options;
+    this.#starts = new Limit(options.starts);
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
     this.ended = new Promise((resolve) => {
-      this.resolve = resolve;
+      this.#resolve = resolve;
     });
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => this.finish());
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => this.#finish());
   }
 
   /** False where another holder is there already. */
   async listen(): Promise<boolean> {
-    const { socket } = this.options;
+    const { socket } = this.#options;
     const other = await HolderClient.connect(socket);
     if (other !== null) {
-      await other.ask({ ask: 'hold', targets: this.options.targets }).catch(() => undefined);
+      await other.ask({ ask: 'hold', targets: this.#options.targets }).catch(() => undefined);
       other.close();
-      this.finish();
+      this.#finish();
       return false;
     }
     await rm(socket, { force: true });
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(socket, resolve);
+      this.#server.once('error', reject);
+      this.#server.listen(socket, resolve);
     });
-    this.inode = (await lstat(socket)).ino;
+    this.#inode = (await lstat(socket)).ino;
     return true;
   }
 
@@ -98,58 +98,58 @@ class Holder {
     await Promise.all(
       targets.map(async (target) => {
         const key = targetKey(target);
-        if (this.held.has(key) || this.opening.has(key)) return;
-        this.opening.add(key);
+        if (this.#held.has(key) || this.#opening.has(key)) return;
+        this.#opening.add(key);
         try {
-          const machine = await this.starts.run(() => connectMachine(target, this.options.ssh));
+          const machine = await this.#starts.run(() => connectMachine(target, this.#options.ssh));
           await machine.statuses([PROBE]).catch((error: unknown) => {
             machine.close();
             throw error;
           });
           const now = Date.now();
-          this.held.set(key, { target, machine, since: now, used: now, calls: 0 });
+          this.#held.set(key, { target, machine, since: now, used: now, calls: 0 });
         } catch {
           // The next command meets the same on its own connection, and says it.
         } finally {
-          this.opening.delete(key);
+          this.#opening.delete(key);
         }
       }),
     );
   }
 
-  private serve(socket: Socket): void {
+  #serve(socket: Socket): void {
     socket.on('error', () => undefined);
     receive<Request>(socket, ({ id, ...question }) => {
       const answer = (message: Answer): unknown => !socket.destroyed && send(socket, message);
-      this.answer(question as Question).then(
+      this.#answer(question as Question).then(
         (value) => answer({ id, value: value ?? null }),
         (error: unknown) => answer({ id, error: errorToData(error) }),
       );
     });
   }
 
-  private async answer(question: Question): Promise<unknown> {
+  async #answer(question: Question): Promise<unknown> {
     switch (question.ask) {
       case 'use':
-        return await this.isAlive(question.target);
+        return await this.#isAlive(question.target);
       case 'call':
-        return await this.call(question);
+        return await this.#call(question);
       case 'hold':
         void this.hold(question.targets);
         return null;
       case 'drop':
-        for (const target of question.targets) this.drop(targetKey(target));
+        for (const target of question.targets) this.#drop(targetKey(target));
         return null;
       case 'list':
-        return [...this.held.values()].map(connectionOf);
+        return [...this.#held.values()].map(connectionOf);
       case 'end':
-        setImmediate(() => this.finish());
-        return this.held.size;
+        setImmediate(() => this.#finish());
+        return this.#held.size;
     }
   }
 
-  private async call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
-    const held = this.held.get(targetKey(target));
+  async #call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
+    const held = this.#held.get(targetKey(target));
     if (held === undefined) throw unreachable(target, 'the connection was closed');
     if (!CALLS.includes(call)) throw new Error(`a machine has no ${call}`);
     const method = held.machine[call] as (...args: unknown[]) => Promise<unknown>;
@@ -162,43 +162,43 @@ class Holder {
     }
   }
 
-  private async isAlive(target: MachineTarget): Promise<boolean> {
+  async #isAlive(target: MachineTarget): Promise<boolean> {
     const key = targetKey(target);
-    const held = this.held.get(key);
+    const held = this.#held.get(key);
     if (held === undefined) return false;
     if (!(await answers(held.machine))) {
-      this.drop(key);
+      this.#drop(key);
       return false;
     }
     held.used = Date.now();
     return true;
   }
 
-  private finish(): void {
-    clearInterval(this.timer);
-    for (const { machine } of this.held.values()) machine.close();
-    this.held.clear();
-    this.server.close();
+  #finish(): void {
+    clearInterval(this.#timer);
+    for (const { machine } of this.#held.values()) machine.close();
+    this.#held.clear();
+    this.#server.close();
     // Removed only where it is still ours: another holder may have come in its place.
-    this.isOurs()
-      .then((ours) => (ours ? rm(this.options.socket, { force: true }) : undefined))
-      .then(this.resolve, this.resolve);
+    this.#isOurs()
+      .then((ours) => (ours ? rm(this.#options.socket, { force: true }) : undefined))
+      .then(this.#resolve, this.#resolve);
   }
 
-  private drop(key: string): void {
-    this.held.get(key)?.machine.close();
-    this.held.delete(key);
+  #drop(key: string): void {
+    this.#held.get(key)?.machine.close();
+    this.#held.delete(key);
   }
 
-  private async tick(): Promise<void> {
-    const oldest = Date.now() - this.options.idleMs;
-    for (const [key, { used, calls }] of this.held) if (used <= oldest && calls === 0) this.drop(key);
-    const isOver = this.held.size === 0 && this.opening.size === 0;
-    if (isOver || !(await this.isOurs())) this.finish();
+  async #tick(): Promise<void> {
+    const oldest = Date.now() - this.#options.idleMs;
+    for (const [key, { used, calls }] of this.#held) if (used <= oldest && calls === 0) this.#drop(key);
+    const isOver = this.#held.size === 0 && this.#opening.size === 0;
+    if (isOver || !(await this.#isOurs())) this.#finish();
   }
 
-  private async isOurs(): Promise<boolean> {
-    return (await lstat(this.options.socket).catch(() => null))?.ino === this.inode;
+  async #isOurs(): Promise<boolean> {
+    return (await lstat(this.#options.socket).catch(() => null))?.ino === this.#inode;
   }
 }
 

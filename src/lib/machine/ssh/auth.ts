@@ -12,53 +12,53 @@ type ParseKey = (data: Buffer, passphrase?: string) => ParsedKey | ParsedKey[] |
 
 /** Private keys of one run: each file is read once and its passphrase asked for once, for all machines. */
 export class KeyRing {
-  private readonly opened = new Map<string, Promise<ParsedKey | 'locked' | null>>();
-  private asking: Promise<unknown> = Promise.resolve();
-  private readonly parse: ParseKey;
-  private readonly ask: SshOptions['askPassphrase'];
+  readonly #opened = new Map<string, Promise<ParsedKey | 'locked' | null>>();
+  #asking: Promise<unknown> = Promise.resolve();
+  readonly #parse: ParseKey;
+  readonly #ask: SshOptions['askPassphrase'];
 
   constructor(parse: ParseKey, ask: SshOptions['askPassphrase']) {
-    this.parse = parse;
-    this.ask = ask;
+    this.#parse = parse;
+    this.#ask = ask;
   }
 
   /** The key if it needs no passphrase, or one was already given; `locked` if it needs one; null if it is no key. */
   open(file: string): Promise<ParsedKey | 'locked' | null> {
-    const known = this.opened.get(file);
+    const known = this.#opened.get(file);
     if (known) return known;
-    const key = Promise.resolve(this.read(file));
-    this.opened.set(file, key);
+    const key = Promise.resolve(this.#read(file));
+    this.#opened.set(file, key);
     return key;
   }
 
   /** The same, asking for the passphrase where there is somebody to ask; one question at a time. */
   async unlock(file: string): Promise<ParsedKey | 'locked' | null> {
     const key = await this.open(file);
-    const ask = this.ask;
+    const ask = this.#ask;
     if (key !== 'locked' || !ask) return key;
-    const answer = this.asking.then(async () => {
+    const answer = this.#asking.then(async () => {
       const meanwhile = await this.open(file);
       if (meanwhile !== 'locked') return meanwhile;
       for (let tries = 0; tries < PASSPHRASE_TRIES; tries++) {
-        const opened = this.read(file, await ask(file));
+        const opened = this.#read(file, await ask(file));
         if (opened === 'locked') continue;
-        this.opened.set(file, Promise.resolve(opened));
+        this.#opened.set(file, Promise.resolve(opened));
         return opened;
       }
       return 'locked' as const;
     });
-    this.asking = answer.catch(() => undefined);
+    this.#asking = answer.catch(() => undefined);
     return answer;
   }
 
-  private read(file: string, passphrase?: string): ParsedKey | 'locked' | null {
+  #read(file: string, passphrase?: string): ParsedKey | 'locked' | null {
     let data: Buffer;
     try {
       data = readFileSync(file);
     } catch {
       return null;
     }
-    const result = this.parse(data, passphrase);
+    const result = this.#parse(data, passphrase);
     if (result instanceof Error)
       return /passphrase|encrypted|integrity|decrypt/i.test(result.message) ? 'locked' : null;
     const key = Array.isArray(result) ? result[0] : result;

@@ -15,14 +15,14 @@ type ExecChoices = NonNullable<Parameters<Machine['exec']>[1]>;
 export class Session {
   readonly client: Client;
   readonly target: MachineTarget;
-  private readonly sessions = new Limit(MAX_SESSIONS);
-  private over = false;
+  readonly #sessions = new Limit(MAX_SESSIONS);
+  #over = false;
 
   constructor(client: Client, target: MachineTarget) {
     this.client = client;
     this.target = target;
     client.once('close', () => {
-      this.over = true;
+      this.#over = true;
     });
   }
 
@@ -49,9 +49,9 @@ export class Session {
     open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
     opened?: (channel: ClientChannel) => void,
   ): Promise<ClientChannel> {
-    const release = await this.sessions.take();
+    const release = await this.#sessions.take();
     try {
-      const channel = await this.ask<ClientChannel>(open, (made) => {
+      const channel = await this.#ask<ClientChannel>(open, (made) => {
         made.once('close', release);
         opened?.(made);
       });
@@ -68,7 +68,7 @@ export class Session {
     // A quick command's exit can stand in the same packet as its start: who listens a moment later misses it.
     let ended: Promise<ExecResult> | undefined;
     await this.channel(this.command(argv, sudo), {}, (channel) => {
-      ended = this.collect(channel, choices);
+      ended = this.#collect(channel, choices);
     });
     const result = await (ended as unknown as Promise<ExecResult>);
     if (sudo && this.needsSudo && result.code !== 0 && /sudo/.test(result.stderr)) await this.checkSudo();
@@ -77,7 +77,7 @@ export class Session {
 
   /** A stream of the connection that is no session. */
   async stream(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
-    return await this.ask<ClientChannel>((done) => {
+    return await this.#ask<ClientChannel>((done) => {
       if ('path' in to) this.client.openssh_forwardOutStreamLocal(to.path, done);
       else this.client.forwardOut('127.0.0.1', 0, to.host, to.port, done);
     });
@@ -94,11 +94,11 @@ export class Session {
     return unreachable(this.target, 'the connection was lost', cause);
   }
 
-  private async ask<T>(
+  async #ask<T>(
     open: (done: (error: Error | undefined, value: T) => void) => void,
     opened?: (value: T) => void,
   ): Promise<T> {
-    if (this.over) throw this.lost();
+    if (this.#over) throw this.lost();
     return await new Promise<T>((resolve, reject) => {
       const ended = () => reject(this.lost());
       this.client.once('close', ended);
@@ -118,7 +118,7 @@ export class Session {
     });
   }
 
-  private collect(channel: ClientChannel, { stdin, signal, onStdout }: ExecChoices): Promise<ExecResult> {
+  #collect(channel: ClientChannel, { stdin, signal, onStdout }: ExecChoices): Promise<ExecResult> {
     return new Promise((resolve, reject) => {
       const out: Buffer[] = [];
       const err: Buffer[] = [];

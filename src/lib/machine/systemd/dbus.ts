@@ -143,35 +143,35 @@ function login(stream: Duplex): Promise<void> {
 }
 
 class StreamBus implements Bus {
-  private readonly stream: Duplex;
-  private readonly codec: Codec;
-  private serial = 0;
-  private over: BusClosed | undefined;
-  private tellClosed: (why: BusClosed) => void = () => undefined;
+  readonly #stream: Duplex;
+  readonly #codec: Codec;
+  #serial = 0;
+  #over: BusClosed | undefined;
+  #tellClosed: (why: BusClosed) => void = () => undefined;
   readonly closed = new Promise<BusClosed>((resolve) => {
-    this.tellClosed = resolve;
+    this.#tellClosed = resolve;
   });
-  private readonly pending = new Map<
+  readonly #pending = new Map<
     number,
     { resolve: (body: readonly unknown[]) => void; reject: (error: Error) => void }
   >();
   /** Calls in the order they were made, with those among them that nobody answers. */
-  private readonly unsent: { readonly data: Buffer; readonly answered: boolean }[] = [];
+  readonly #unsent: { readonly data: Buffer; readonly answered: boolean }[] = [];
   /** Calls that were sent and are not answered yet. */
-  private unanswered = 0;
-  private readonly ready: Buffer[] = [];
-  private readonly listeners = new Set<(signal: Signal) => void>();
+  #unanswered = 0;
+  readonly #ready: Buffer[] = [];
+  readonly #listeners = new Set<(signal: Signal) => void>();
 
   constructor(stream: Duplex, codec: Codec) {
-    this.stream = stream;
-    this.codec = codec;
+    this.#stream = stream;
+    this.#codec = codec;
     const reader = {
       on: (_event: 'readable', pump: () => void) => {
         const guarded = () => {
           try {
             pump();
           } catch (error) {
-            this.end(`the bus sent something that cannot be read (${String(error)})`);
+            this.#end(`the bus sent something that cannot be read (${String(error)})`);
           }
         };
         stream.on('readable', guarded);
@@ -180,31 +180,31 @@ class StreamBus implements Bus {
       },
       read: (size: number) => stream.read(size) as Buffer | null,
     };
-    codec.unmarshalMessages(reader, (message) => this.receive(message), { ayBuffer: true });
-    stream.on('error', (error) => this.end(error.message));
-    stream.on('end', () => this.end('the connection to the bus ended'));
-    stream.on('close', () => this.end('the connection to the bus ended'));
+    codec.unmarshalMessages(reader, (message) => this.#receive(message), { ayBuffer: true });
+    stream.on('error', (error) => this.#end(error.message));
+    stream.on('end', () => this.#end('the connection to the bus ended'));
+    stream.on('close', () => this.#end('the connection to the bus ended'));
   }
 
   call(call: Call): Promise<readonly unknown[]> {
-    if (this.over) return Promise.reject(this.over);
-    const serial = ++this.serial;
-    const data = this.encode(call, serial, 0);
+    if (this.#over) return Promise.reject(this.#over);
+    const serial = ++this.#serial;
+    const data = this.#encode(call, serial, 0);
     return new Promise((resolve, reject) => {
-      this.pending.set(serial, { resolve, reject });
-      this.unsent.push({ data, answered: true });
-      this.send();
+      this.#pending.set(serial, { resolve, reject });
+      this.#unsent.push({ data, answered: true });
+      this.#send();
     });
   }
 
   tell(call: Call): void {
-    if (this.over) return;
-    this.unsent.push({ data: this.encode(call, ++this.serial, NO_REPLY), answered: false });
-    this.send();
+    if (this.#over) return;
+    this.#unsent.push({ data: this.#encode(call, ++this.#serial, NO_REPLY), answered: false });
+    this.#send();
   }
 
-  private encode({ signature, body, ...rest }: Call, serial: number, flags: number): Buffer {
-    return this.codec.marshall({
+  #encode({ signature, body, ...rest }: Call, serial: number, flags: number): Buffer {
+    return this.#codec.marshall({
       ...rest,
       ...(signature ? { signature, body: body ?? [] } : {}),
       type: METHOD_CALL,
@@ -214,34 +214,34 @@ class StreamBus implements Bus {
   }
 
   /** All that is called in one go is one write: each costs a packet, encrypted on its own. */
-  private flush(data: Buffer): void {
-    if (this.ready.push(data) > 1) return;
-    queueMicrotask(() => this.stream.write(Buffer.concat(this.ready.splice(0))));
+  #flush(data: Buffer): void {
+    if (this.#ready.push(data) > 1) return;
+    queueMicrotask(() => this.#stream.write(Buffer.concat(this.#ready.splice(0))));
   }
 
   on(rule: string, listener: (signal: Signal) => void): () => void {
-    this.listeners.add(listener);
+    this.#listeners.add(listener);
     const match = (member: string) => this.tell({ ...DAEMON, member, signature: 's', body: [rule] });
     match('AddMatch');
     return () => {
-      if (this.listeners.delete(listener)) match('RemoveMatch');
+      if (this.#listeners.delete(listener)) match('RemoveMatch');
     };
   }
 
   close(): void {
-    this.end('the connection to the bus was closed');
-    this.stream.end();
+    this.#end('the connection to the bus was closed');
+    this.#stream.end();
   }
 
-  private send(): void {
-    for (let next = this.unsent[0]; next && this.unanswered < MAX_PENDING; next = this.unsent[0]) {
-      this.unsent.shift();
-      if (next.answered) this.unanswered++;
-      this.flush(next.data);
+  #send(): void {
+    for (let next = this.#unsent[0]; next && this.#unanswered < MAX_PENDING; next = this.#unsent[0]) {
+      this.#unsent.shift();
+      if (next.answered) this.#unanswered++;
+      this.#flush(next.data);
     }
   }
 
-  private receive(message: Message): void {
+  #receive(message: Message): void {
     if (message.type === SIGNAL) {
       const signal: Signal = {
         path: message.path ?? '',
@@ -249,15 +249,15 @@ class StreamBus implements Bus {
         member: message.member ?? '',
         body: message.body ?? [],
       };
-      for (const listener of [...this.listeners]) listener(signal);
+      for (const listener of [...this.#listeners]) listener(signal);
       return;
     }
     if (message.type !== METHOD_RETURN && message.type !== ERROR) return;
-    const waiting = this.pending.get(message.replySerial ?? 0);
+    const waiting = this.#pending.get(message.replySerial ?? 0);
     if (!waiting) return;
-    this.pending.delete(message.replySerial ?? 0);
-    this.unanswered--;
-    this.send();
+    this.#pending.delete(message.replySerial ?? 0);
+    this.#unanswered--;
+    this.#send();
     const body = message.body ?? [];
     if (message.type === METHOD_RETURN) waiting.resolve(body);
     else
@@ -266,13 +266,13 @@ class StreamBus implements Bus {
       );
   }
 
-  private end(why: string): void {
-    if (this.over) return;
-    this.over = new BusClosed(why);
-    for (const { reject } of this.pending.values()) reject(this.over);
-    this.pending.clear();
-    this.listeners.clear();
-    this.tellClosed(this.over);
+  #end(why: string): void {
+    if (this.#over) return;
+    this.#over = new BusClosed(why);
+    for (const { reject } of this.#pending.values()) reject(this.#over);
+    this.#pending.clear();
+    this.#listeners.clear();
+    this.#tellClosed(this.#over);
   }
 }
 
