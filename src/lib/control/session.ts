@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
-import { type MachineRecord, Registry, type RegistryState, TrafficRegistry } from '../registry/index.ts';
+import {
+  GatewayRegistry,
+  GatewaySettingsRegistry,
+  type MachineRecord,
+  Registry,
+  type RegistryState,
+  SwitchRegistry,
+  TrafficRegistry,
+} from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import type { Event } from './event.ts';
 
@@ -43,6 +51,19 @@ export class Session {
     return new TrafficRegistry(await this.store(), this.config.trafficPrefix);
   }
 
+  async gateways(): Promise<GatewayRegistry> {
+    return new GatewayRegistry(await this.store(), this.config.prefix);
+  }
+
+  async gatewaySettings(): Promise<GatewaySettingsRegistry> {
+    return new GatewaySettingsRegistry(await this.store(), this.config.prefix);
+  }
+
+  async switches(): Promise<SwitchRegistry> {
+    return new SwitchRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** For handing on: reading and writing is the registry's. */
   store(): Promise<Store> {
     this.#store ??= this.#open();
     return this.#store;
@@ -51,7 +72,7 @@ export class Session {
   /** The registry's content; broken values are announced once per call and left alone. */
   async state(): Promise<RegistryState> {
     const state = await (await this.registry()).load();
-    for (const problem of state.problems) this.emit({ kind: 'problem', ...problem });
+    for (const { key, message } of state.problems) this.emit({ kind: 'problem', key, message });
     return state;
   }
 

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { ClusterError } from '../error.ts';
-import { TrafficRegistry } from '../registry/index.ts';
+import { inJournal, plainLine, Reporter } from '../keep/index.ts';
+import { GatewayRegistry, GatewaySettingsRegistry, TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { keyBytes, openKeyPair } from '../traffic/seal.ts';
 import { readAddress } from './admin.ts';
@@ -9,7 +10,7 @@ import { endingOf } from './ending.ts';
 import { runGateway, type Translator } from './gateway.ts';
 import { listening } from './haproxy/translate/listeners.ts';
 import { COUNTERS_TABLE, renderConfig, translate } from './haproxy/translate/translate.ts';
-import { Logger, type Severity } from './logger.ts';
+import type { Severity } from './logger.ts';
 
 /** What `cluster gateway` is told on its command line. */
 export interface ServeOptions {
@@ -35,10 +36,14 @@ export async function serve(store: Store, options: ServeOptions, signal: AbortSi
   readAddress(options.admin);
   checkListen(options.listen);
   if (options.sealKey !== null) keyBytes(options.sealKey);
-  const journal = process.env.JOURNAL_STREAM !== undefined;
-  const logger = new Logger(options.severity, (line) => process.stderr.write(`${line}\n`), journal);
-  const traffic = new TrafficRegistry(store, options.trafficPrefix);
-  await runGateway({ ...options, store, traffic, logger, translator: translator(options) }, signal, endingOf);
+  const write = (line: string): boolean => process.stderr.write(`${line}\n`);
+  const logger = new Reporter(options.severity, write, inJournal(plainLine));
+  const registries = {
+    traffic: new TrafficRegistry(store, options.trafficPrefix),
+    gateways: new GatewayRegistry(store, options.prefix),
+    settings: new GatewaySettingsRegistry(store, options.prefix),
+  };
+  await runGateway({ ...options, ...registries, logger, translator: translator(options) }, signal, endingOf);
 }
 
 /** An address that a listener may have: what is left out later would be a gateway that hears nobody. */

@@ -20,15 +20,12 @@ export interface UnitRecord {
   readonly machine: string | null;
 }
 
-export interface FileRecord {
-  readonly v: 1;
-  readonly text: string;
-}
-
-/** A value that could not be read: reported by its key and left alone. */
+/** A value that cannot be read: reported by its key and left alone. */
 export interface Problem {
   readonly key: string;
   readonly message: string;
+  /** Of a unit whose file is not there: the file's hash. */
+  readonly missing?: string;
 }
 
 /** Everything under our prefix at one store revision. */
@@ -43,7 +40,7 @@ export interface RegistryState {
   readonly revision: number;
 }
 
-/** A change to the registry: `null` removes. Files that nobody names any more go with the units. */
+/** A change to the registry: `null` removes. A file goes with the last unit that names it. */
 export interface RegistryChange {
   readonly machines?: ReadonlyMap<string, MachineRecord | null>;
   readonly units?: ReadonlyMap<string, UnitRecord | null>;
