@@ -36,6 +36,15 @@ module.exports = {
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
     only('discovery', ['registry', 'traffic', 'store', 'config', 'keep']),
+    only('keep', ['store']),
+    {
+      name: 'discovery-offers-are-pure',
+      severity: 'error',
+      from: { path: room('discovery/offers') },
+      to: {
+        pathNot: [SHARED, room('(discovery/offers|traffic|route)'), '^src/lib/registry/announcements\\.ts$'],
+      },
+    },
     {
       name: 'gateway-translate-is-pure',
       severity: 'error',
@@ -71,6 +80,7 @@ module.exports = {
       'traffic',
       'route',
       'gateway',
+      'keep',
     ]),
     {
       name: 'commands-call-verbs',
