@@ -28,14 +28,14 @@ export interface Problem {
   readonly missing?: string;
 }
 
-/** Everything under our prefix at one store revision. */
+/** Machines, units and their files at one store revision. */
 export interface RegistryState {
   readonly machines: ReadonlyMap<string, MachineRecord>;
   readonly units: ReadonlyMap<string, UnitRecord>;
   /** Unit file text by hash. */
   readonly files: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
-  /** Revision of the last write per key; absent = no such key. */
+  /** Revision of the last write per key of these kinds, and of `schedule`; absent = no such key. */
   readonly revisions: ReadonlyMap<string, number>;
   readonly revision: number;
 }

@@ -23,8 +23,7 @@ export class Registry {
 
   /**
    * The state after each change that follows `from`, until the signal aborts; changes of one moment come as one state,
-   * and a transaction is never seen in part. A change below our prefix that concerns neither machines nor units nor
-   * files yields nothing.
+   * and a transaction is never seen in part. A change below our prefix that is about something else yields nothing.
    */
   async *watch(from: RegistryState, signal: AbortSignal): AsyncIterable<RegistryState> {
     let state = from;

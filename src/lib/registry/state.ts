@@ -10,16 +10,18 @@ export function readState(prefix: string, { entries, revision }: Range): Registr
 }
 
 /**
- * The state after these events; the same one when none of them concerns machines, units or files; null when it has to
- * be read anew, because a file came that a unit of before was without.
+ * The state after these events; the same one when none of them is about machines, units, files or the schedule; null
+ * when it has to be read anew, because a file came that a unit had been without.
  */
 export function applyEvents(
   prefix: string,
   state: RegistryState,
-  { events, revision }: { readonly events: readonly StoreEvent[]; readonly revision: Revision },
+  changes: { readonly events: readonly StoreEvent[]; readonly revision: Revision },
 ): RegistryState | null {
+  // A state that was read anew may already have what the watch delivers only now.
+  const events = changes.events.filter((event) => revisionOf(event) > state.revision);
   const paths = events.map((event) => pathOf(prefix, event));
-  if (!paths.some((path) => kindOf(path) !== null)) return state;
+  if (!paths.some(isRead)) return state;
   const waiting = state.problems.some(
     ({ missing }) => missing !== undefined && paths.includes(`files/${missing}`),
   );
@@ -29,7 +31,11 @@ export function applyEvents(
     if (event.type === 'put') draft.put(event.entry);
     else draft.remove(event.key);
   }
-  return draft.done(revision);
+  return draft.done(changes.revision);
+}
+
+function revisionOf(event: StoreEvent): Revision {
+  return event.type === 'put' ? event.entry.revision : event.revision;
 }
 
 const KINDS = ['machines', 'units', 'files'] as const;
@@ -42,6 +48,11 @@ function pathOf(prefix: string, event: StoreEvent): string {
 function kindOf(path: string): Kind | null {
   const folder = path.slice(0, path.indexOf('/'));
   return KINDS.find((kind) => kind === folder) ?? null;
+}
+
+/** Whether a state holds this path. Of the schedule only the revision matters. */
+function isRead(path: string): boolean {
+  return kindOf(path) !== null || path === 'schedule';
 }
 
 class Draft {
@@ -64,6 +75,7 @@ class Draft {
 
   put(entry: Entry): void {
     const path = entry.key.slice(this.#prefix.length);
+    if (!isRead(path)) return;
     this.remove(entry.key);
     this.#revisions.set(path, entry.revision);
     const kind = kindOf(path);
