@@ -35,7 +35,7 @@ module.exports = {
     pure('route', [], ['re2js']),
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
-    only('discovery', ['registry', 'traffic', 'store', 'config', 'keep']),
+    only('discovery', ['registry', 'traffic', 'route', 'store', 'config', 'keep']),
     {
       name: 'gateway-translate-is-pure',
       severity: 'error',
