@@ -102,6 +102,7 @@ test('lease: revoked by somebody else it is granted anew; what hangs on it is ke
   await eventually('reported', () => lines.length > 0);
   await etcd.start();
   await eventually('over', () => lines.includes('the store is back'), 10_000);
+  expect(lines[0]).toBe(`the store is away: etcd cannot be reached at ${etcd.endpoint}`);
   await sleep(4500);
   expect((await gateways.load()).gateways.size).toBe(1);
   await end();
