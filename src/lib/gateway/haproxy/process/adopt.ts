@@ -1,4 +1,4 @@
-import type { PoolServer, Serving } from '../../model.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 import { type RunPaths, readServing } from './files.ts';
 import { type LiveNames, serverKey, withoutAlias } from './runtime.ts';
 import { ask } from './socket.ts';

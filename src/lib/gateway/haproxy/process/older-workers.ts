@@ -1,4 +1,4 @@
-import type { Serving } from '../../model.ts';
+import type { Serving } from '../serving.ts';
 import { commandLines, followingCommands } from './runtime.ts';
 import { ask } from './socket.ts';
 import type { WorkerNames } from './worker-names.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { PoolServer, Serving } from '../../model.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 import { serverWords } from '../translate/render.ts';
 
 /** One change that HAProxy takes while it runs. */

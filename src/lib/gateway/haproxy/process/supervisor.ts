@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../../error.ts';
 import type { Logger } from '../../logger.ts';
-import type { Serving } from '../../model.ts';
+import type { Serving } from '../serving.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
 import { makeRunDirectory, type RunPaths, runPaths } from './files.ts';

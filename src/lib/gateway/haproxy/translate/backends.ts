@@ -1,4 +1,4 @@
-import { type Backend, parseGoDuration } from '../../../traffic/index.ts';
+import { parseGoDuration } from '../../../traffic/index.ts';
 import { backendName } from '../names.ts';
 import type { RetryProfile } from './failover.ts';
 import type { Pool } from './pools.ts';
@@ -26,20 +26,9 @@ export const LONGEST_MS = 2 ** 31 - 1;
 /** Linux refuses more for TCP_KEEPIDLE and TCP_KEEPINTVL. */
 const LONGEST_PROBE_S = 32_767;
 
-const made = new WeakMap<Pool, Map<string, string>>();
-
-/** A backend as HAProxy's section; the line `#servers NAME` stands for its servers. The pool is this backend's. */
-export function backendSection(backend: Backend, pool: Pool, profile: RetryProfile): string {
-  const byTag = made.get(pool) ?? new Map<string, string>();
-  made.set(pool, byTag);
-  const known = byTag.get(profile.tag);
-  if (known !== undefined) return known;
-  const fresh = sectionLines(backend, pool, profile).join('\n');
-  byTag.set(profile.tag, fresh);
-  return fresh;
-}
-
-function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): string[] {
+/** A pool's backend as HAProxy's section; the line `#servers NAME` marks where its servers go. */
+export function backendSection(pool: Pool, profile: RetryProfile): string {
+  const { backend } = pool;
   const { Timeouts, KeepAlive, StickyCookie } = backend.Settings;
   const name = backendName(backend.Id, profile.tag);
   const dial = milliseconds(Timeouts.Dial);
@@ -61,7 +50,7 @@ function sectionLines(backend: Backend, pool: Pool, profile: RetryProfile): stri
   if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
   if (profile.tag !== '') lines.push(`retries ${profile.retries}`, `retry-on ${profile.on.join(' ')}`);
   lines.push(...repeating(profile), `#servers ${name}`);
-  return [`backend ${name}`, ...lines.map((line) => `  ${line}`)];
+  return [`backend ${name}`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
 /** Only these methods are sent again after they reached a server. */

@@ -2,6 +2,7 @@ import { type Ranked, type Route, type RoutedFrontend, rules } from '../../../ro
 import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { Acls, HOST, HOST_FETCH, PATH } from './acl.ts';
+import type { Memo } from './memo.ts';
 import { isMapKey, quote, Unservable } from './quote.ts';
 import { type Asked, asked } from './simple.ts';
 import { FEW, when } from './text.ts';
@@ -48,23 +49,20 @@ interface Sorted {
  * Rules in the order of the route room's ranks. Plain ones (a host, a host and a path, a path) are entries of two maps,
  * however many there are, and can change while HAProxy runs; the others are rules, asked only for their own host.
  */
-export function routing(frontends: readonly RoutedFrontend[]): Routing {
-  if (last === null || !isSame(last.frontends, frontends)) last = { frontends, routing: arrange(frontends) };
-  return last.routing;
+export function routing(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
+  // Most changes of the registry leave all routes as they are.
+  return memo.latest(arrange, frontends, isSame);
 }
-
-/** Most changes of the registry leave all routes as they are. */
-let last: { readonly frontends: readonly RoutedFrontend[]; readonly routing: Routing } | null = null;
 
 function isSame(before: readonly RoutedFrontend[], now: readonly RoutedFrontend[]): boolean {
   if (before.length !== now.length) return false;
   return now.every(({ id, route }, index) => before[index]?.id === id && before[index]?.route === route);
 }
 
-function arrange(frontends: readonly RoutedFrontend[]): Routing {
+function arrange(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
   const leftOut: Note[] = [];
   const served = frontends.filter(({ id, route }) => {
-    const fault = faultOf(route);
+    const fault = memo.call(faultOf, route);
     if (fault !== null) leftOut.push({ object: `frontend ${id}`, message: fault });
     return fault === null;
   });
@@ -119,18 +117,8 @@ function byPath(first: readonly string[], second: readonly string[], hasPaths: b
   ];
 }
 
-const faults = new WeakMap<Route, string | null>();
-
 /** Why HAProxy cannot serve a route, or null. */
 function faultOf(route: Route): string | null {
-  const known = faults.get(route);
-  if (known !== undefined) return known;
-  const fault = fresh(route);
-  faults.set(route, fault);
-  return fault;
-}
-
-function fresh(route: Route): string | null {
   if (route.conjunctions.length === 0) return 'its route never matches';
   const acls = new Acls();
   try {
