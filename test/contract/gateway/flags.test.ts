@@ -37,9 +37,9 @@ async function refused(...flags: string[]): Promise<{ code: number | null; said:
 }
 
 test.each([
-  ['nonsense', 'nonsense has no port that can be'],
-  ['127.0.0.1:99999', '127.0.0.1:99999 has no port that can be'],
-  ['some.name:80', 'some.name is no IP address'],
+  ['nonsense', 'nonsense has no port from 1 to 65535'],
+  ['127.0.0.1:99999', '127.0.0.1:99999 has no port from 1 to 65535'],
+  ['some.name:80', 'some.name is not an IP address'],
 ])('--listen %s', async (address, why) => {
   expect(await refused('--listen', address)).toEqual({
     code: 1,

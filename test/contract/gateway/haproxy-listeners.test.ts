@@ -85,8 +85,8 @@ describe('listeners', () => {
       'listeners/tls': listener('127.0.0.1:8443', { Protocol: 'https' }),
     });
     expect(leftOut.map(({ object, message }) => `${object}: ${message}`)).toEqual([
-      'listener named: no.such.name.invalid is no IP address',
-      'listener scoped: its address is the one of listener again',
+      'listener named: no.such.name.invalid is not an IP address',
+      'listener scoped: listener again has the same address',
       'listener tls: no host has a key pair, so it cannot speak TLS',
     ]);
     expect((await ask(open, { headers: { host: 'x' } })).status).toBe(200);

@@ -15,7 +15,7 @@ export interface Serving {
   readonly files: ReadonlyMap<string, string>;
   /** Objects that are not served, and why; everything else is. */
   readonly leftOut: readonly Note[];
-  /** What HAProxy does otherwise than the object says. */
+  /** What HAProxy does differently from what the object says. */
   readonly notes: readonly Note[];
 }
 

@@ -12,7 +12,7 @@ interface OlderWorker {
   readonly names: WorkerNames;
 }
 
-/** Workers of earlier configurations; they follow changes as far as they can, until they are gone. */
+/** Workers of earlier configurations. They get changes too, as far as they can take them, until they end. */
 export class OlderWorkers {
   readonly #masterSocket: string;
   #workers: OlderWorker[] = [];

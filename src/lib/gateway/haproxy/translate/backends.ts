@@ -4,19 +4,19 @@ import type { RetryProfile } from './failover.ts';
 import type { Pool } from './pools.ts';
 import { quote } from './quote.ts';
 
-/** vulcand's, where a backend says nothing. */
+/** vulcand's, for a backend without timeouts. */
 export const DEFAULTS = { dialMs: 5000, readMs: 60_000 };
 
 /**
- * Asks of TCP whether a server that owes an answer is still there: a machine that is cut off after it acknowledged a
- * request says nothing, and is given up 10 s + 3 * 5 s after its last word.
+ * TCP keep-alive to servers that owe an answer: a machine that is cut off after it acknowledged a request is given up
+ * 10 s + 3 * 5 s after its last packet.
  */
 export const KEEP_ALIVE = ['option srvtcpka', 'srvtcpka-idle 10s', 'srvtcpka-intvl 5s', 'srvtcpka-cnt 3'];
 
 /**
- * How long a server may leave what it was sent without a word that it has it, before its connections count as broken: a
- * machine that is cut off costs its requests this and not the whole `timeout server`. HAProxy 2.6 takes it for servers
- * of the configuration only, not for those of `add server`.
+ * How long data may stay unacknowledged by a server before its connection counts as broken, so that a machine that is
+ * cut off costs its requests this long and not the whole `timeout server`. HAProxy 2.6 accepts it only for servers in
+ * the configuration, not for those of `add server`.
  */
 const SILENCE_MS = 15_000;
 
@@ -32,7 +32,7 @@ export function backendSection(pool: Pool, profile: RetryProfile): string {
   const { Timeouts, KeepAlive, StickyCookie } = backend.Settings;
   const name = backendName(backend.Id, profile.tag);
   const dial = milliseconds(Timeouts.Dial);
-  // HAProxy's connect timeout takes in the TLS handshake.
+  // HAProxy's connect timeout includes the TLS handshake.
   const handshake = pool.hasTls ? milliseconds(Timeouts.TLSHandshake) : 0;
   const read = milliseconds(Timeouts.Read);
   const period = milliseconds(KeepAlive.Period);
@@ -44,7 +44,7 @@ export function backendSection(pool: Pool, profile: RetryProfile): string {
     const seconds = Math.min(LONGEST_PROBE_S, Math.max(1, Math.round(period / 1000)));
     lines.push(`srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);
   }
-  // A server that takes its time to read a long body is as silent.
+  // A server that reads a long body slowly leaves data unacknowledged as long.
   if (!profile.isStream)
     lines.push(`default-server tcp-ut ${Math.min(LONGEST_MS, Math.max(SILENCE_MS, dial + handshake))}ms`);
   if (StickyCookie !== '') lines.push(`cookie ${StickyCookie} insert indirect nocache httponly`);
@@ -53,7 +53,7 @@ export function backendSection(pool: Pool, profile: RetryProfile): string {
   return [`backend ${name}`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** Only these methods are sent again after they reached a server. */
+/** Only these methods are sent again after they have reached a server. */
 function repeating({ methods, on }: RetryProfile): string[] {
   if (methods === null || on.length === 1) return [];
   const wanted = methods.map((method) => quote(method)).join(' ');

@@ -30,7 +30,7 @@ const ANY_OTHER = '\u0000';
 /** How HAProxy carries out a failover predicate. */
 export interface Failover {
   readonly profile: RetryProfile;
-  /** What HAProxy does otherwise than the predicate says, in sentences; empty = nothing. */
+  /** What HAProxy does differently from the predicate, in sentences; empty = nothing. */
   readonly notes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export const STREAM: RetryProfile = {
 };
 
 /**
- * What HAProxy makes of a predicate that parses ('' = vulcand's default). A predicate is asked for every method, status
+ * What HAProxy makes of a predicate that parses ('' = vulcand's default). A predicate is evaluated for every method, status
  * and number of attempts; HAProxy has one number of retries, one set of methods and one set of failures for a backend.
  * Where they cannot say the same, there are fewer retries, never more.
  */
@@ -122,7 +122,7 @@ class Table {
     return [`answers such as ${shown} are not retried: HAProxy retries ${RETRYABLE.join(', ')} only`];
   }
 
-  /** Attempts that the predicate leaves out and later ones that it has: never reached, in vulcand neither. */
+  /** Whether it only holds for later attempts, which are never reached without a second one; vulcand does the same. */
   gaps(): string[] {
     const never = this.methods.every((method) =>
       this.#statuses.every((status) => this.retries(method, status) === 0),

@@ -44,9 +44,7 @@ export class Middlewares {
           case 'ratelimit': {
             const counter = COUNTERS[limits++];
             if (counter === undefined)
-              throw new Unservable(
-                `HAProxy counts for ${COUNTERS.length} limits of a frontend, this is one more`,
-              );
+              throw new Unservable(`HAProxy can enforce only ${COUNTERS.length} limits of a frontend`);
             const { Type, Middleware } = middleware;
             shared({ Type, Middleware, counter }, (group) => {
               const { rules, table } = limitOf(middleware, counter, group);
@@ -61,7 +59,7 @@ export class Middlewares {
             rewriteRules(middleware, mine);
             const { Type, Middleware } = middleware;
             shared({ Type, Middleware }, (group) => rewriteRules(middleware, group.mine));
-            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass as they are');
+            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass unchanged');
             break;
           }
           case 'cbreaker':

@@ -54,7 +54,7 @@ function keywordsOf(
     words.push('ssl', ...verification(TLS.InsecureSkipVerify, tlsName, caFile), ...tlsKeywords(TLS).keywords);
   if (KeepAlive.MaxIdleConnsPerHost > 0) words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
   if (StickyCookie !== '') words.push(`cookie ${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
-  // An address from /etc/hosts is known at once; DNS is asked again and again.
+  // An address from /etc/hosts is known at once; DNS is asked repeatedly.
   if (named) words.push('resolvers dns init-addr libc,none');
   return words.join(' ');
 }

@@ -31,7 +31,7 @@ export function preamble(adminSocket: string): string[] {
     'global',
     '  default-path config',
     `  stats socket ${adminSocket} mode 600 level admin expose-fd listeners`,
-    // Memory is taken for as many descriptors as the limit allows, and in containers that can be a thousand million.
+    // HAProxy allocates memory for as many descriptors as the limit allows, which in containers can be a billion.
     '  fd-hard-limit 200000',
     '  no strict-limits',
     '  tune.ssl.default-dh-param 2048',

@@ -15,7 +15,7 @@ export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const { pieces, headers } = readTemplate(Replacement);
   const regexp = toPcre(Regexp);
   if (regexp === null)
-    throw new Unservable(`HAProxy has no such regular expression as ${JSON.stringify(Regexp)}`);
+    throw new Unservable(`HAProxy cannot match the regular expression ${JSON.stringify(Regexp)}`);
   const words = pieces.map((piece) => substitution(Regexp, escapeBlanks(piece)));
   const substitute = `regsub(${argument(regexp)},${argument(words.join(GAP))}${headers.length === 0 ? ',g' : ''})`;
   const changed = '!{ var(txn.to),strcmp(txn.from) eq 0 }';
@@ -38,7 +38,7 @@ export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   ];
 }
 
-/** No URL has a blank, so one can stand where a header's value comes. */
+/** No URL contains a blank, so one can mark where a header's value goes. */
 const GAP = ' ';
 
 const HEADER_VALUE = /\{\{ *\.Request\.Header\.Get +["`]([A-Za-z0-9-]+)["`] *\}\}/;
@@ -53,7 +53,7 @@ function readTemplate(replacement: string): { pieces: readonly string[]; headers
   return { pieces, headers };
 }
 
-/** As Go writes a URL: what no request line can hold is escaped. */
+/** Escapes what a request line cannot hold, as Go does. */
 const escapeBlanks = (text: string): string =>
   text.replace(/[^!-~]+/g, (found) =>
     [...new TextEncoder().encode(found)]
@@ -86,7 +86,7 @@ export function substitution(regexp: string, replacement: string): string {
     const group = /^\d+$/.test(name) ? Number(name) : Number(names[name] ?? Number.NaN);
     // A group that does not exist is empty, as in Go.
     if (!(group <= compiled.groupCount())) return '';
-    if (group > 9) throw new Unservable(`HAProxy knows nine groups, not $${name}`);
+    if (group > 9) throw new Unservable(`HAProxy has only nine groups, so there is no $${name}`);
     return `\\${group}`;
   });
 }
