@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
- * What becomes of the proxy when the gateway process is told to end: `stop` it, `leave` it to the process that systemd
+ * What becomes of the proxy when the gateway process ends: `stop` it, `leave` it to the process that systemd
  * starts next, or `linger`: leave it for some seconds, since a start may follow.
  */
 export type Ending = 'leave' | 'linger' | 'stop';

@@ -29,7 +29,7 @@ export interface Top {
   readonly servers: readonly TopRow[];
 }
 
-/** Two rows of the same object (on two gateways, say): counters are added, latencies averaged by requests. */
+/** Two rows of the same object (such as on two gateways): counters are added, latencies averaged by requests. */
 export function sumRows(a: TopRow, b: TopRow): TopRow {
   const add = (x: number | null, y: number | null): number | null =>
     x === null && y === null ? null : (x ?? 0) + (y ?? 0);

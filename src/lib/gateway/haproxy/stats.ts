@@ -55,7 +55,7 @@ function readKey(key: string): string {
 }
 
 /**
- * Rows from HAProxy's statistics. HAProxy backends that stand for the same backend are one row.
+ * Rows from HAProxy's statistics. HAProxy backends of the same backend are one row.
  * @param names of the registry: backends that HAProxy has for its own purposes are not among them.
  */
 export function topOf(

@@ -24,7 +24,7 @@ export interface RetryProfile {
 /** What HAProxy can retry by status. */
 const RETRYABLE = [401, 403, 404, 408, 425, 500, 501, 502, 503, 504] as const;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
-/** Stands for all methods that neither the predicate nor METHODS names. */
+/** Any method that neither the predicate nor METHODS names. */
 const ANY_OTHER = '\u0000';
 
 /** How HAProxy carries out a failover predicate. */
@@ -46,7 +46,7 @@ export const STREAM: RetryProfile = {
 /**
  * What HAProxy makes of a predicate that parses ('' = vulcand's default). A predicate is evaluated for every method, status
  * and number of attempts; HAProxy has one number of retries, one set of methods and one set of failures for a backend.
- * Where they cannot say the same, there are fewer retries, never more.
+ * Where they cannot express the same, there are fewer retries, never more.
  */
 export function failover(predicate: string): Failover {
   const text = predicate === '' ? DEFAULT_FAILOVER : predicate;

@@ -55,8 +55,8 @@ const CLIENT = 'var(sess.ip)';
 export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 
 /**
- * The headers that tell a server who asked: the client's own are replaced, or completed for frontends that trust them.
- * X-Forwarded-Host is what the client asked for.
+ * The headers that tell a server who the client is: the client's own are replaced, or completed for frontends that trust them.
+ * X-Forwarded-Host is the client's Host.
  */
 export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, hostname: string): string[] {
   const proto = arrivals.hasTls ? (arrivals.hasPlain ? '%[ssl_fc,iif(https,http)]' : 'https') : 'http';

@@ -3,13 +3,21 @@ const MAX_VALUES = 20_000;
 
 /** What was returned for the arguments so far, and the arguments that may follow. */
 class Node {
-  #objects: WeakMap<object, Node> | undefined;
-  #values: Map<unknown, Node> | undefined;
   isKnown = false;
   result: unknown;
+  /** Most nodes have only one child, which is found without a map. */
+  #firstArg: unknown;
+  #first: Node | undefined;
+  #objects: WeakMap<object, Node> | undefined;
+  #values: Map<unknown, Node> | undefined;
 
   /** For one argument more. */
   next(arg: unknown): Node {
+    if (this.#first === undefined) {
+      this.#firstArg = arg;
+      this.#first = new Node();
+    }
+    if (this.#firstArg === arg) return this.#first;
     if (typeof arg === 'object' && arg !== null) {
       this.#objects ??= new WeakMap();
       const known = this.#objects.get(arg);

@@ -6,8 +6,8 @@ import { when } from './text.ts';
 
 /**
  * The rules of a rewrite: its regular expression sees `scheme://host/path?query`, and of what comes out the path and the
- * query are used, or all of it as the Location of a 302. The scheme is https too where X-Forwarded-Proto says so, whoever
- * is trusted: a redirect to https would never end behind somebody else's TLS. @throws Unservable where HAProxy cannot do that.
+ * query are used, or all of it as the Location of a 302. The scheme is also https if X-Forwarded-Proto is, from any
+ * client: behind a TLS terminator, a redirect to https would otherwise never end. @throws Unservable where HAProxy cannot do that.
  */
 export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const { Regexp, Replacement, Redirect } = Middleware;
@@ -43,7 +43,7 @@ const GAP = ' ';
 
 const HEADER_VALUE = /\{\{ *\.Request\.Header\.Get +["`]([A-Za-z0-9-]+)["`] *\}\}/;
 
-/** Text, header, text, header, text. @throws Unservable for all that Go's templates can say beyond headers. */
+/** Text, header, text, header, text. @throws Unservable for anything in Go's templates but headers. */
 function readTemplate(replacement: string): { pieces: readonly string[]; headers: readonly string[] } {
   const parts = replacement.split(HEADER_VALUE);
   const pieces = parts.filter((_, at) => at % 2 === 0);

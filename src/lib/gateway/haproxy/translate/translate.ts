@@ -42,7 +42,7 @@ interface Machine {
 
 export interface TranslateOptions extends Machine {
   readonly openKeyPair: OpenKeyPair;
-  /** X-Forwarded-Server where a frontend does not say otherwise. */
+  /** X-Forwarded-Server for frontends that do not set their own. */
   readonly hostname: string;
   /** Absolute path of the worker's command socket. */
   readonly adminSocket: string;
@@ -119,7 +119,7 @@ export function translate(state: TrafficState, options: TranslateOptions, memo =
   };
 }
 
-/** What HAProxy leaves out of a state, or does otherwise, on a machine that has IPv6 and can open every key pair. */
+/** What HAProxy leaves out of a state or does differently, on a machine that has IPv6 and can open every key pair. */
 export function notesOf(state: TrafficState): Notes {
   const machine = { listen: ':80', openKeyPair: null, ipv6: true };
   return collectNotes(state, partsOf(state, machine, new Memo()));
@@ -165,7 +165,7 @@ function collectNotes(state: TrafficState, parts: Parts): Notes {
   };
 }
 
-/** In an order of their own: what was written last stands last in the state, and must not change the structure. */
+/** Sorted, since the state's order is that of the last writes, which must not change the structure. */
 function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string, Value>): Value[] {
   return [...objects.values()].sort((a, b) => (a.Id < b.Id ? -1 : 1));
 }
