@@ -9,14 +9,16 @@ export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): 
     const { machine, hostname, revision } = answer.gateway;
     const where = [machineId(machine, machine.length <= 12), hostname];
     if ('error' in answer) return [...where, 'unreachable', '-', String(revision), '-', '-', '-'];
-    const { proxy, failing, storeConnected, lastChangeMs, ...status } = answer.value;
-    const state = proxy.pid === null ? 'down' : failing === null ? 'serving' : 'failing';
+    // Gateways of earlier releases do not report one.
+    const proxy: GatewayStatus['proxy'] | undefined = answer.value.proxy;
+    const { failing, storeConnected, lastChangeMs, ...status } = answer.value;
+    const state = proxy?.pid === null ? 'down' : failing === null ? 'serving' : 'failing';
     return [
       ...where,
       state,
-      [proxy.name, proxy.version ?? '-'].join(' '),
+      proxy === undefined ? '-' : `${proxy.name} ${proxy.version ?? '-'}`,
       String(status.revision),
-      String(proxy.reloads),
+      String(proxy?.reloads ?? '-'),
       `${lastChangeMs} ms`,
       storeConnected ? 'connected' : 'away',
     ];
