@@ -1,1 +1,0 @@
-export { Reporter as Logger, readSeverity, type Severity } from '../keep/index.ts';
