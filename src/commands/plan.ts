@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { plan } from '../lib/control/units/plan.ts';
 import { planOnPaper } from '../lib/control/units/plan-on-paper.ts';
-import { planAll } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { planText } from '../lib/ui/plan.ts';
 
@@ -22,12 +22,12 @@ export default class PlanCommand extends ClusterCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(PlanCommand);
     const units = argv as string[];
-    const { plan, silent } =
+    const planned =
       flags.inventory === undefined
-        ? await this.withSession(flags, (session) => planAll(session, units))
+        ? await this.withSession(flags, (session) => plan(session, units))
         : { plan: await planOnPaper(flags.inventory, units), silent: 0 };
-    if (flags.json) this.printJson(plan);
-    else this.print(planText(plan, silent));
-    process.exitCode = silent > 0 ? EXIT.failed : plan.exit();
+    if (flags.json) this.printJson(planned.plan);
+    else this.print(planText(planned.plan, planned.silent));
+    process.exitCode = planned.silent > 0 ? EXIT.failed : planned.plan.exit();
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Assignment, diff, type Observation } from '../../../src/lib/plan/index.ts';
+import { type Assignment, type Observation, steps } from '../../../src/lib/plan/index.ts';
 
 const want = (unit: string, desired: 'loaded' | 'launched' = 'launched', hash = 'h1', machine = 'A') =>
   ({ machine, unit, desired, hash }) satisfies Assignment;
@@ -7,11 +7,11 @@ const seen = (unit: string, active: string, hash: string | null = 'h1', machine 
   ({ machine, unit, hash, active, sub: '', load: 'loaded' }) satisfies Observation;
 
 const short = (assignments: Assignment[], observations: Observation[]): string =>
-  diff(assignments, observations)
+  steps(assignments, observations)
     .map(({ machine, action, unit }) => `${machine}:${action}${unit === '' ? '' : ` ${unit}`}`)
     .join(', ');
 
-describe('diff', () => {
+describe('steps', () => {
   test.each([
     ['nothing at all', [], [], ''],
     ['new and launched', [want('a.service')], [], 'A:install a.service, A:reload, A:start a.service'],
@@ -70,18 +70,18 @@ describe('diff', () => {
   });
 
   test('gives no step to a machine that is to be skipped', () => {
-    expect(diff([want('a.service')], [], { skip: new Set(['A']) })).toEqual([]);
+    expect(steps([want('a.service')], [], { skip: new Set(['A']) })).toEqual([]);
   });
 
   test('says why in words', () => {
-    const [stop] = diff(
+    const [stop] = steps(
       [want('a.service', 'launched', 'abcdef0123')],
       [seen('a.service', 'active', '0123456789')],
     );
     expect(stop?.reason).toBe('content changed from 0123456 to abcdef0');
-    const [start] = diff([want('a.service')], [seen('a.service', 'failed')]);
+    const [start] = steps([want('a.service')], [seen('a.service', 'failed')]);
     expect(start?.reason).toBe('should be launched and is failed');
-    const [install, reload] = diff([want('a.service')], [], { why: () => 'moves from B' });
+    const [install, reload] = steps([want('a.service')], [], { why: () => 'moves from B' });
     expect([install?.reason, reload?.reason]).toEqual(['moves from B', '1 unit file changed']);
   });
 });
