@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Assignment, type Observation, steps } from '../../../src/lib/plan/index.ts';
+import { type Assignment, type Observation, type StepOptions, steps } from '../../../src/lib/plan/index.ts';
 
 const want = (unit: string, desired: 'loaded' | 'launched' = 'launched', hash = 'h1', machine = 'A') =>
   ({ machine, unit, desired, hash }) satisfies Assignment;
@@ -69,19 +69,107 @@ describe('steps', () => {
     );
   });
 
-  test('gives no step to a machine that is to be skipped', () => {
+  test('gives no step to a machine that is skipped', () => {
     expect(steps([want('a.service')], [], { skip: new Set(['A']) })).toEqual([]);
   });
+});
 
-  test('says why in words', () => {
-    const [stop] = steps(
-      [want('a.service', 'launched', 'abcdef0123')],
+const ONESHOT = '[Service]\nType=oneshot\nExecStart=/bin/true\n';
+const files = new Map([
+  ['h1', '[Service]\nExecStart=/bin/sleep infinity\n'],
+  ['once', ONESHOT],
+  ['stays', `${ONESHOT}RemainAfterExit=yes\n`],
+]);
+const asked = new Set(['a.service']);
+
+/** What happens to a unit in each of systemd's states: alone, asked for, asked for and waited for. */
+describe('steps of one unit that is installed as it should be', () => {
+  test.each<[string, string, 'launched' | 'loaded', string, string, string, string]>([
+    ['active', 'running', 'launched', 'h1', '', '', ''],
+    ['reloading', '', 'launched', 'h1', '', '', ''],
+    ['refreshing', '', 'launched', 'h1', '', '', ''],
+    ['activating', 'start', 'launched', 'h1', '', '', 'start'],
+    ['activating', 'auto-restart', 'launched', 'h1', '', '', 'stop start'],
+    ['activating', 'auto-restart-queued', 'launched', 'h1', '', '', 'stop start'],
+    ['deactivating', '', 'launched', 'h1', 'start', 'start', 'start'],
+    ['inactive', 'dead', 'launched', 'h1', 'start', 'start', 'start'],
+    ['failed', 'failed', 'launched', 'h1', 'start', 'start', 'start'],
+    ['inactive', 'dead', 'launched', 'once', '', 'start', 'start'],
+    ['failed', 'failed', 'launched', 'once', 'start', 'start', 'start'],
+    ['activating', 'start', 'launched', 'once', '', '', 'start'],
+    ['inactive', 'dead', 'launched', 'stays', 'start', 'start', 'start'],
+    ['active', 'exited', 'launched', 'stays', '', '', ''],
+    ['active', 'running', 'loaded', 'h1', 'stop', 'stop', 'stop'],
+    ['activating', 'start', 'loaded', 'h1', 'stop', 'stop', 'stop'],
+    ['deactivating', '', 'loaded', 'h1', '', '', ''],
+    ['inactive', 'dead', 'loaded', 'h1', '', '', ''],
+    ['failed', 'failed', 'loaded', 'h1', '', '', ''],
+  ])('%s (%s), wanted %s, file %s', (active, sub, desired, hash, alone, wished, waited) => {
+    const actions = (options: StepOptions): string =>
+      steps([want('a.service', desired, hash)], [{ ...seen('a.service', active, hash), sub }], {
+        files,
+        ...options,
+      })
+        .map(({ action }) => action)
+        .join(' ');
+    expect(actions({})).toBe(alone);
+    expect(actions({ join: true })).toBe(alone);
+    expect(actions({ asked })).toBe(wished);
+    expect(actions({ asked, join: true })).toBe(waited);
+  });
+});
+
+describe('why', () => {
+  const why = (): string => 'as decided';
+  const reason = (assignments: Assignment[], observations: Observation[], options: StepOptions = {}) =>
+    steps(assignments, observations, options).find(({ action }) => action !== 'reload')?.reason;
+  const changed = [want('a.service', 'launched', 'abcdef0123')];
+
+  test.each<[string, Assignment[], Observation[], string, string]>([
+    ['new', [want('a.service')], [], 'not on this machine yet', 'as decided'],
+    ['left over', [], [seen('a.service', 'active')], 'no longer wanted on this machine', 'as decided'],
+    [
+      'changed',
+      changed,
       [seen('a.service', 'active', '0123456789')],
+      'content changed from 0123456 to abcdef0',
+      'content changed from 0123456 to abcdef0',
+    ],
+    [
+      'file gone',
+      [want('a.service')],
+      [{ ...seen('a.service', 'inactive'), load: 'not-found' }],
+      'its file is not on the machine any more',
+      'its file is not on the machine any more',
+    ],
+    [
+      'not running',
+      [want('a.service')],
+      [seen('a.service', 'failed')],
+      'should be launched and is failed',
+      'should be launched and is failed',
+    ],
+    [
+      'running',
+      [want('a.service', 'loaded')],
+      [seen('a.service', 'active')],
+      'should be loaded only and is active',
+      'should be loaded only and is active',
+    ],
+  ])('%s', (_title, assignments, observations, alone, decided) => {
+    expect(reason(assignments, observations)).toBe(alone);
+    expect(reason(assignments, observations, { why })).toBe(decided);
+  });
+
+  test('a start that is joined says so', () => {
+    const starting = [seen('a.service', 'activating')];
+    expect(reason([want('a.service')], starting, { asked, join: true, why })).toBe('it is still starting');
+  });
+
+  test('one reload counts the files of its machine', () => {
+    const reloads = steps([want('a.service'), want('b.service')], []).filter(
+      ({ action }) => action === 'reload',
     );
-    expect(stop?.reason).toBe('content changed from 0123456 to abcdef0');
-    const [start] = steps([want('a.service')], [seen('a.service', 'failed')]);
-    expect(start?.reason).toBe('should be launched and is failed');
-    const [install, reload] = steps([want('a.service')], [], { why: () => 'moves from B' });
-    expect([install?.reason, reload?.reason]).toEqual(['moves from B', '1 unit file changed']);
+    expect(reloads).toEqual([{ machine: 'A', action: 'reload', unit: '', reason: '2 unit files changed' }]);
   });
 });
