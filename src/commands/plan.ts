@@ -8,7 +8,7 @@ import { planText } from '../lib/ui/plan.ts';
 export default class PlanCommand extends ClusterCommand {
   static override summary = 'Show what starting units would do and why, touching nothing';
   static override description =
-    'Exit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer; 5 the registry is away.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+    'With units: the steps of starting them. Without: the steps of reconcile, on all machines. Only the machines that these steps concern are asked.\n\nExit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer; 5 the registry is away.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> plan 'demo@<1..3>.service'",

@@ -50,6 +50,7 @@ async function switchOn(): Promise<void> {
   const machine = lab.simulations[first()];
   const port = lab.machines[first()]?.port ?? 0;
   if (machine === undefined) throw new Error('no such machine');
+  machine.reboot();
   const [hostKey, authorised] = await Promise.all([key('host_ed25519'), key('id_ed25519')]);
   again.push(await serveMachine({ machine, hostKey, authorised, port }));
 }
@@ -110,6 +111,7 @@ test('a unit that is placed on a machine that is away stays placed there: exit 4
   const planned = await at.run('plan', 'n1.service');
   expect(planned).toMatchObject({ code: 1, stdout: 'Nothing to do on the machines that answer.\n' });
   expect(await placements('list-units')).toEqual({ 'n1.service': ids[0] });
+  await switchOn();
 });
 
 test('what only a machine that is away could have is refused with that reason, and comes when it is back', async () => {
@@ -144,4 +146,29 @@ test('plan and reconcile --dry-run give the same reasons for the same steps', as
   expect(await at.run('reconcile', '--dry-run')).toEqual(planned);
   await at.ok('reconcile');
   expect((await at.run('plan')).stdout).toBe('Nothing to do.\n');
+});
+
+test('machines that are away are looked past a bounded number of times, each asked once', async () => {
+  const many = await hollowUp({ machines: 8, stateDir: join(home.dir, 'many'), name: 'many' });
+  const place = await workplaceWith(many);
+  try {
+    await place.file('one.service', SERVICE);
+    const order = many.machines.map(({ id }) => id).sort();
+    const up = many.machines.findIndex(({ id }) => id === order[7]);
+    await Promise.all(many.servers.map((server, index) => (index === up ? undefined : server.close())));
+
+    const ran = await place.run('start', 'one.service');
+    expect(ran.code).toBe(4);
+    const named = [...ran.stderr.matchAll(/^(WARNING|Error): (\w+)\.\.\./gm)].map((line) => line.slice(1));
+    const short = order.map((id) => id.slice(0, 8));
+    expect(named.sort()).toEqual(
+      [...short.slice(0, 5).map((id) => ['WARNING', id]), ['Error', short[5]]].sort(),
+    );
+    expect(JSON.parse((await place.run('list-units', '--json')).stdout)).toMatchObject([
+      { unit: 'one.service', machine: { id: order[5] }, active: 'unreachable' },
+    ]);
+  } finally {
+    await many.close();
+    await place.remove();
+  }
 });

@@ -48,7 +48,7 @@ export async function addTargets(
     }));
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
   });
-  const { before, decision } = decided;
+  const { before } = decided;
   for (const item of found) {
     const { hostname, os, systemd } = item.facts;
     session.emit({

@@ -2,7 +2,7 @@ import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
 import { converge } from './converge.ts';
 import { withDesired } from './desired.ts';
-import { nameUnits, requireKnown } from './find-units.ts';
+import { nameUnits, requireKnown } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { type VerbOptions, waiting } from './verb.ts';
 import { write } from './write.ts';

@@ -5,7 +5,7 @@ import type { RegistryState } from '../../registry/index.ts';
 import { outdatedInstances, parseUnitFile, parseUnitName, requirements } from '../../unit/index.ts';
 import type { Event } from '../event.ts';
 import { RANK } from './desired.ts';
-import type { Found } from './find-units.ts';
+import type { Found } from './find-files.ts';
 
 /**
  * What starting (or loading, or submitting) units with these files means for the registry, and what a person should

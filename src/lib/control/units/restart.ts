@@ -6,7 +6,7 @@ import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures }
 import type { Session } from '../session.ts';
 import { type Answer, askAll } from './ask.ts';
 import { type Waiting, within } from './converge.ts';
-import { nameUnits, notInactive, requireKnown } from './find-units.ts';
+import { nameUnits, notInactive, requireKnown } from './name-units.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
 

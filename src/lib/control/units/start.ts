@@ -4,14 +4,15 @@ import type { Event } from '../event.ts';
 import { throwFailures } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
 import { converge, reportRefusals } from './converge.ts';
-import { findFiles, noTemplate } from './find-units.ts';
+import { findFiles } from './find-files.ts';
 import { intentOfFiles, refuseCircles } from './intent.ts';
+import { noTemplate } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
 import { type Intended, warnOfPassedOver, write } from './write.ts';
 
-/** What `submit`, `load` and `start` found out about the units that they name. */
-export interface Named {
+/** The units that `submit`, `load` and `start` name, and what a person should know about their files. */
+export interface Requested {
   readonly names: readonly string[];
   readonly events: readonly Event[];
 }
@@ -46,7 +47,7 @@ export async function intendFiles(
   args: readonly string[],
   desired: Desired,
   replace: boolean,
-): Promise<Intended<Named>> {
+): Promise<Intended<Requested>> {
   const active = desired !== 'inactive';
   if (active) requireMachines(state);
   const found = await findFiles(state, args, replace, active ? noTemplate : undefined);

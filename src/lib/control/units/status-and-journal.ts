@@ -4,8 +4,8 @@ import { decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
-import { nameUnits, requireKnown } from './find-units.ts';
 import { followUnits, type JournalEntry, readJournal } from './journal-follow.ts';
+import { nameUnits, requireKnown } from './name-units.ts';
 
 /** A unit on one of the machines that have it. */
 export interface Located {

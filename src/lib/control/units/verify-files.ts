@@ -95,7 +95,7 @@ export async function catUnit(
   args: readonly string[],
   options: { render: boolean; machine?: string },
 ): Promise<string> {
-  const { nameUnits, requireKnown } = await import('./find-units.ts');
+  const { nameUnits, requireKnown } = await import('./name-units.ts');
   const state = await session.state();
   const [unit = '', ...more] = requireKnown(state, nameUnits(state, args));
   if (more.length > 0)
