@@ -38,7 +38,7 @@ function requireIdle(state: RegistryState, { id, target }: MachineRecord): void 
   const more = here.length > NAMED ? ', ...' : '';
   throw new ClusterError(
     'machine-in-use',
-    `${here.length} units are placed on ${target.address}: ${names.join(', ')}${more}`,
+    `${here.length === 1 ? '1 unit is' : `${here.length} units are`} placed on ${target.address}: ${names.join(', ')}${more}`,
     {
       machine: target.address,
       hint: `cluster machine rm --force ${id.slice(0, 8)} places them elsewhere`,

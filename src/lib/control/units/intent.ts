@@ -29,6 +29,7 @@ export function intentOfFiles(
         unit: item.name,
         hint: `name instances, such as '${item.name.replace('@.', '@<1..3>.')}'`,
       });
+
     let { hash } = item;
     // Instances share a text: what is wrong with it is said once.
     const text = item.differs?.hash ?? hash;
@@ -41,6 +42,7 @@ export function intentOfFiles(
         path: item.differs.path,
         template: item.differs.template,
       });
+
     if (replace && known !== undefined) {
       if (item.differs === null) events.push({ kind: 'same', unit: item.name });
       else if (RANK[known.desired] > RANK[desired]) {
@@ -55,9 +57,11 @@ export function intentOfFiles(
       events.push({ kind: 'created', unit: item.name });
       files.set(hash, item.text);
     }
+
     const keep = known !== undefined && desired === 'inactive';
     units.set(item.name, { hash, desired: keep ? known.desired : desired });
   }
+
   for (const event of outdated(state, units)) events.push(event);
   return { intent: { units, files }, events };
 }
