@@ -42,7 +42,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
   const known = new Map<string, UnitView>();
   for (const view of views) {
     if (known.has(view.name)) {
-      throw new ClusterError('unit-duplicate', `unit ${view.name} is there twice`, { unit: view.name });
+      throw new ClusterError('unit-duplicate', `unit ${view.name} is listed twice`, { unit: view.name });
     }
     known.set(view.name, view);
   }
