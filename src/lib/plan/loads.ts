@@ -1,4 +1,4 @@
-import { type Bits, clearBit, firstCommon, ranksOf, setBit, wordsFor } from './bits.ts';
+import { type Bits, clearBit, firstCommon, hasAtMost, ranksOf, setBit, wordsFor } from './bits.ts';
 
 /** Below this many candidates, looking at each is cheaper than walking the buckets. */
 const FEW = 64;
@@ -40,15 +40,9 @@ export class Loads {
     this.#enter(rank, before + by);
   }
 
-  /**
-   * The least loaded of the candidates, ties by rank; -1 when there is none. `restricted`: the candidates may be few,
-   * which is worth a look.
-   */
-  least(candidates: Bits, restricted: boolean): number {
-    if (restricted) {
-      const few = ranksOf(candidates, FEW + 1);
-      if (few.length <= FEW) return this.#leastOf(few);
-    }
+  /** The least loaded of the candidates, ties by rank; -1 when there is none. */
+  least(candidates: Bits): number {
+    if (hasAtMost(candidates, FEW)) return this.#leastOf(ranksOf(candidates));
     for (const level of this.#levels) {
       const bucket = this.#buckets.get(level);
       const rank = bucket === undefined ? -1 : firstCommon(bucket.bits, candidates);

@@ -1,12 +1,12 @@
 import { ClusterError } from '../error.ts';
-import type { Requirements } from '../unit/index.ts';
 import { type Bits, fullBits, setBit, wordsFor } from './bits.ts';
 import type { MachineView } from './model.ts';
+import type { Wants } from './units.ts';
 
 const SHORT_ID = 8;
 
-/** Which machines meet one part of the requirements; null = all of them. */
-export type Meets = (machines: MachineTable, requirements: Requirements) => Bits | null;
+/** Which machines meet one part of what units want. */
+export type Meets = (machines: MachineTable, wants: Wants) => Bits;
 
 /** The machines of a snapshot sorted by id: a machine's rank is its position. Sets that it hands out are shared. */
 export class MachineTable {
@@ -16,7 +16,7 @@ export class MachineTable {
   readonly #rankById = new Map<string, number>();
   readonly #byWantedId = new Map<string, number[]>();
   readonly #values = new Map<string, Map<string, Bits>>();
-  readonly #meeting = new Map<Meets, Map<Requirements, Bits | null>>();
+  readonly #meeting = new Map<Meets, Map<Wants, Bits>>();
   readonly #those = new Map<(machine: MachineView) => boolean, Bits | null>();
 
   constructor(machines: readonly MachineView[]) {
@@ -70,17 +70,17 @@ export class MachineTable {
     return this.#values.get(key)?.get(value);
   }
 
-  /** What `meets` finds, computed once: units from one template share their requirements. */
-  meeting(requirements: Requirements, meets: Meets): Bits | null {
+  /** What `meets` finds, computed once: units from one template share what they want. */
+  meeting(wants: Wants, meets: Meets): Bits {
     let known = this.#meeting.get(meets);
     if (known === undefined) {
       known = new Map();
       this.#meeting.set(meets, known);
     }
-    let bits = known.get(requirements);
+    let bits = known.get(wants);
     if (bits === undefined) {
-      bits = meets(this, requirements);
-      known.set(requirements, bits);
+      bits = meets(this, wants);
+      known.set(wants, bits);
     }
     return bits;
   }

@@ -2,7 +2,7 @@ import { UnitFacts } from './facts.ts';
 import { MachineTable } from './machines.ts';
 import type { PlacementResult, Snapshot } from './model.ts';
 import { followersOf, orderUnits } from './order.ts';
-import { type Choice, choose, PREFERENCES } from './prefer/index.ts';
+import { choose, PREFERENCES, winnerFor } from './prefer/index.ts';
 import { type PlannedMove, resultOf } from './result.ts';
 import { ableMachines, openMachines, whyNotStay } from './rules/apply.ts';
 import { RULES } from './rules/index.ts';
@@ -66,14 +66,14 @@ function oneRound(run: Run, current: Int32Array, mayReplace: boolean) {
     if ((state.at[index] as number) >= 0) continue;
     const unit = state.unit(index);
     const able = ableMachines(state, unit);
-    const choice = choose(state, unit, openMachines(state, unit, able) ?? state.machines.all);
-    if (choice === null) continue;
-    for (const other of replacedAt(state, unit, choice.rank)) {
+    const rank = choose(state, unit, openMachines(state, unit, able) ?? state.machines.all);
+    if (rank < 0) continue;
+    for (const other of replacedAt(state, unit, rank)) {
       replaced = true;
-      pushAway(run, state, other, `pushed from ${run.machines.id(choice.rank)} by ${unit.name}`);
+      pushAway(run, state, other, `pushed from ${run.machines.id(rank)} by ${unit.name}`);
     }
-    state.add(unit, choice.rank);
-    run.moves.came.set(index, whyHere(unit, choice, able === null));
+    state.add(unit, rank);
+    run.moves.came.set(index, whyHere(unit, able === null));
   }
   return { state, replaced };
 }
@@ -145,9 +145,10 @@ function whyLeft(state: State, unit: Wanted, rank: number): string {
   return `${state.machines.id(rank)} can no longer run it: ${why?.detail}`;
 }
 
-function whyHere(unit: Wanted, { by }: Choice, anywhere: boolean): string {
+function whyHere(unit: Wanted, anywhere: boolean): string {
   const { machineOf: leaders, machineId } = unit.wants.requirements;
   if (leaders.length > 0) return `next to ${leaders.join(', ')}`;
   if (machineId !== null) return 'the machine that MachineID names';
-  return anywhere ? by.winner : `${by.winner} that can run it`;
+  const winner = winnerFor(unit);
+  return anywhere ? winner : `${winner} that can run it`;
 }

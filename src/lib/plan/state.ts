@@ -1,4 +1,4 @@
-import { type Bits, hasBit, ranksOf } from './bits.ts';
+import { type Bits, hasBit, KeptIntersections, ranksOf } from './bits.ts';
 import { Loads } from './loads.ts';
 import type { MachineTable } from './machines.ts';
 import type { Order } from './order.ts';
@@ -36,6 +36,8 @@ export class State {
   readonly at: Int32Array;
   /** Machines of each global unit that was decided, or assumed to be there. */
   readonly globalAt = new Map<number, Bits>();
+  /** For the rules about newcomers, whose candidates are the same for almost every unit. */
+  readonly intersections = new KeptIntersections();
   // The ordinary units of a machine are a doubly linked list, `head` by machine, `next` and `previous` by unit.
   readonly #head: Int32Array;
   readonly #next: Int32Array;

@@ -7,6 +7,9 @@ import type { UnitView } from './model.ts';
 /** What all units with the same requirements share. */
 export interface Wants {
   readonly requirements: Requirements;
+  /** MachineMetadata as pairs of key and values. */
+  readonly metadata: readonly (readonly [string, readonly string[]])[];
+  /** Numbers of the globs. */
   readonly conflicts: readonly number[];
   readonly replaces: readonly number[];
 }
@@ -65,6 +68,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     if (w === undefined) {
       w = {
         requirements,
+        metadata: Object.entries(requirements.metadata),
         conflicts: [...new Set(requirements.conflicts.map((p) => conflicts.add(p)))],
         replaces: [...new Set(requirements.replaces.map((p) => replaces.add(p)))],
       };

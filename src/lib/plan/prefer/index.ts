@@ -8,37 +8,31 @@ import type { Wanted } from '../units.ts';
 import { leastLoaded } from './least-loaded.ts';
 import type { Preference } from './preference.ts';
 
-/** All preferences. A later one decides only between machines that the earlier ones find equally good. */
+/**
+ * All preferences. A later one decides only between machines that the earlier ones find equally good, and the last one
+ * concerns every unit.
+ */
 export const PREFERENCES: readonly Preference[] = [leastLoaded];
 
-/** The machine that was chosen and the preference to which it owes that. */
-export interface Choice {
-  readonly rank: number;
-  readonly by: Preference;
-}
-
-/** The best of the candidates, ties by machine id; null when there is no candidate. */
+/** Rank of the best of the candidates, ties by machine id; -1 when there is no candidate. */
 export function choose(
   state: State,
   unit: Wanted,
   candidates: Bits,
   preferences: readonly Preference[] = PREFERENCES,
-): Choice | null {
+): number {
   let left = candidates;
-  let by: Preference | undefined;
   for (const preference of preferences) {
-    if (preference.pick !== undefined) {
-      const rank = preference.pick(state, left);
-      return rank < 0 ? null : { rank, by: by ?? preference };
-    }
-    const score = preference.score(state, unit);
-    if (score === null) continue;
-    left = lowest(left, score);
-    by ??= preference;
+    if (!preference.concerns(unit)) continue;
+    if (preference.pick !== undefined) return preference.pick(state, left);
+    left = lowest(left, preference.score(state, unit));
   }
-  const rank = ranksOf(left, 1)[0];
-  return rank === undefined || by === undefined ? null : { rank, by };
+  return ranksOf(left, 1)[0] ?? -1;
 }
+
+/** What the chosen machine is, in the words of the first preference that concerns the unit. */
+export const winnerFor = (unit: Wanted): string =>
+  PREFERENCES.find((preference) => preference.concerns(unit))?.winner ?? '';
 
 /** The candidates with the lowest score. */
 function lowest(candidates: Bits, score: (rank: number) => number): Bits {

@@ -1,12 +1,19 @@
 import type { Preference } from './preference.ts';
 
-/** The machine with the fewest units, as fleet has it. */
+/** The machine with the fewest units, as in fleet. */
 export const leastLoaded: Preference = {
   name: 'units',
   winner: 'least loaded machine',
-  score:
-    ({ loads }) =>
-    (rank) =>
-      loads.of(rank),
-  pick: ({ loads, machines }, candidates) => loads.least(candidates, candidates !== machines.all),
+
+  concerns() {
+    return true;
+  },
+
+  score({ loads }) {
+    return (rank) => loads.of(rank);
+  },
+
+  pick({ loads }, candidates) {
+    return loads.least(candidates);
+  },
 };

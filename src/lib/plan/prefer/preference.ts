@@ -10,11 +10,13 @@ export interface Preference {
   readonly winner: string;
   /** What the preference wants to have counted while units come and go; read it with `state.index(make)`. */
   readonly indexes?: readonly MakeIndex<Index>[];
-  /** The score of a machine by its rank, the lowest is the best; null when the unit does not care. */
-  score(state: State, unit: Wanted): ((rank: number) => number) | null;
+  /** False for a unit that does not care; then the other two are not asked. */
+  concerns(unit: Wanted): boolean;
+  /** Gives the score of a machine by its rank; the lowest is the best. */
+  score(state: State, unit: Wanted): (rank: number) => number;
   /**
    * The first machine by id among those with the lowest score, where there is a faster way than to ask for every
-   * score; -1 when there is no candidate. It ends the ranking: preferences after this one are not asked.
+   * score; -1 when there is no candidate. It ends the ranking, so only the last preference can have it.
    */
   pick?(state: State, candidates: Bits): number;
 }

@@ -1,4 +1,4 @@
-import { type Bits, keepOnly } from '../bits.ts';
+import { type Bits, intersect } from '../bits.ts';
 import type { Exclusion } from '../model.ts';
 import type { State } from '../state.ts';
 import type { Wanted } from '../units.ts';
@@ -11,11 +11,24 @@ const LASTING = RULES.filter((rule) => rule.newcomersOnly !== true);
 const FOR_NEWCOMERS = RULES.filter((rule) => rule.newcomersOnly === true);
 
 /** The machines that can have the unit, newcomers' rules aside; null = no rule concerns it. Not to be changed. */
-export const ableMachines = (state: State, unit: Wanted): Bits | null => narrowed(LASTING, state, unit, null);
+export function ableMachines(state: State, unit: Wanted): Bits | null {
+  let able: Bits | null = null;
+  for (const rule of LASTING) {
+    const bits = rule.candidates(state, unit);
+    if (bits !== null) able = able === null ? bits : intersect(able, bits);
+  }
+  return able;
+}
 
 /** Those of the `able` machines that take the unit as a newcomer; null = all machines. Not to be changed. */
-export const openMachines = (state: State, unit: Wanted, able: Bits | null): Bits | null =>
-  narrowed(FOR_NEWCOMERS, state, unit, able);
+export function openMachines(state: State, unit: Wanted, able: Bits | null): Bits | null {
+  let open: Bits | null = null;
+  for (const rule of FOR_NEWCOMERS) {
+    const bits = rule.candidates(state, unit);
+    if (bits !== null) open = open === null ? bits : state.intersections.of(open, bits);
+  }
+  return able === null || open === null ? (able ?? open) : intersect(able, open);
+}
 
 /** The first rule by which a unit cannot be on a machine, even if it is there already; null when it can. */
 export const whyNotStay = (state: State, unit: Wanted, rank: number): Why | null =>
@@ -28,22 +41,6 @@ export function whyNotCome(state: State, unit: Wanted, rank: number): Exclusion 
     detail: 'it was excluded when this unit was decided, before others were placed',
   };
   return { machine: state.machines.id(rank), ...why };
-}
-
-function narrowed(rules: readonly Rule[], state: State, unit: Wanted, from: Bits | null): Bits | null {
-  let first = from;
-  let copy: Bits | null = null;
-  for (const rule of rules) {
-    const bits = rule.candidates(state, unit);
-    if (bits === null) continue;
-    if (first === null) {
-      first = bits;
-    } else {
-      copy ??= first.slice();
-      keepOnly(copy, bits);
-    }
-  }
-  return copy ?? first;
 }
 
 function firstToExclude(rules: readonly Rule[], state: State, unit: Wanted, rank: number): Why | null {

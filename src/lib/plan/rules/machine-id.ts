@@ -1,6 +1,6 @@
-import type { Requirements } from '../../unit/index.ts';
 import { type Bits, setBit, wordsFor } from '../bits.ts';
 import type { MachineTable } from '../machines.ts';
+import type { Wants } from '../units.ts';
 import type { Rule } from './rule.ts';
 
 /** MachineID=: only the machine with this id, full or short. */
@@ -8,7 +8,7 @@ export const machineId: Rule = {
   name: 'machine-id',
 
   candidates({ machines }, { wants }) {
-    return wants.requirements.machineId === null ? null : machines.meeting(wants.requirements, named);
+    return wants.requirements.machineId === null ? null : machines.meeting(wants, named);
   },
 
   why({ machines }, { wants }, rank) {
@@ -18,8 +18,8 @@ export const machineId: Rule = {
   },
 };
 
-function named(machines: MachineTable, { machineId: id }: Requirements): Bits {
+function named(machines: MachineTable, { requirements }: Wants): Bits {
   const bits = new Uint32Array(wordsFor(machines.size));
-  for (const rank of machines.answering(id ?? '')) setBit(bits, rank);
+  for (const rank of machines.answering(requirements.machineId ?? '')) setBit(bits, rank);
   return bits;
 }

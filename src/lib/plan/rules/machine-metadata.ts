@@ -1,6 +1,6 @@
-import type { Requirements } from '../../unit/index.ts';
 import { type Bits, fullBits, keepOnly, putIn, wordsFor } from '../bits.ts';
 import type { MachineTable } from '../machines.ts';
+import type { Wants } from '../units.ts';
 import type { Rule } from './rule.ts';
 
 /** MachineMetadata=: the machine has one of the values of every key that is named. */
@@ -8,13 +8,11 @@ export const machineMetadata: Rule = {
   name: 'machine-metadata',
 
   candidates({ machines }, { wants }) {
-    return machines.meeting(wants.requirements, having);
+    return wants.metadata.length === 0 ? null : machines.meeting(wants, having);
   },
 
   why({ machines }, { wants }, rank) {
-    const { metadata } = wants.requirements;
-    for (const key of Object.keys(metadata)) {
-      const values = metadata[key] ?? [];
+    for (const [key, values] of wants.metadata) {
       const value = machines.value(rank, key);
       if (value !== undefined && values.includes(value)) continue;
       const wanted = values.map((v) => `${key}=${v}`).join(' or ');
@@ -25,11 +23,9 @@ export const machineMetadata: Rule = {
   },
 };
 
-function having(machines: MachineTable, { metadata }: Requirements): Bits | null {
-  const wanted = Object.entries(metadata);
-  if (wanted.length === 0) return null;
+function having(machines: MachineTable, { metadata }: Wants): Bits {
   const bits = fullBits(machines.size);
-  for (const [key, values] of wanted) {
+  for (const [key, values] of metadata) {
     const any = new Uint32Array(wordsFor(machines.size));
     for (const value of values) {
       const those = machines.having(key, value);
