@@ -49,6 +49,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     }
     known.set(view.name, view);
   }
+
   const names: string[] = [];
   for (const view of views) {
     if (view.desired !== 'inactive' && !isTemplateName(view.name)) names.push(view.name);
@@ -76,6 +77,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     }
     return w;
   });
+
   const list = names.map((name, index): Wanted => {
     const w = wants[index] as Wants;
     const { machineOf, global } = w.requirements;
