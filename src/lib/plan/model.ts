@@ -72,15 +72,6 @@ export interface Snapshot {
   readonly units: readonly UnitView[];
 }
 
-export type Rule =
-  | 'machine-id'
-  | 'machine-metadata'
-  | 'machine-of'
-  | 'conflicts'
-  | 'replaces'
-  | 'cordoned'
-  | 'unreachable';
-
 export interface Placement {
   readonly unit: string;
   readonly machine: string;
@@ -90,8 +81,9 @@ export interface Placement {
 
 export interface Exclusion {
   readonly machine: string;
-  readonly rule: Rule;
-  /** A person's sentence: which value, which unit. */
+  /** Name of the rule that excludes the machine: one of plan/rules. */
+  readonly rule: string;
+  /** A sentence for people: which value, which unit. */
   readonly detail: string;
 }
 

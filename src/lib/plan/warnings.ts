@@ -11,7 +11,7 @@ export function warningsOf({ machines, units, files }: ClusterState, facts: Unit
     for (const warning of own) warnings.add(warning.startsWith(name) ? warning : `${name}: ${warning}`);
     if (isTemplateName(name)) continue;
     for (const leader of requirements.machineOf) {
-      if (!units.has(leader)) warnings.add(`${name}: MachineOf names ${leader}, which nobody knows`);
+      if (!units.has(leader)) warnings.add(`${name}: MachineOf names ${leader}, which does not exist`);
     }
     if (machines.size === 0) continue;
     for (const key of Object.keys(requirements.metadata)) {

@@ -299,7 +299,7 @@ describe('planInventory', () => {
       [unit('a.service', 'MachineOf=b.service'), unit('b.service', 'MachineOf=a.service')],
       'MachineOf goes in a circle: a.service -> b.service -> a.service',
     ],
-    ['nobody', [unit('a.service', 'MachineOf=x.service')], 'MachineOf=x.service, which nobody knows'],
+    ['nobody', [unit('a.service', 'MachineOf=x.service')], 'MachineOf=x.service, which does not exist'],
     [
       'an inactive unit',
       [unit('a.service', 'MachineOf=x.service'), unit('x.service', '', { desired: 'inactive' })],
@@ -350,7 +350,7 @@ describe('planInventory', () => {
     const units = [unit('a.service', 'MachineOf=x.service\nMachineMetadata=rack=1')];
     expect(planInventory({ machines, units }).warnings).toEqual([
       'a.service: MachineMetadata asks for rack, which no machine has',
-      'a.service: MachineOf names x.service, which nobody knows',
+      'a.service: MachineOf names x.service, which does not exist',
     ]);
   });
 });
@@ -375,7 +375,7 @@ describe('a bad inventory', () => {
     ['machine without id', { machines: [{}] }, 'machines[0].id is missing'],
     ['empty id', { machines: [{ id: '' }] }, 'machines[0].id is empty'],
     ['id a number', { machines: [{ id: 7 }] }, 'machines[0].id must be text, found the number 7'],
-    ['machine twice', { machines: [{ id: 'A' }, { id: 'A' }] }, 'machine A is there twice'],
+    ['machine twice', { machines: [{ id: 'A' }, { id: 'A' }] }, 'machine A is listed twice'],
     [
       'metadata a number',
       { machines: [{ id: 'A', metadata: { k: 1 } }] },
@@ -384,7 +384,7 @@ describe('a bad inventory', () => {
     [
       'unit twice',
       { machines, units: [unit('a.service'), unit('a.service')] },
-      'unit a.service is there twice',
+      'unit a.service is listed twice',
     ],
     ['no file', { machines, units: [{ name: 'a.service' }] }, 'file of a.service is missing'],
     [
