@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ClusterError, ClusterErrors } from '../../../src/lib/error.ts';
-import { planInventory, planSnapshot } from '../../../src/lib/plan/index.ts';
+import { planInventory } from '../../../src/lib/plan/index.ts';
 
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const machines = [{ id: 'B', metadata: { disk: 'ssd' } }, { id: 'A' }];
@@ -335,21 +335,6 @@ describe('planInventory', () => {
     ]);
     expect(plan.refusals[0]?.reasons.map(({ rule }) => rule)).toEqual(['cordoned', 'unreachable']);
     expect(plan.steps).toEqual([]);
-  });
-
-  test('keeps a global unit on a cordoned machine where it was seen', () => {
-    const seen = {
-      machine: 'C',
-      unit: 'g.service',
-      hash: 'x',
-      active: 'active',
-      sub: 'running',
-      load: 'loaded',
-    };
-    const file = '[X-Fleet]\nGlobal=true\n';
-    const units = [{ name: 'g.service', file, desired: 'launched' as const, machine: null }];
-    const plan = planSnapshot({ machines: [{ id: 'C', metadata: {}, cordoned: true }], units }, [seen]);
-    expect(plan.global).toEqual([{ unit: 'g.service', machines: ['C'] }]);
   });
 
   test('takes a file on the command line as the new content of a unit that is there', () => {
