@@ -1,4 +1,4 @@
-import type { BreakerMetrics } from '../../../route/index.ts';
+import type { BreakerMetrics } from '../../route/index.ts';
 
 const SECOND = 1000;
 const SECONDS = 10;

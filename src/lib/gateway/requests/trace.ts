@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
-import type { SyslogTarget, Trace } from '../../../traffic/index.ts';
-import type { RequestLog } from './log.ts';
+import type { SyslogTarget, Trace } from '../../traffic/index.ts';
+import type { ServedRequest } from '../model.ts';
 
 /** One request as vulcand's trace writes it, with only the headers that this trace asks for. */
 export function traceRecord(
-  line: RequestLog,
+  { method, path, status, latencyMs, requestHeaders, responseHeaders }: ServedRequest,
   { ReqHeaders, RespHeaders }: Trace['Middleware'],
   prefix: string,
 ): string {
-  const chosen = (names: readonly string[], values: RequestLog['rq']) => {
+  const chosen = (names: readonly string[], values: ServedRequest['requestHeaders']) => {
     const byName = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
     const found = names.flatMap((name) => {
       const value = byName.get(name.toLowerCase());
@@ -19,13 +19,13 @@ export function traceRecord(
     return found.length === 0 ? {} : { headers: Object.fromEntries(found) };
   };
   const record = {
-    request: { method: line.m, url: line.path, ...chosen(ReqHeaders, line.rq) },
-    response: { code: line.st, roundtrip: Math.max(0, line.tr), ...chosen(RespHeaders, line.rs) },
+    request: { method, url: path, ...chosen(ReqHeaders, requestHeaders) },
+    response: { code: status, roundtrip: Math.max(0, latencyMs), ...chosen(RespHeaders, responseHeaders) },
   };
   return `${prefix}${JSON.stringify(record)}`;
 }
 
-/** Sends lines to syslog servers. What cannot be sent is dropped: tracing never holds up anything. */
+/** Sends lines to syslog servers. What cannot be sent is dropped, so that tracing never delays anything. */
 export class TraceSender {
   readonly #tcp = new Map<string, Socket>();
   readonly #loggers = new Map<string, ChildProcess>();

@@ -1,6 +1,6 @@
-import { type BreakerCondition, evaluateCondition, parseCondition } from '../../../route/index.ts';
-import type { BreakerRule } from '../../model.ts';
-import { isNetworkError, isOwnAnswer, type RequestLog } from './log.ts';
+import { type BreakerCondition, evaluateCondition, parseCondition } from '../../route/index.ts';
+import type { ServedRequest } from '../model.ts';
+import type { BreakerRule } from './rules.ts';
 import { Window } from './window.ts';
 
 export type BreakerState = 'standby' | 'tripped' | 'recovering';
@@ -18,7 +18,7 @@ export class Breaker {
   readonly #window = new Window();
   #state: BreakerState = 'standby';
   #since = 0;
-  #closed = false;
+  #isOpen = false;
   #owed = 0;
   #checked = Number.NEGATIVE_INFINITY;
 
@@ -31,24 +31,24 @@ export class Breaker {
     return this.#state;
   }
 
-  record(now: number, line: RequestLog): void {
+  record(now: number, { status, latencyMs, isNetworkError, isOwnAnswer }: ServedRequest): void {
     // Requests that were still running when it tripped must not trip it again.
-    if (isOwnAnswer(line) || this.#state === 'tripped') return;
-    this.#window.record(now, { status: line.st, networkError: isNetworkError(line), latencyMs: line.tr });
+    if (isOwnAnswer || this.#state === 'tripped') return;
+    this.#window.record(now, { status, networkError: isNetworkError, latencyMs });
   }
 
   /** Whether requests get the fallback until the next tick. */
-  get closed(): boolean {
-    return this.#closed;
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
-  /** To be called every `checkMs` or so. @returns the new state where it changes. */
+  /** To be called about every `checkMs`. @returns the new state if it changes. */
   tick(now: number): BreakerState | null {
     const change = this.#step(now);
     // What is not let through now is let through later: over a few ticks the share is kept.
-    this.#owed = Math.min(1, this.#owed + this.#openShare(now));
-    this.#closed = this.#owed < 1;
-    if (!this.#closed) this.#owed = 0;
+    this.#owed = Math.min(1, this.#owed + this.#passingShare(now));
+    this.#isOpen = this.#owed < 1;
+    if (!this.#isOpen) this.#owed = 0;
     return change;
   }
 
@@ -67,8 +67,8 @@ export class Breaker {
     return recovered ? this.#become('standby', now) : null;
   }
 
-  /** Share of the time in which requests reach the servers: grows while it recovers, as vulcand's share of requests. */
-  #openShare(now: number): number {
+  /** Share of the time in which requests reach the servers. It grows during recovery, as vulcand's share of requests does. */
+  #passingShare(now: number): number {
     if (this.#state !== 'recovering') return this.#state === 'standby' ? 1 : 0;
     return Math.min(1, (now - this.#since) / Math.max(1, this.rule.recoveryMs)) * RECOVERED_SHARE;
   }
