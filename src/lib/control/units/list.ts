@@ -1,17 +1,10 @@
+import { decide } from '../../plan/index.ts';
 import type { Desired } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { effectiveValues, parseUnitFile, parseUnitName } from '../../unit/index.ts';
 import type { Session } from '../session.ts';
-import { decide } from './decide.ts';
+import { askAll } from './ask.ts';
 import { isGlobal } from './global.ts';
-import { askAll } from './observe.ts';
-
-export interface MachineRow {
-  readonly id: string;
-  readonly address: string;
-  readonly hostname: string;
-  readonly metadata: Readonly<Record<string, string>>;
-}
 
 /** One row per unit and machine, sorted by unit, then machine id. */
 export interface UnitRow {
@@ -37,25 +30,13 @@ export interface UnitFileRow {
   readonly target: { readonly id: string; readonly address?: string } | null;
 }
 
-export async function listMachines(session: Session): Promise<MachineRow[]> {
-  const state = await session.state();
-  return sorted([...state.machines.values()], (machine) => machine.id).map(
-    ({ id, target, facts, metadata }) => ({
-      id,
-      address: target.address,
-      hostname: facts.hostname,
-      metadata,
-    }),
-  );
-}
-
 /**
  * What systemd says of every placed unit, asked of all machines at once. A unit on a machine that does not answer is
  * listed as such; a wanted unit that has no machine is listed without one.
  */
 export async function listUnits(session: Session): Promise<UnitRow[]> {
   const state = await session.state();
-  const decision = decide(state, {});
+  const decision = decide(state);
   const byMachine = new Map<string, string[]>();
   const put = (id: string, unit: string): void => {
     const units = byMachine.get(id);

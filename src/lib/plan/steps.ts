@@ -1,10 +1,17 @@
-import type { Action, Assignment, Observation, Step } from './model.ts';
+import { endsByItself } from './finished-oneshots.ts';
+import type { Action, Assignment, Observation, Step, Why } from './model.ts';
 
-export interface DiffOptions {
+export interface StepOptions {
   /** Machines that get no steps, because nothing can be done there now. */
-  readonly skip?: ReadonlySet<string>;
-  /** Words for why a unit is, or is no longer, to be on a machine; used where the states alone do not tell. */
-  readonly why?: (machine: string, unit: string) => string | undefined;
+  readonly skip?: ReadonlySet<string> | undefined;
+  /** Why a unit is, or is no longer, to be on a machine; used where the unit's state alone does not tell. */
+  readonly why?: Why;
+  /** Unit file text by hash. A oneshot that has done its work is told by it. */
+  readonly files?: ReadonlyMap<string, string>;
+  /** Units that a person asks to start now: a oneshot that has done its work runs again. */
+  readonly asked?: ReadonlySet<string>;
+  /** Also start what is asked for and still starting: such a start joins systemd's job and learns how it ends. */
+  readonly join?: boolean;
 }
 
 type Wish = { readonly action: Exclude<Action, 'reload'>; readonly unit: string; readonly reason: string };
@@ -14,38 +21,38 @@ const RUNNING: ReadonlySet<string> = new Set(['active', 'activating', 'reloading
 const SHORT_HASH = 7;
 
 /**
- * The steps from what is to what should be, machine by machine in order of their ids; on each: stop, remove, install,
- * one reload, start. Empty when all is as it should be. Units that we did not install (`hash: null`) are left alone
- * unless they are assigned.
+ * The steps from what was observed to what is assigned, machine by machine in order of their ids; on each: stop,
+ * remove, install, one reload, start. Empty when all is as it should be. Units that we did not install (`hash: null`)
+ * are left alone unless they are assigned. Every reason that a person reads for a step is made here or by `why`.
  */
-export function diff(
+export function steps(
   assignments: readonly Assignment[],
   observations: readonly Observation[],
-  options: DiffOptions = {},
+  options: StepOptions = {},
 ): Step[] {
   const wanted = byMachine(assignments);
   const found = byMachine(observations);
   const machines = [...new Set([...wanted.keys(), ...found.keys()])].sort();
-  const steps: Step[] = [];
+  const out: Step[] = [];
   for (const machine of machines) {
     if (options.skip?.has(machine)) continue;
-    const why = (unit: string, otherwise: string) => options.why?.(machine, unit) ?? otherwise;
-    const wishes = wishesFor(wanted.get(machine), found.get(machine), why);
-    for (const step of inOrder(machine, wishes)) steps.push(step);
+    const wishes = wishesFor(machine, wanted.get(machine), found.get(machine), options);
+    for (const step of inOrder(machine, wishes)) out.push(step);
   }
-  return steps;
+  return out;
 }
 
 function wishesFor(
+  machine: string,
   wanted: ReadonlyMap<string, Assignment> | undefined,
   found: ReadonlyMap<string, Observation> | undefined,
-  why: (unit: string, otherwise: string) => string,
+  options: StepOptions,
 ): Wish[] {
+  const why = (unit: string, otherwise: string): string => options.why?.(machine, unit) ?? otherwise;
   const wishes: Wish[] = [];
   for (const seen of found?.values() ?? []) {
-    if (seen.hash !== null && !wanted?.has(seen.unit)) {
-      wishes.push(...leaving(seen, why(seen.unit, 'no longer wanted on this machine')));
-    }
+    if (seen.hash === null || wanted?.has(seen.unit)) continue;
+    wishes.push(...leaving(seen, why(seen.unit, 'no longer wanted on this machine')));
   }
   for (const want of wanted?.values() ?? []) {
     const seen = found?.get(want.unit);
@@ -57,8 +64,10 @@ function wishesFor(
       wishes.push(...coming(want, reason));
     } else if (seen.load === 'not-found') {
       wishes.push(...coming(want, 'its file is not on the machine any more'));
-    } else {
-      wishes.push(...asDesired(want, seen));
+    } else if (want.desired === 'launched') {
+      wishes.push(...launching(want, seen, options));
+    } else if (RUNNING.has(seen.active)) {
+      wishes.push({ action: 'stop', unit: want.unit, reason: `should be loaded only and is ${seen.active}` });
     }
   }
   return wishes;
@@ -75,14 +84,18 @@ function coming({ unit, desired }: Assignment, reason: string): Wish[] {
   return desired === 'launched' ? [install, { action: 'start', unit, reason }] : [install];
 }
 
-function asDesired({ unit, desired }: Assignment, { active }: Observation): Wish[] {
-  if (desired === 'launched' && !RUNNING.has(active)) {
-    return [{ action: 'start', unit, reason: `should be launched and is ${active}` }];
+/** For a unit that is installed as it should be and wanted launched. */
+function launching({ unit, hash }: Assignment, seen: Observation, options: StepOptions): Wish[] {
+  const asked = options.asked?.has(unit) ?? false;
+  const { active, sub } = seen;
+  if (active === 'activating' && asked && options.join) {
+    const start: Wish = { action: 'start', unit, reason: 'it is still starting' };
+    // A unit that waits for its next try is stopped first: its start would wait with it.
+    return sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
   }
-  if (desired === 'loaded' && RUNNING.has(active)) {
-    return [{ action: 'stop', unit, reason: `should be loaded only and is ${active}` }];
-  }
-  return [];
+  if (RUNNING.has(active)) return [];
+  if (active === 'inactive' && !asked && endsByItself(options.files?.get(hash) ?? '')) return [];
+  return [{ action: 'start', unit, reason: `should be launched and is ${active}` }];
 }
 
 /** A unit that is still on its way down has to be waited for before its file goes. */
