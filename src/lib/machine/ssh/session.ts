@@ -1,11 +1,12 @@
 import { constants } from 'node:os';
-import { Duplex, Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, EXIT } from '../../error.ts';
 import { noSession, shellUnusable, sudoRefused, unreachable } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
 import { FramedOutput, frame, MARK } from './frame.ts';
 import { Limit } from './limit.ts';
+import { PairStream } from './pair.ts';
 import { sudoRefusal } from './sudo.ts';
 import {
   ChannelRefused,
@@ -229,7 +230,7 @@ export class Session {
 
 function oneStream({ stdin, stdout }: RemoteCommand): Duplex {
   if ((stdin as unknown) === stdout) return stdout as Duplex;
-  return Duplex.from({ readable: stdout, writable: stdin });
+  return new PairStream(stdout, stdin);
 }
 
 function interrupted(target: MachineTarget): ClusterError {

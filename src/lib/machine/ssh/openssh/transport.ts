@@ -2,7 +2,8 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { PairStream } from '../pair.ts';
 import {
   ChannelRefused,
   type CommandEnd,
@@ -70,7 +71,7 @@ export class OpenSshTransport implements Transport {
     child.once('close', () => rmSync(log, { force: true }));
     await this.#opened(child, log);
     const { stdin, stdout } = pipes(child);
-    const stream = Duplex.from({ readable: stdout, writable: stdin });
+    const stream = new PairStream(stdout, stdin);
     stream.once('close', () => child.kill());
     return stream;
   }
