@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { busUnavailable, commandFailed } from './errors.ts';
 import { checkApplied, packChange, parseManifest } from './files/change.ts';
@@ -13,6 +14,11 @@ import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses }
 
 const BUS_SOCKET = '/run/dbus/system_bus_socket';
 const JOURNAL_LINES = 10;
+const LAST_WORDS_MS = 1000;
+/** A shell's exit code for a program that is not there. */
+const NOT_FOUND = 127;
+const NO_BRIDGE =
+  'systemd-stdio-bridge is not installed there, and its bus socket is open to root only where sshd has AllowStreamLocalForwarding yes';
 
 /** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
 export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
@@ -138,14 +144,18 @@ class SshMachine implements Machine {
         if (error instanceof ClusterError) throw error;
       }
     }
-    const { stream, said } = await this.#session.bridge(['systemd-stdio-bridge'], true);
+    const { stream, said, ended } = await this.#session.bridge(['systemd-stdio-bridge'], true);
     try {
       return await connectBus(stream);
     } catch (error) {
+      stream.end();
+      // What it said may come a moment after its end.
+      const end = await Promise.race([ended, sleep(LAST_WORDS_MS, null, { ref: false })]);
       stream.destroy();
       const refused = this.#session.sudoError(said());
       if (refused !== null) throw refused;
-      throw busUnavailable(this.target, said().trim().split('\n').at(-1) || String(error), error);
+      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || String(error);
+      throw busUnavailable(this.target, why, error);
     }
   }
 }

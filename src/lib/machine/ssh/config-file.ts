@@ -19,8 +19,8 @@ export interface ConfigLine {
 export interface ConfigFiles {
   readonly parsed: SSHConfig;
   readonly lines: readonly ConfigLine[];
-  /** Whether a Match rule or name canonicalisation stands there that only `ssh -G` can judge. */
-  readonly needsSsh: boolean;
+  /** Match rules and name canonicalisation that only `ssh -G` can judge. */
+  readonly sshJudges: readonly ConfigLine[];
 }
 
 interface Loaded {
@@ -44,7 +44,7 @@ export function readConfigFiles(path: string | null | undefined): ConfigFiles {
     return {
       parsed: SSHConfig.parse(into.text.join('\n')),
       lines: into.lines,
-      needsSsh: into.lines.some(needsSsh),
+      sshJudges: into.lines.filter(needsSsh),
     };
   } catch (error) {
     throw new ClusterError('ssh-config-invalid', `the SSH configuration cannot be read: ${String(error)}`, {

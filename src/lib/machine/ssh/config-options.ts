@@ -17,7 +17,6 @@ const OPENSSH_ONLY: Readonly<Record<string, RegExp>> = {
   hostbasedauthentication: /^(no|false|off)$/i,
   pubkeyauthentication: /^(yes|true|unbound|host-bound)$/i,
   preferredauthentications: /publickey/i,
-  canonicalizehostname: /^(no|false)$/i,
   knownhostscommand: /^none$/i,
   revokedhostkeys: /^none$/i,
   verifyhostkeydns: /^(no|false|off)$/i,
@@ -48,7 +47,7 @@ const FOLLOWED = new Set(
   kbdinteractiveauthentication challengeresponseauthentication kbdinteractivedevices loglevel logverbose syslogfacility
   nohostauthenticationforlocalhost numberofpasswordprompts passwordauthentication permitremoteopen requesttty sendenv
   sessiontype stdinnull streamlocalbindmask streamlocalbindunlink tcpkeepalive updatehostkeys visualhostkey xauthlocation
-  canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames enablesshkeysign
+  canonicaldomains canonicalizehostname canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames enablesshkeysign
   enableescapecommandline obscurekeystroketiming channeltimeout versionaddendum warnweakcrypto gatewayports
   exitonforwardfailure clearallforwardings forkafterauthentication permitlocalcommand forwardx11trusted
   forwardx11timeout tunneldevice protocol rhostsrsaauthentication rsaauthentication cipher compressionlevel

@@ -10,6 +10,7 @@ import { PairStream } from './pair.ts';
 import { sudoRefusal } from './sudo.ts';
 import {
   ChannelRefused,
+  type CommandEnd,
   type InteractiveStreams,
   type RemoteCommand,
   type StreamPlace,
@@ -23,6 +24,14 @@ const PATIENCE_MS = 1000;
 const RETRY_MS = 50;
 /** More than any rc file prints before it is clear that what answers is not our command. */
 const MOST_NOISE = 64 * 1024;
+
+/** A command whose two ends are one stream. */
+export interface Bridge {
+  readonly stream: Duplex;
+  /** Its error output so far. */
+  readonly said: () => string;
+  readonly ended: Promise<CommandEnd | null>;
+}
 
 type ExecChoices = NonNullable<Parameters<Machine['exec']>[1]>;
 
@@ -69,7 +78,7 @@ export class Session {
   }
 
   /** The two ends of a command as one stream, such as systemd-stdio-bridge; it holds a session until it closes. */
-  async bridge(argv: readonly string[], sudo: boolean): Promise<{ stream: Duplex; said: () => string }> {
+  async bridge(argv: readonly string[], sudo: boolean): Promise<Bridge> {
     const release = await this.#sessions.take();
     try {
       const command = await this.#open((transport) => transport.run(frame(this.#withSudo(argv, sudo))));
@@ -81,7 +90,7 @@ export class Session {
       command.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
       command.stdin.on('error', () => undefined);
       await this.#passMark(command);
-      return { stream: oneStream(command), said: () => said };
+      return { stream: oneStream(command), said: () => said, ended: command.ended };
     } catch (error) {
       release();
       throw error;

@@ -105,7 +105,7 @@ export function lookupHost(
     command: sshCommand(host, options, hostName !== host, {
       user: given.user ?? 'root',
       port: port ?? 22,
-      sameUser: given.user === undefined || given.user === first('user'),
+      sameUser: given.user === undefined || saysUser(options, given.user),
       samePort: (port ?? 22) === (ownPort ?? 22),
     }),
   };
@@ -121,7 +121,11 @@ export function unfollowedOptions(target: MachineTarget, options: SshOptions): s
   const lost = opensshOnly(values).map(
     ({ keyword, value }) => `${place(options, keyword, value)} is not followed with --ssh-transport ssh2`,
   );
-  return [...passed, ...lost];
+  const rules = configOf(options).sshJudges.map(
+    ({ file, line, keyword, value }) =>
+      `${file}:${line}: ${keyword} ${value} does not apply with --ssh-transport ssh2`,
+  );
+  return [...passed, ...lost, ...rules];
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [_ in Key]?: Value } {
@@ -138,7 +142,7 @@ function valuesOf(
     ignoreCase: true,
     matchExec: false,
   });
-  if (!read.needsSsh || options.transport === 'ssh2') return own;
+  if (read.sshJudges.length === 0 || options.transport === 'ssh2') return own;
   let known = asked.get(options);
   if (!known) {
     known = new Map();
@@ -220,6 +224,11 @@ function milliseconds(text: string | undefined): number | undefined {
 
 function count(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Whether the configuration names this user anywhere, so that it need not be typed for an alias. */
+function saysUser(options: SshOptions, user: string): boolean {
+  return configOf(options).lines.some(({ keyword, value }) => keyword === 'user' && value === user);
 }
 
 function sshCommand(

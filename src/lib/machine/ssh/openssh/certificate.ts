@@ -4,13 +4,15 @@ import { spawnSync } from 'node:child_process';
 export function certificateProblem(log: string, user: string): string | null {
   const offered = [...log.matchAll(/^debug1: Offering public key: (.+?) \S+-CERT \S+/gm)];
   for (const [, name = ''] of offered) {
-    const file = name.endsWith('-cert') ? `${name}.pub` : name;
-    const { status, stdout } = spawnSync('ssh-keygen', ['-L', '-f', file], {
-      encoding: 'utf8',
-      timeout: 5000,
-    });
-    const problem = status === 0 ? judge(file, stdout, user, new Date()) : null;
-    if (problem !== null) return problem;
+    // A certificate beside its key is logged by the name of the key.
+    for (const file of [name, `${name}-cert.pub`, `${name}.pub`]) {
+      const { status, stdout } = spawnSync('ssh-keygen', ['-L', '-f', file], {
+        encoding: 'utf8',
+        timeout: 5000,
+      });
+      const problem = status === 0 ? judge(file, stdout, user, new Date()) : null;
+      if (problem !== null) return problem;
+    }
   }
   return null;
 }
