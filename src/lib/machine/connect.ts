@@ -18,7 +18,7 @@ const LAST_WORDS_MS = 1000;
 /** A shell's exit code for a program that is not there. */
 const NOT_FOUND = 127;
 const NO_BRIDGE =
-  'systemd-stdio-bridge is not installed there, and its bus socket is open to root only where sshd has AllowStreamLocalForwarding yes';
+  'sshd forwards no sockets for this login, and systemd-stdio-bridge is not installed there';
 
 /** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
 export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
