@@ -17,8 +17,7 @@ const JOURNAL_LINES = 10;
 const LAST_WORDS_MS = 1000;
 /** A shell's exit code for a program that is not there. */
 const NOT_FOUND = 127;
-const NO_BRIDGE =
-  'sshd forwards no sockets for this login, and systemd-stdio-bridge is not installed there';
+const NO_BRIDGE = 'sshd forwards no sockets for this login, and systemd-stdio-bridge is not installed there';
 
 /** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
 export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
