@@ -20,6 +20,7 @@ const config = (etcd: Partial<NonNullable<Config['etcd']>>): Config => ({
   ssh: {
     user: 'root',
     strictHostKeyChecking: 'yes',
+    transport: 'auto',
     timeoutMs: 10_000,
     config: '/home/me/.ssh/config',
     parallel: 30,

@@ -19,6 +19,7 @@ export interface SessionOptions {
   /** Hears what happens, as it happens. */
   readonly emit: (event: Event) => void;
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
+  readonly askHostKey?: NonNullable<SshOptions['askHostKey']>;
   /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
   readonly program?: { readonly entry: string; readonly version: string };
 }
@@ -27,7 +28,7 @@ export interface SessionOptions {
 export class Session {
   readonly config: Config;
   readonly emit: (event: Event) => void;
-  readonly #askPassphrase: SessionOptions['askPassphrase'];
+  readonly #questions: Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>;
   readonly #program: SessionOptions['program'];
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
@@ -37,7 +38,8 @@ export class Session {
   constructor(options: SessionOptions) {
     this.config = options.config;
     this.emit = options.emit;
-    this.#askPassphrase = options.askPassphrase;
+    const { askPassphrase, askHostKey } = options;
+    this.#questions = { ...(askPassphrase && { askPassphrase }), ...(askHostKey && { askHostKey }) };
     this.#program = options.program;
   }
 
@@ -110,15 +112,18 @@ export class Session {
   }
 
   #sshOptions(): SshOptions {
-    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config } = this.config.ssh;
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config, transport } = this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
+    const timeoutChosen = this.config.sources['ssh.timeout'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
+      ...(timeoutChosen && { timeoutChosen }),
+      ...(transport !== 'auto' && { transport }),
       ...(chosen && { config }),
       ...(identity !== undefined && { identity }),
       ...(knownHosts !== undefined && { knownHosts }),
-      ...(this.#askPassphrase && { askPassphrase: this.#askPassphrase }),
+      ...this.#questions,
     };
   }
 
