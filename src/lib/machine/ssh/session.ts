@@ -70,7 +70,8 @@ export class Session {
       const ended = this.#collect(command, choices);
       this.#running.add(ended);
       const result = await ended.finally(() => this.#running.delete(ended));
-      if (sudo) this.#checkSudo(result);
+      release();
+      if (sudo) await this.#checkSudo(result);
       return result;
     } finally {
       release();
@@ -127,14 +128,22 @@ export class Session {
     return unreachable(this.target, 'the connection was lost', cause);
   }
 
-  /** What sudo said, where it is sudo that refused. */
-  sudoError(stderr: string): ClusterError | null {
+  /** Why sudo refused, where error output shows that it did. */
+  async sudoError(stderr: string): Promise<ClusterError | null> {
     const refusal = this.needsSudo ? sudoRefusal(stderr) : null;
-    return refusal === null ? null : sudoRefused(this.target, refusal);
+    if (refusal === null) return null;
+    // It asks for a password, too, for a command that is not among the few that it allows without one.
+    const isPartial = refusal === 'password' && (await this.#allowsSome());
+    return sudoRefused(this.target, isPartial ? 'not-allowed' : refusal);
   }
 
-  #checkSudo({ code, stderr }: ExecResult): void {
-    const error = code === 0 ? null : this.sudoError(stderr);
+  async #allowsSome(): Promise<boolean> {
+    const { code, stdout } = await this.exec(['sudo', '-n', '-l']);
+    return code === 0 && stdout.includes('NOPASSWD');
+  }
+
+  async #checkSudo({ code, stderr }: ExecResult): Promise<void> {
+    const error = code === 0 ? null : await this.sudoError(stderr);
     if (error !== null) throw error;
   }
 
