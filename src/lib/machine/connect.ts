@@ -153,8 +153,12 @@ class SshMachine implements Machine {
       stream.destroy();
       const refused = await this.#session.sudoError(said());
       if (refused !== null) throw refused;
-      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || String(error);
+      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || wordsOf(error);
       throw busUnavailable(this.target, why, error);
     }
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

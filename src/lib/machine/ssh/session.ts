@@ -21,6 +21,8 @@ import {
 const MAX_SESSIONS = 8;
 /** How long a command waits for another one to end where sshd opens no more sessions, before it connects once more. */
 const PATIENCE_MS = 1000;
+/** sshd frees a session a moment after its command has ended. */
+const FREED_MS = 300;
 const RETRY_MS = 50;
 /** More than any rc file prints before it is clear that what answers is not our command. */
 const MOST_NOISE = 64 * 1024;
@@ -156,7 +158,7 @@ export class Session {
    * bus or a followed journal holds the only session, one more connection is made.
    */
   async #open<T>(open: (transport: Transport) => Promise<T>): Promise<T> {
-    let deadline = performance.now() + PATIENCE_MS;
+    let since = performance.now();
     for (;;) {
       const lanes = [this.#transport, ...(this.#spare ? [await this.#spare] : [])];
       for (const lane of lanes) {
@@ -168,17 +170,18 @@ export class Session {
           if (!(error instanceof ChannelRefused)) throw this.lost(error);
         }
       }
-      // sshd frees a session a moment after its command has ended.
-      const soon = sleep(RETRY_MS);
+
       const others = [...this.#running].map((one) => one.catch(() => undefined));
-      const late = sleep(deadline - performance.now(), 'late' as const, { ref: false });
-      if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late')
-        deadline = performance.now() + PATIENCE_MS;
-      await soon;
-      if (performance.now() < deadline) continue;
+      const patience = others.length > 0 ? PATIENCE_MS : FREED_MS;
+      const retry = sleep(RETRY_MS);
+      const late = sleep(Math.max(0, since + patience - performance.now()), 'late' as const, { ref: false });
+      if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late') since = performance.now();
+      await retry;
+      if (performance.now() < since + patience) continue;
+
       if (this.#spare === undefined) this.#spare = this.#dialMore();
       else if (others.length === 0) throw noSession(this.target);
-      deadline = performance.now() + PATIENCE_MS;
+      since = performance.now();
     }
   }
 
