@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/port.ts';
-import { type Site, type SmallServer, site, smallServer } from './features.ts';
-import { get } from './support.ts';
+import { type Site, type SmallServer, site, smallServer } from './support/features.ts';
+import { get } from './support/process.ts';
 
 let at: Site;
 let server: SmallServer;

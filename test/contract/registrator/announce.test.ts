@@ -25,7 +25,7 @@ import {
   store,
   value,
   withRegistry,
-} from './support.ts';
+} from './support/registrator.ts';
 
 withRegistry();
 

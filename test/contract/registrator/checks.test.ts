@@ -16,7 +16,7 @@ import {
   registrator,
   servers,
   withRegistry,
-} from './support.ts';
+} from './support/registrator.ts';
 
 withRegistry();
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { FakeDocker } from './fake-docker.ts';
+import { FakeDocker } from './support/fake-docker.ts';
 import {
   demo,
   docker,
@@ -18,7 +18,7 @@ import {
   store,
   value,
   withRegistry,
-} from './support.ts';
+} from './support/registrator.ts';
 
 withRegistry();
 

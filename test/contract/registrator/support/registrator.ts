@@ -4,12 +4,12 @@ import {
   type RegistratorOptions,
   registratorOptions,
   runRegistrator,
-} from '../../../src/lib/discovery/index.ts';
-import { openEtcd } from '../../../src/lib/store/etcd.ts';
-import type { Store } from '../../../src/lib/store/port.ts';
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts';
-import { listening } from '../../support/port.ts';
-import type { Described } from '../../unit/discovery/support.ts';
+} from '../../../../src/lib/discovery/index.ts';
+import { openEtcd } from '../../../../src/lib/store/etcd.ts';
+import type { Store } from '../../../../src/lib/store/port.ts';
+import { type EtcdServer, startEtcd } from '../../../support/etcd-server.ts';
+import { listening } from '../../../support/port.ts';
+import type { Described } from '../../../unit/discovery/support.ts';
 import { FakeDocker } from './fake-docker.ts';
 
 export const NAME = 'demo-application-v0.2.0';
