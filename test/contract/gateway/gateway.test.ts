@@ -125,6 +125,7 @@ test('a listener whose address is taken is held back alone', async () => {
 });
 
 test('statistics: top, Prometheus, the commands, and the log severity at run time', async () => {
+  await served(await write({ 'frontends/f/frontend': frontend('B', 'Host("x")') }));
   for (let n = 0; n < 10; n++) await get(listen, 'x');
   const top: Top = JSON.parse((await get(admin, 'admin', '/v1/top')).body);
   expect(top.frontends.find(({ id }) => id === 'f')).toMatchObject({ backend: 'B', serverErrors: 0 });

@@ -14,12 +14,19 @@ import {
   place,
   start,
   status,
-  withHazards,
+  withServed,
   write,
 } from './support/hazards.ts';
 import { get } from './support/process.ts';
 
-withHazards();
+// What made vulcand end at its start: traps 4 and 5.
+withServed({
+  'frontends/lost/frontend': frontend('gone', 'lost'),
+  'frontends/broken/frontend': '{oops',
+  'backends/broken/backend': '[1]',
+  'hosts/broken/host': 'null',
+  'listeners/broken': '"x"',
+});
 
 test('4: an unknown backend, a backend of servers only and broken values do not keep it from starting', async () => {
   expect(gateway.child.exitCode).toBeNull();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { sealKeyPair } from '../../../src/lib/traffic/seal.ts';
-import { frontend, listen, status, withHazards, write } from './support/hazards.ts';
+import { frontend, listen, status, withServed, write } from './support/hazards.ts';
 import { get } from './support/process.ts';
 
-withHazards();
+withServed({ 'backends/headless/backend': { Type: 'http' } });
 
 const MANY = Array.from({ length: 10_000 }, (_, n) => `X-H${n}`);
 const middleware = (Type: string, Middleware: object) => ({ Id: 'm', Priority: 1, Type, Middleware });

@@ -67,8 +67,17 @@ export function ask(host: string, headers: Record<string, string> = {}, body = '
   });
 }
 
-/** A gateway on a registry that holds what made vulcand end at its start, for the tests of one file. */
-export function withHazards(): void {
+/** Two frontends with a server each. */
+const served = () => ({
+  'backends/good/backend': { Type: 'http' },
+  'backends/good/servers/s': good(),
+  'frontends/good/frontend': frontend('good', 'good'),
+  'backends/headless/servers/s': good(),
+  'frontends/orphan/frontend': frontend('headless', 'orphan'),
+});
+
+/** A gateway that serves the frontends `good` and `orphan` and starts with these objects too, for the tests of one file. */
+export function withServed(hazards: Record<string, object | string>): void {
   beforeAll(async () => {
     echo = createServer((incoming, response) => {
       const wait = Number(new URL(incoming.url ?? '/', 'http://x').searchParams.get('wait') ?? 0);
@@ -78,19 +87,7 @@ export function withHazards(): void {
     [etcd, place] = [await startEtcd(), await workplace()];
     [listen, admin] = [await freePort(), await freePort()];
     store = await openEtcd({ endpoints: [etcd.endpoint], timeoutMs: 3000 });
-    // What made vulcand end at its start: traps 4 and 5.
-    const writes = writesOf('/vulcand/', {
-      'backends/good/backend': { Type: 'http' },
-      'backends/good/servers/s': good(),
-      'frontends/good/frontend': frontend('good', 'good'),
-      'frontends/lost/frontend': frontend('gone', 'lost'),
-      'frontends/orphan/frontend': frontend('headless', 'orphan'),
-      'backends/headless/servers/s': good(),
-      'frontends/broken/frontend': '{oops',
-      'backends/broken/backend': '[1]',
-      'hosts/broken/host': 'null',
-      'listeners/broken': '"x"',
-    });
+    const writes = writesOf('/vulcand/', { ...served(), ...hazards });
     await store.commit({ compare: [], writes });
     gateway = start('main', { listen, admin }, { CLUSTER_ENDPOINT: etcd.endpoint });
     await eventually('started', async () => (await get(listen, 'good')).status === 200, 20_000);

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../../src/lib/config/index.ts';
-import { Session } from '../../../src/lib/control/session.ts';
-import { openEmbedded } from '../../../src/lib/store/embedded.ts';
-import { openEtcd } from '../../../src/lib/store/etcd.ts';
-import type { Store } from '../../../src/lib/store/port.ts';
-import { startEtcd } from '../../support/etcd-server.ts';
+import { loadConfig } from '../../../../src/lib/config/index.ts';
+import { Session } from '../../../../src/lib/control/session.ts';
+import { openEmbedded } from '../../../../src/lib/store/embedded.ts';
+import { openEtcd } from '../../../../src/lib/store/etcd.ts';
+import type { Store } from '../../../../src/lib/store/port.ts';
+import { startEtcd } from '../../../support/etcd-server.ts';
 
 /** A real store of one kind, and how commands are told of it. */
 export interface Place {
