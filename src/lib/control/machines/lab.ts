@@ -36,6 +36,7 @@ export async function hollowUp(
   session: Session,
   options: LabOptions,
   entry: string,
+  onProgress: (line: string) => void,
 ): Promise<readonly LabMachine[]> {
   const { startHollowProcess } = await import('../../lab/hollow/process.ts');
   const stateDir = hollowDir(session, options.name);
@@ -51,7 +52,7 @@ export async function hollowUp(
     '--state-dir',
     stateDir,
   ];
-  const state = await startHollowProcess({ name, machines, stateDir, argv });
+  const state = await startHollowProcess({ name, machines, stateDir, argv, onProgress });
   await addTargets(session, state.machines.map(targetOf), null);
   return state.machines;
 }
