@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ran, type Workplace, workplace } from '../../../support/cli.ts';
 import { type EtcdServer, startEtcd } from '../../../support/etcd-server.ts';
 import { keyFiles } from '../../../support/key-files.ts';
-import { freePort } from '../../../support/port.ts';
+import { listening } from '../../../support/port.ts';
 
 export let etcd: EtcdServer;
 export let at: Workplace;
@@ -154,8 +154,7 @@ export async function gate(marker: string) {
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
   });
-  const port = await freePort();
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const port = await listening(server);
   const close = (): void => {
     server.close();
     for (const socket of sockets) socket.destroy();

@@ -44,7 +44,7 @@ export interface Told {
 
 /** What one run of a command works with, in this process. */
 export async function sessionOf(env: Readonly<Record<string, string>>): Promise<Told> {
-  const nowhere = join(tmpdir(), 'cluster-no-such-folder');
+  const nowhere = join(import.meta.dirname, 'no-such-folder');
   const config = await loadConfig({ flags: {}, env, cwd: nowhere, home: nowhere });
   const heard: string[] = [];
   const emit = (event: object) => void ('message' in event && heard.push(String(event.message)));
