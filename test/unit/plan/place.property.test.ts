@@ -72,7 +72,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const check = (property: (snapshot: Snapshot, result: PlacementResult) => void): void =>
   fc.assert(
     fc.property(snapshotArb, (snapshot) => property(snapshot, place(snapshot))),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   );
 
 function population(result: PlacementResult): Map<string, string[]> {
