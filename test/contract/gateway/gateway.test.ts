@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Top } from '../../../src/lib/gateway/haproxy/stats.ts';
+import type { Top } from '../../../src/lib/gateway/top.ts';
 import { gatewayKey, gatewaySettingsKey } from '../../../src/lib/registry/index.ts';
 import { runCli } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -43,17 +43,17 @@ test('a switch under load: no failure, no reload, and the record says when it is
   expect(total).toBeGreaterThan(200);
   took.sort((x, y) => x - y);
   expect(took[10]).toBeLessThan(250);
-  const { haproxy: now, storeConnected, failing } = await status();
+  const { proxy: now, storeConnected, failing } = await status();
   expect([now.pid, now.reloads, storeConnected, failing]).toEqual([
-    before.haproxy.pid,
-    before.haproxy.reloads,
+    before.proxy.pid,
+    before.proxy.reloads,
     true,
     null,
   ]);
 });
 
 test('one transaction is one change, a new frontend and server need no reload, a new backend reloads unnoticed', async () => {
-  const before = (await status()).haproxy.reloads;
+  const before = (await status()).proxy.reloads;
   const going = load(listen, 'x');
   await served(
     await write({
@@ -62,7 +62,7 @@ test('one transaction is one change, a new frontend and server need no reload, a
     }),
   );
   expect((await get(listen, 'g', '/any')).body).toBe('b');
-  expect((await status()).haproxy.reloads).toBe(before);
+  expect((await status()).proxy.reloads).toBe(before);
   const { socket, heard } = upgraded(listen, 'g');
   await eventually('upgraded', () => heard().endsWith('b:'));
   await served(
@@ -74,7 +74,7 @@ test('one transaction is one change, a new frontend and server need no reload, a
     }),
   );
   expect((await get(listen, 'h')).body).toBe('a');
-  expect((await status()).haproxy.reloads).toBe(before + 1);
+  expect((await status()).proxy.reloads).toBe(before + 1);
   expect((await going.end()).failed).toEqual([]);
   socket.write('still');
   await eventually('echoed', () => heard().endsWith('b:still'));

@@ -136,7 +136,7 @@ test.each([
     async () => (await get(ports.admin, 'admin', '/v1/status')).status === 200,
     20_000,
   );
-  await eventually('said', () => alone.log().includes('no state is kept here'), 20_000);
+  await eventually('said', () => alone.log().includes('no state is saved here'), 20_000);
   expect((await status(ports.admin)).storeConnected).toBe(false);
   alone.child.kill('SIGTERM');
   expect(await Promise.race([alone.ended, sleep(15_000, 'still there')])).toBe(0);

@@ -125,8 +125,8 @@ test.each<[string, string, object | string, 'out' | 'served']>([
     'frontends/good/frontend': frontend('good', 'good'),
   };
   await write({ [path]: value });
-  const { leftOut, failing, haproxy } = await status();
-  expect([failing, haproxy.pid === null]).toEqual([null, false]);
+  const { leftOut, failing, proxy } = await status();
+  expect([failing, proxy.pid === null]).toEqual([null, false]);
   if (kind === 'served') expect(leftOut).toEqual([]);
   else
     expect(leftOut).toEqual([

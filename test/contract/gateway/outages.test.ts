@@ -18,10 +18,10 @@ import { get, load } from './support/process.ts';
 withGateway();
 
 test('HAProxy killed: back within a second', async () => {
-  const pid = (await status()).haproxy.pid ?? 0;
+  const pid = (await status()).proxy.pid ?? 0;
   process.kill(pid, 'SIGKILL');
   const killed = Date.now();
-  await eventually('another HAProxy', async () => ![null, pid].includes((await status()).haproxy.pid));
+  await eventually('another HAProxy', async () => ![null, pid].includes((await status()).proxy.pid));
   await eventually('served', async () => (await get(listen, 'x')).status === 200);
   expect(Date.now() - killed).toBeLessThan(2000);
 });

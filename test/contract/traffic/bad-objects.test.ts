@@ -90,6 +90,6 @@ test('ids that differ only in case are two objects', async () => {
 test('a listener that no gateway can have is taken, as a vulcand may, and said', async () => {
   expect(await at.run(...addr('name.test:80'))).toMatchObject({
     code: 0,
-    stderr: 'WARNING: listener l: name.test is no IP address\n',
+    stderr: 'WARNING: listener l: name.test is not an IP address\n',
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { retryProfile } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
-import { failoverNotes } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
+import { failover, USUAL } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
 
 describe('FailoverPredicate', () => {
   const usual = ['conn-failure', 'empty-response', 'response-timeout', '502', '504'];
@@ -41,15 +40,17 @@ describe('FailoverPredicate', () => {
       [/only GET, POST are retried, once, on 502/],
     ],
   ])('%s', (predicate, profile, notes) => {
-    expect(retryProfile(predicate)).toMatchObject(profile);
-    const said = failoverNotes(predicate);
-    expect(said.length).toBe(notes.length);
-    for (const [index, note] of notes.entries()) expect(said[index]).toMatch(note);
+    const found = failover(predicate);
+    expect(found.profile).toMatchObject(profile);
+    expect(found.notes.length).toBe(notes.length);
+    for (const [index, note] of notes.entries()) expect(found.notes[index]).toMatch(note);
   });
+
+  test('the default predicate gives the usual profile', () => expect(failover('').profile).toBe(USUAL));
 
   test('profiles that differ have tags that differ', () => {
     const tags = ['', 'IsNetworkError()', 'ResponseCode() == 503', 'Attempts() < 1'].map(
-      (text) => retryProfile(text).tag,
+      (text) => failover(text).profile.tag,
     );
     expect(new Set(tags).size).toBe(tags.length);
   });

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { Memo } from '../../../src/lib/gateway/haproxy/translate/memo.ts';
 import { renderConfig, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { applyTraffic } from '../../../src/lib/traffic/index.ts';
 import { demo, entry, frontend, type Objects, OPTIONS, stateOf } from './support.ts';
 
-/** What translate says, as a person can read it. `structure` without its first lines, which are always the same. */
-function told(objects: Objects): string {
+/** What translate returns, as a person can read it. `structure` without its first lines, which are always the same. */
+function printed(objects: Objects): string {
   const serving = translate(stateOf(objects), OPTIONS);
   const config = renderConfig(serving);
   const maps = [...serving.maps].flatMap(([name, map]) =>
@@ -14,15 +15,14 @@ function told(objects: Objects): string {
   const files = [...serving.files]
     .filter(([name]) => !/50[24]\.http$/.test(name))
     .map(([name, text]) => `${name}: ${JSON.stringify(text)}`);
-  const said = (kind: string, notes: readonly { object: string; message: string }[]) =>
+  const lines = (kind: string, notes: readonly { object: string; message: string }[]) =>
     notes.map(({ object, message }) => `${kind} ${object}: ${message}`);
   return [
     config.slice(config.indexOf('frontend gateway')).trimEnd(),
     ...maps,
     ...files,
-    ...serving.breakers.map((rule) => `breaker: ${JSON.stringify(rule)}`),
-    ...said('left out:', serving.leftOut),
-    ...said('note:', serving.notes),
+    ...lines('left out:', serving.leftOut),
+    ...lines('note:', serving.notes),
   ].join('\n');
 }
 
@@ -41,7 +41,7 @@ describe('a registry and its configuration', () => {
         .filter((line) => line !== '' && !line.startsWith('#'))
         .map((line) => [line.slice(0, line.indexOf(' {')), JSON.parse(line.slice(line.indexOf(' {')))]),
     );
-    const text = `${given.trimEnd()}\n--------\n${told(objects)}\n`;
+    const text = `${given.trimEnd()}\n--------\n${printed(objects)}\n`;
     if (process.env.UPDATE) writeFileSync(file, text);
     expect(text).toBe(readFileSync(file, 'utf8'));
   });
@@ -51,7 +51,8 @@ describe('what a change of the registry changes', () => {
   const change = (path: string, value: unknown, objects: Objects = demo) => {
     const state = stateOf(objects);
     const next = applyTraffic(state, '/vulcand/', [{ kind: 'put', entry: entry(path, value, 2) }], 2);
-    return [translate(state, OPTIONS), translate(next, OPTIONS)] as const;
+    const memo = new Memo();
+    return [translate(state, OPTIONS, memo), translate(next, OPTIONS, memo)] as const;
   };
 
   test('a switch: one entry of one map', () => {
@@ -116,6 +117,15 @@ describe('what a change of the registry changes', () => {
   test('the same written again, or backends in another order: nothing', () => {
     const [before, now] = change('backends/v1/backend', demo['backends/v1/backend']);
     expect(now.structure).toBe(before.structure);
+  });
+
+  test('a memo changes nothing but the time', () => {
+    const memo = new Memo();
+    const state = stateOf(demo);
+    const path = 'frontends/demo/frontend';
+    const change = { kind: 'put' as const, entry: entry(path, frontend('Host("demo.io")', 'v2'), 2) };
+    for (const each of [state, applyTraffic(state, '/vulcand/', [change], 2), state])
+      expect(translate(each, OPTIONS, memo)).toEqual(translate(each, OPTIONS));
   });
 
   test('a new backend: the structure', () => {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll } from 'vitest';
+import type { Serving } from '../../../../src/lib/gateway/haproxy/serving.ts';
 import { type TranslateOptions, translate } from '../../../../src/lib/gateway/haproxy/translate/translate.ts';
-import type { Serving } from '../../../../src/lib/gateway/model.ts';
 import { freePort } from '../../../support/port.ts';
 import { ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 
