@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Top } from '../../../src/lib/gateway/top.ts';
-import { gatewayKey, gatewaySettingsKey } from '../../../src/lib/registry/index.ts';
+import { GatewaySettingsRegistry } from '../../../src/lib/registry/index.ts';
 import { runCli } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
@@ -141,14 +141,14 @@ test('statistics: top, Prometheus, the commands, and the log severity at run tim
   const ranked = await runCli(['gateway', 'top', '--json'], place.dir, env);
   expect(JSON.parse(ranked.stdout).frontends.length).toBeGreaterThan(3);
   const other = { ...(await record()), machine: 'deadbeef'.repeat(4), hostname: 'elsewhere' };
-  const away = gatewayKey('/cluster', other.machine);
+  const away = `/cluster/gateways/${other.machine}`;
   await store.commit({ compare: [], writes: [{ put: away, value: JSON.stringify(other) }] });
   const both = await runCli(['gateway', 'status'], place.dir, env);
   expect(both.code).toBe(4);
   expect(both.stdout).toMatch(/deadbeef\.\.\. .*unreachable[\s\S]*feedface\.\.\. .*serving/);
   expect(both.stderr).toContain('no machine deadbeef is registered');
   await store.commit({ compare: [], writes: [{ remove: away }] });
-  const settings = JSON.stringify({ v: 1, severity: 'debug' });
-  await store.commit({ compare: [], writes: [{ put: gatewaySettingsKey('/cluster'), value: settings }] });
+  const settings = new GatewaySettingsRegistry(store, '/cluster');
+  await settings.set(await settings.load(), { v: 1, severity: 'debug' });
   await eventually('debug', async () => (await status()).severity === 'debug');
 });

@@ -140,7 +140,9 @@ test('the command: an address is never guessed, and SIGTERM leaves all as it is'
   const bad = await runCli([...args, '--ip', '127.0.0.1', '--ttl', '5'], '/', env);
   expect(bad.stderr).toContain('--ttl 5 is not greater than --ttl-refresh 5');
   for (const ip of ['999.1.1.1', 'a b', 'h/x', 'h:80'])
-    expect((await runCli([...args, '--ip', ip], '/', env)).stderr).toContain(`--ip "${ip}" is no address`);
+    expect((await runCli([...args, '--ip', ip], '/', env)).stderr).toContain(
+      `--ip "${ip}" is not an address`,
+    );
   const record = {
     v: 1,
     id: M1,

@@ -35,7 +35,7 @@ export let machines: Machine[] = [];
 export const ok = async (...args: string[]): Promise<string> => (await at.ok(...args)).stdout;
 
 export const on = (machine: Machine, command: string): Promise<string> =>
-  ok('ssh', machine.address, '--', 'sh', '-c', command);
+  ok('ssh', machine.address, '--', command);
 
 export async function rows(): Promise<Row[]> {
   return JSON.parse(await ok('list-units', '--json')) as Row[];

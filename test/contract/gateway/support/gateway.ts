@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { GatewayStatus } from '../../../../src/lib/gateway/admin.ts';
 import { runPaths } from '../../../../src/lib/gateway/haproxy/process/files.ts';
 import { Haproxy } from '../../../../src/lib/gateway/haproxy/process/haproxy.ts';
-import { gatewayKey, readGateway, TrafficRegistry } from '../../../../src/lib/registry/index.ts';
+import { GatewayRegistry, TrafficRegistry } from '../../../../src/lib/registry/index.ts';
 import { openEtcd } from '../../../../src/lib/store/etcd.ts';
 import type { Store } from '../../../../src/lib/store/port.ts';
 import { type Running, startCli, type Workplace, workplace } from '../../../support/cli.ts';
@@ -46,8 +46,7 @@ export function startAgain(): void {
 
 export const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
 export const haproxy = () => new Haproxy('haproxy', runPaths(join(place.dir, 'run')));
-export const record = async () =>
-  readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
+export const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
 
 /** Puts values below vulcand's prefix in one transaction; null removes. @returns the revision. */
 export async function write(values: Record<string, object | string | null>): Promise<number> {

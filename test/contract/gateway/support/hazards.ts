@@ -2,7 +2,7 @@ import { createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import type { GatewayStatus } from '../../../../src/lib/gateway/admin.ts';
-import { gatewayKey, readGateway } from '../../../../src/lib/registry/index.ts';
+import { GatewayRegistry } from '../../../../src/lib/registry/index.ts';
 import { openEtcd } from '../../../../src/lib/store/etcd.ts';
 import type { Store } from '../../../../src/lib/store/port.ts';
 import { type Running, startCli, type Workplace, workplace } from '../../../support/cli.ts';
@@ -36,7 +36,7 @@ export function start(
 
 export async function write(values: Record<string, object | string | null>): Promise<void> {
   const revision = (await store.commit({ compare: [], writes: writesOf('/vulcand/', values) })) ?? 0;
-  const record = async () => readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
+  const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
   await eventually(`revision ${revision}`, async () => ((await record())?.revision ?? 0) >= revision, 20_000);
 }
 

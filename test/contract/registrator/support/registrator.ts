@@ -5,6 +5,7 @@ import {
   registratorOptions,
   runRegistrator,
 } from '../../../../src/lib/discovery/index.ts';
+import { Reporter, textLine } from '../../../../src/lib/keep/index.ts';
 import { openEtcd } from '../../../../src/lib/store/etcd.ts';
 import type { Store } from '../../../../src/lib/store/port.ts';
 import { type EtcdServer, startEtcd } from '../../../support/etcd-server.ts';
@@ -97,8 +98,13 @@ export async function registrator(
     store: own,
     prefix: '/cluster',
     trafficPrefix: '/vulcand',
-    print: (line: string) => void lines.push(line),
-    problem: (line: string) => void problems.push(line),
+    report: new Reporter(
+      'info',
+      (line, severity) => {
+        (severity === 'info' ? lines : problems).push(line);
+      },
+      textLine,
+    ),
     ...of,
   };
   const over = new AbortController();

@@ -1,4 +1,3 @@
-import { gatewayKey, gatewaysPrefix } from '../../../../src/lib/registry/index.ts';
 import type { Store, Transaction } from '../../../../src/lib/store/port.ts';
 
 /** Lets every commit wait for `until`. */
@@ -32,7 +31,7 @@ export async function fakeGateway(
       compare: [],
       writes: [
         {
-          put: gatewayKey(cluster, name),
+          put: `${cluster}/gateways/${name}`,
           value: JSON.stringify({
             v: 1,
             machine: name,
@@ -47,7 +46,7 @@ export async function fakeGateway(
       ],
     });
   const abort = new AbortController();
-  const { revision } = await store.range(gatewaysPrefix(cluster));
+  const { revision } = await store.range(`${cluster}/gateways/`);
   await say(revision);
   const following = (async () => {
     for await (const event of store.watch(`${env.CLUSTER_TRAFFIC_PREFIX}/`, revision, abort.signal))
