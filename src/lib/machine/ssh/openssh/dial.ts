@@ -98,13 +98,20 @@ function runMaster(args: readonly string[], asks: boolean, limitMs: number): Pro
       stdio: asks ? ['inherit', 'ignore', 'inherit'] : 'ignore',
       detached: !asks,
     });
-    const timer = setTimeout(() => child.kill(), limitMs);
-    child.once('error', (error) => {
+    const kill = () => void child.kill();
+    const timer = setTimeout(kill, limitMs);
+    // Without its directory it would stay for ever once it had logged in.
+    process.once('exit', kill);
+    const end = () => {
       clearTimeout(timer);
+      process.off('exit', kill);
+    };
+    child.once('error', (error) => {
+      end();
       reject(error);
     });
     child.once('exit', (code) => {
-      clearTimeout(timer);
+      end();
       resolve(code ?? 1);
     });
   });
