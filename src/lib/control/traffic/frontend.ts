@@ -1,7 +1,7 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
 import { forgetSwitches, rememberSwitch } from '../../registry/index.ts';
 import { parseRoute } from '../../route/index.ts';
+import { quoteWord } from '../../shell-words.ts';
 import {
   checkId,
   durationMs,

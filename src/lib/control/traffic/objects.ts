@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
 import { loadGateways } from '../../registry/index.ts';
+import { quoteWord } from '../../shell-words.ts';
 import {
   type Backend,
   type BackendEdit,

@@ -5,11 +5,11 @@ import { HOLLOW_VERSION } from './properties.ts';
 import { HollowSystemd } from './systemd.ts';
 import { HollowTree } from './tree.ts';
 
-/** Switches that make a hollow machine misbehave, read at every request: set them at any time. */
+/** Switches that limit a hollow machine or make it fail, read at every request: set them at any time. */
 export interface HollowFaults {
   /** No key is good enough. */
   refuseAuth: boolean;
-  /** Takes the TCP connection and never says a word. */
+  /** Accepts the TCP connection and never sends anything. */
   hang: boolean;
   /** Cuts each connection after this many requests (channels and global requests); null never does. */
   dropAfter: number | null;
@@ -18,6 +18,8 @@ export interface HollowFaults {
   sudoRefused: boolean;
   /** sshd's AllowStreamLocalForwarding no. */
   forbidStreamlocal: boolean;
+  /** sshd's MaxSessions: how many commands and shells one connection may have at a time. */
+  maxSessions: number;
   /** Added before each exec and each D-Bus reply. */
   slowMs: number;
 }
@@ -65,6 +67,7 @@ export class HollowMachine {
     diskFull: false,
     sudoRefused: false,
     forbidStreamlocal: false,
+    maxSessions: 10,
     slowMs: 0,
   };
   /** What was asked of the machine so far, for tests that count round trips. */

@@ -6,8 +6,8 @@ import { runCommand } from './exec.ts';
 import type { HollowMachine } from './machine.ts';
 import { serveSftp } from './sftp.ts';
 
-/** sshd's default. */
-const MAX_SESSIONS = 10;
+/** sshd frees a session when it has reaped its processes, a moment after the channel is closed. */
+const REAPED_AFTER_MS = 3;
 
 const BUS_SOCKETS = new Set([
   '/run/dbus/system_bus_socket',
@@ -91,10 +91,10 @@ function serveConnection(client: Connection, options: HollowServerOptions): void
   let sessions = 0;
   client.on('session', (accept, reject) => {
     if (!counted('session')) return;
-    if (sessions >= MAX_SESSIONS) return reject();
+    if (sessions >= machine.faults.maxSessions) return reject();
     const session = accept();
     sessions++;
-    session.once('close', () => sessions--);
+    session.once('close', () => setTimeout(() => sessions--, REAPED_AFTER_MS));
     serveSession(session, machine, user);
   });
   // The loopback of a hollow machine is this computer's own: enough for a tunnel to etcd and for a jump machine.

@@ -55,9 +55,12 @@ export type SystemdSignal =
       readonly kind: 'job-new' | 'job-removed';
       readonly id: number;
       readonly unit: string;
+      /** Empty for a new one. */
       readonly result: string;
     }
   | { readonly kind: 'changed'; readonly unit: HollowUnit }
+  | { readonly kind: 'unit-new'; readonly unit: string }
+  | { readonly kind: 'unit-removed'; readonly unit: string }
   | { readonly kind: 'reloading'; readonly active: boolean };
 
 /** A D-Bus error by the name that the real systemd gives it. */

@@ -1,6 +1,6 @@
 import type { ClientChannel, ExecOptions, PseudoTtyOptions } from 'ssh2';
+import { quote } from '../../shell-words.ts';
 import type { Machine } from '../port.ts';
-import { quote } from '../quote.ts';
 import { exitOfSignal, type Session } from './session.ts';
 
 type Streams = Parameters<Machine['interactive']>[1];

@@ -1,9 +1,9 @@
 import { type Duplex, Readable } from 'node:stream';
 import type { Client, ClientChannel, ExecOptions } from 'ssh2';
 import { ClusterError, EXIT } from '../../error.ts';
+import { quote } from '../../shell-words.ts';
 import { sudoRefused, unreachable } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
-import { quote } from '../quote.ts';
 import { Limit } from './limit.ts';
 
 /** sshd's MaxSessions is 10 by default; two are left for others that share the connection. */
