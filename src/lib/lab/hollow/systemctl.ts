@@ -86,7 +86,7 @@ function status(call: HollowCall, names: readonly string[]): number {
       code = 4;
       continue;
     }
-    if (unit.active !== 'active' && unit.active !== 'activating') code ||= 3;
+    if (unit.active !== 'active') code ||= 3;
     if (shown++ > 0) call.out('\n');
     call.out(statusText(unit, machine.fileState(name)));
     const lines = machine.journal.lines
