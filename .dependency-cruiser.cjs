@@ -1,5 +1,5 @@
 /** The arrows of ARCHITECTURE.md. `room` may import only itself and what is listed. */
-const SHARED = '^src/lib/(error|within|shell-words)\\.ts$';
+const SHARED = '^src/lib/(error|private-directory|shell-words|within)\\.ts$';
 const room = (name) => `^src/lib/${name}/`;
 
 function only(name, allowed, extra = []) {
@@ -35,7 +35,7 @@ module.exports = {
     pure('route', [], ['re2js']),
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
-    only('discovery', ['registry', 'traffic', 'store', 'config', 'keep']),
+    only('discovery', ['registry', 'traffic', 'route', 'store', 'config', 'keep']),
     {
       name: 'gateway-translate-is-pure',
       severity: 'error',
@@ -44,10 +44,35 @@ module.exports = {
         pathNot: [
           SHARED,
           room('(gateway/haproxy/(translate|regexp)|traffic|route)'),
-          '^src/lib/gateway/(model|haproxy/names)\\.ts$',
+          '^src/lib/gateway/(model|haproxy/(names|serving))\\.ts$',
           // Hashes, and what an IP address looks like.
           '^(node:)?(crypto|net)$',
           'node_modules/re2js/',
+        ],
+      },
+    },
+    {
+      name: 'gateway-regexp-is-pure',
+      severity: 'error',
+      from: { path: room('gateway/haproxy/regexp') },
+      to: { pathNot: [room('(gateway/haproxy/regexp|route)'), 'node_modules/re2js/'] },
+    },
+    {
+      name: 'proxy-behind-its-port',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [room('gateway/haproxy'), '^src/lib/gateway/chosen-proxy\\.ts$'] },
+      to: { path: room('gateway/haproxy') },
+    },
+    {
+      name: 'proxy-knows-only-its-port',
+      severity: 'error',
+      from: { path: room('gateway/haproxy') },
+      to: {
+        path: '^src/',
+        pathNot: [
+          SHARED,
+          room('(gateway/haproxy|traffic|route)'),
+          '^src/lib/gateway/(proxy|model|top|logger|offenders|write-whole)\\.ts$',
         ],
       },
     },

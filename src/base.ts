@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import { VERSION } from './cli/about.ts';
-import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
+import { type Config, type ConfigFlags, type FileUser, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session } from './lib/control/session.ts';
 import { sentences } from './lib/ui/events.ts';
@@ -63,7 +63,7 @@ export abstract class ClusterCommand extends Command {
     }
   }
 
-  protected settings(flags: Record<string, unknown>): Promise<Config> {
+  protected async settings(flags: Record<string, unknown>): Promise<Config> {
     const camel = (name: string): string =>
       name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     const values: Record<string, string> = {};
@@ -71,7 +71,16 @@ export abstract class ClusterCommand extends Command {
       if (typeof value === 'string') values[camel(name)] = value;
     const { etcdKeyPrefix } = values;
     const typed: ConfigFlags = { ...values, keyPrefix: etcdKeyPrefix };
-    return loadConfig({ flags: typed, env: process.env, cwd: process.cwd(), home: homedir() });
+    const { env } = process;
+    const config = await loadConfig({
+      flags: typed,
+      env,
+      cwd: process.cwd(),
+      home: homedir(),
+      ...operator(),
+    });
+    for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
+    return config;
   }
 
   /** With --json, stdout belongs to the JSON alone. */
@@ -104,6 +113,14 @@ export abstract class ClusterCommand extends Command {
   protected override catch(error: Error): Promise<never> {
     return Promise.reject(error);
   }
+}
+
+/** Windows has no uids, and no files of the current directory that are judged by them. */
+function operator(): { user?: FileUser } {
+  const uid = process.getuid?.();
+  const sudoUid = Number(process.env.SUDO_UID ?? '');
+  if (uid === undefined) return {};
+  return { user: { uid, ...(sudoUid > 0 && { sudoUid }) } };
 }
 
 async function askPassphrase(keyFile: string): Promise<string> {

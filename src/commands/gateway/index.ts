@@ -5,24 +5,24 @@ import { untilSignal } from '../_process.ts';
 export default class Gateway extends ClusterCommand {
   static override summary = 'Serve the frontends on this machine: HAProxy, driven from the registry';
   static override description =
-    'Runs until it is told to end; usually the global unit gateway.service does that. HAProxy outlives it: a restart of this process drops no request.';
+    'Runs until it is stopped; usually the global unit gateway.service runs it. HAProxy outlives it: a restart of this process drops no request.';
   static override examples = [
     '<%= config.bin %> gateway',
     '<%= config.bin %> gateway --listen :8080 --run-dir /tmp/gateway --state-dir /tmp/gateway/state',
   ];
   static override flags = {
     listen: Flags.string({
-      description: 'where to listen while the registry has no listener',
+      description: 'address to listen on while the registry has no listener',
       default: ':80',
       env: 'CLUSTER_LISTEN',
     }),
     'run-dir': Flags.string({
-      description: "HAProxy's configuration and sockets",
+      description: "directory of HAProxy's configuration and sockets",
       default: '/run/cluster-gateway',
       env: 'CLUSTER_RUN_DIR',
     }),
     'state-dir': Flags.string({
-      description: 'the last state that was served, for a start without the registry',
+      description: 'directory of the last state that was served, for a start without the registry',
       default: '/var/lib/cluster/gateway',
       env: 'CLUSTER_STATE_DIR',
     }),
@@ -37,13 +37,13 @@ export default class Gateway extends ClusterCommand {
       env: 'CLUSTER_SEAL_KEY',
     }),
     'log-severity': Flags.string({
-      description: 'how much to log until operators say otherwise (log set_severity)',
+      description: 'how much to log until an operator changes it (log set_severity)',
       options: ['debug', 'info', 'warning', 'error'],
       default: 'info',
       env: 'CLUSTER_LOG_SEVERITY',
     }),
     machine: Flags.string({
-      description: 'machine-id that this gateway announces itself with',
+      description: 'machine id that this gateway registers under',
       hidden: true,
       env: 'CLUSTER_GATEWAY_MACHINE',
     }),
@@ -64,7 +64,7 @@ export default class Gateway extends ClusterCommand {
         runDirectory: flags['run-dir'],
         stateDirectory: flags['state-dir'],
         admin: flags.admin,
-        haproxy: flags.haproxy,
+        program: flags.haproxy,
         sealKey: flags['seal-key'] ?? null,
         severity: readSeverity(flags['log-severity']),
       };

@@ -5,7 +5,7 @@ import { TopCommand, topFlags } from '../_top.ts';
 export default class GatewayTop extends TopCommand {
   static override summary =
     'Show requests, latency and errors by frontend and server, of all gateways together';
-  static override description = 'Counters are those of HAProxy since it was last reloaded.';
+  static override description = 'Counters start from zero when HAProxy is reloaded.';
   static override examples = [
     '<%= config.bin %> gateway top',
     '<%= config.bin %> gateway top --refresh 0 --json',

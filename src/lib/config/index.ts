@@ -1,3 +1,4 @@
+import type { FileUser } from './file.ts';
 import { readConfig } from './load.ts';
 
 /** Where a value came from, as a person would look for it: `--flag`, `CLUSTER_X`, a file path, or `default`. */
@@ -44,6 +45,8 @@ export interface Config {
   readonly ssh: SshConfig;
   /** Where each key's value came from, by its name in the file (`etcd.timeout`). Keys left alone are absent. */
   readonly sources: Readonly<Record<string, Source>>;
+  /** One line each: a file of the current directory that is used, credentials that are not. */
+  readonly notices: readonly string[];
 }
 
 /** Values of the global flags, as typed. A flag that was not given is absent or undefined. */
@@ -76,6 +79,8 @@ export interface ConfigInput {
   /** Where `cluster.yaml` is looked for, and what relative paths in flags and environment are relative to. */
   readonly cwd: string;
   readonly home: string;
+  /** Who runs this; given: a `cluster.yaml` that somebody else could have written is refused. */
+  readonly user?: FileUser;
 }
 
 /**
@@ -85,3 +90,5 @@ export interface ConfigInput {
 export async function loadConfig(input: ConfigInput): Promise<Config> {
   return await readConfig(input);
 }
+
+export type { FileUser };

@@ -1,7 +1,7 @@
 import { ClusterError } from '../../error.ts';
+import { decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import { decide } from '../units/decide.ts';
-import { findMachine } from './membership.ts';
+import { findMachine } from '../find-machine.ts';
 
 /** The machine that `ssh ARG` means: a machine, or the machine of a unit. @throws when both or neither fit. */
 export function sshTarget(
@@ -36,7 +36,7 @@ export function sshTarget(
 function unitMachine(state: RegistryState, wanted: string): MachineRecord | null {
   const name = [wanted, `${wanted}.service`].find((item) => state.units.has(item));
   if (name === undefined) return null;
-  const { assignments } = decide(state, {});
+  const { assignments } = decide(state);
   const ids = assignments
     .filter((item) => item.unit === name)
     .map((item) => item.machine)

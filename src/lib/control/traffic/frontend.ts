@@ -8,15 +8,17 @@ import {
   editFrontend,
   type Frontend,
   type FrontendEdit,
+  isObject,
   pathOf,
   pathsOf,
   readFrontend,
+  requirePossible,
   storedFrontend,
   usableServers,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 import { chooseTarget } from './choice.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import { requireBackend } from './objects.ts';
 import { operator } from './operator.ts';
 import { type Served, waitForGateways } from './wait.ts';
@@ -78,7 +80,8 @@ export async function upsertFrontend(
   const { change, parent } = decide(traffic, choice, request);
   for (const message of warnings(traffic, change, request)) session.emit({ kind: 'warning', message });
   const switched = change.from !== null && change.from !== change.to;
-  if (change.changed && !switched) await sayNotes(session, traffic.state, { frontend: change.frontend });
+  if (change.changed && !switched)
+    await warnAboutGateways(session, traffic.state, { frontend: change.frontend });
   if (request.dryRun) {
     written(change);
     return null;
@@ -109,6 +112,7 @@ function decide(
   const parent = requireBackend(traffic, edited.BackendId);
   const value = storedFrontend(edited);
   const frontend = checked('frontend', () => readRouted(id, value));
+  if (request.said.route !== undefined) requirePossible(frontend.Route);
   const from = current?.BackendId ?? null;
   const to = frontend.BackendId;
   const unforced = from !== null && from !== to && !request.force;
@@ -180,6 +184,9 @@ const shortened = (route: unknown): string => {
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 };
 
+const predicateOf = ({ Settings }: ReturnType<typeof storedFrontend>): unknown =>
+  isObject(Settings) ? Settings.FailoverPredicate : '';
+
 /** Route and predicate errors in vctl's words, with where the fault is. */
 function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Frontend {
   try {
@@ -194,7 +201,11 @@ function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Front
         options,
       );
     if (error.code === 'predicate-syntax')
-      throw new ClusterError('predicate-syntax', `invalid failover predicate: ${error.message}`, options);
+      throw new ClusterError(
+        'predicate-syntax',
+        `invalid failover predicate: ${shortened(predicateOf(value))}: ${error.message}`,
+        options,
+      );
     throw error;
   }
 }

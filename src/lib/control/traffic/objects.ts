@@ -17,6 +17,7 @@ import {
   readBackend,
   readListener,
   readServer,
+  requirePossible,
   type Server,
   type ServerEdit,
   storedBackend,
@@ -24,7 +25,7 @@ import {
   storedServer,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import {
   checked,
   givenId,
@@ -142,7 +143,8 @@ export async function upsertListener(
       hint: '--addr HOST:PORT, such as --addr 0.0.0.0:8181',
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
-  await sayNotes(session, traffic.state, { listener });
+  if (said.scope !== undefined && said.scope !== '') requirePossible(listener.Scope);
+  await warnAboutGateways(session, traffic.state, { listener });
   if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;
   await put(session, traffic, path, storedListener(listener, previous));

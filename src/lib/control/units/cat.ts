@@ -1,9 +1,9 @@
 import { ClusterError } from '../../error.ts';
 import { renderUnit } from '../../unit/index.ts';
-import { findMachine } from '../machines/membership.ts';
+import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
-import { nameUnits, requireKnown } from './find-units.ts';
 import { locate } from './locate.ts';
+import { nameUnits, requireKnown } from './name-units.ts';
 
 /** The stored text of the one unit that is named; with `render`, as systemd on its machine (or the named one) reads it. */
 export async function catUnit(

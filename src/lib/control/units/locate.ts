@@ -1,9 +1,9 @@
 import { ClusterError, ClusterErrors } from '../../error.ts';
+import { decide } from '../../plan/index.ts';
 import type { MachineRecord } from '../../registry/index.ts';
-import { findMachine } from '../machines/membership.ts';
+import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
-import { decide } from './decide.ts';
-import { nameUnits, requireKnown } from './find-units.ts';
+import { nameUnits, requireKnown } from './name-units.ts';
 
 /** A unit on one of the machines that have it. */
 export interface Located {
@@ -19,7 +19,7 @@ export async function locate(
 ): Promise<Located[]> {
   const state = await session.state();
   const only = machine === undefined ? undefined : findMachine(state, machine).id;
-  const { assignments } = decide(state, {});
+  const { assignments } = decide(state);
   const located = new Set(
     assignments.filter((item) => only === undefined || item.machine === only).map(({ unit }) => unit),
   );

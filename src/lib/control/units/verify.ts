@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { ClusterError, ClusterErrors } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
 import { parseUnitName, validateUnit } from '../../unit/index.ts';
+import { reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 
 export interface Verified {
@@ -60,12 +61,7 @@ async function anyMachine(session: Session): Promise<Machine | null> {
       return await session.machine(record);
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
-      session.emit({
-        kind: 'unreachable',
-        machine: { id: record.id, address: record.target.address },
-        message: error.message,
-        units: [],
-      });
+      reportUnreachable(session, record, error);
     }
   }
   return null;

@@ -1,10 +1,12 @@
+import { splitUnitName } from '../../unit/index.ts';
 import type { RunCommand } from './commands.ts';
 import { systemdScript } from './scripts.ts';
 
 /** What `systemd-analyze verify` says about this text of a unit file, without the paths of its copy there. */
 export async function analyzeUnit(run: RunCommand, unit: string, text: string): Promise<string[]> {
   // A template can only be analysed as one of its instances.
-  const probe = unit.replace('@.', '@verify.');
+  const isTemplate = splitUnitName(unit)?.isTemplate === true;
+  const probe = isTemplate ? unit.replace('@.', '@verify.') : unit;
   const { stdout } = await run(systemdScript('verify', unit, probe), { stdin: text });
   return remarksAbout([unit, probe], stdout);
 }

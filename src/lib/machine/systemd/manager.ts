@@ -1,3 +1,4 @@
+import { splitUnitName } from '../../unit/index.ts';
 import type { JobOutcome, UnitStatus } from '../port.ts';
 import { type Bus, BusError, type Signal } from './dbus.ts';
 import { type Failure, failureOf, refusal } from './failure.ts';
@@ -54,7 +55,7 @@ export async function namedUnits<Value>(
   read: (units: readonly NamedUnit[]) => Value,
 ): Promise<Value> {
   // A template has no state, and one in the list would make systemd refuse the whole question.
-  const askable = units.filter((unit) => !unit.includes('@.'));
+  const askable = units.filter((unit) => splitUnitName(unit)?.isTemplate !== true);
   if (askable.length === 0) return read(units.map(unknownUnit));
   const call = { ...MANAGER, member: 'ListUnitsByNames', signature: 'as', body: [askable] };
   return await bus.call(call, ([rows]) => {

@@ -1,3 +1,4 @@
+import { splitUnitName } from '../../unit/index.ts';
 import type { ExecResult, UnitReport } from '../port.ts';
 import { batches, type RunCommand } from './commands.ts';
 
@@ -52,7 +53,7 @@ export function splitReports(units: readonly string[], result: ExecResult): Unit
 }
 
 function isTemplate(unit: string): boolean {
-  return unit.includes('@.');
+  return splitUnitName(unit)?.isTemplate === true;
 }
 
 function isOf(unit: string): (block: string) => boolean {
