@@ -1,6 +1,6 @@
 import type { HollowMachine } from './machine.ts';
 
-/** One command asked of a hollow machine. */
+/** One command that a hollow machine is to run. */
 export interface HollowCall {
   readonly machine: HollowMachine;
   readonly argv: readonly string[];
@@ -11,6 +11,6 @@ export interface HollowCall {
   readonly err: (text: string) => void;
   /** Runs when the client goes away before the command's own end. */
   readonly onClose: (then: () => void) => void;
-  /** Hands the rest of the channel to the D-Bus side (systemd-stdio-bridge). */
+  /** Serves D-Bus on the rest of the channel (systemd-stdio-bridge). */
   readonly bridge: () => void;
 }

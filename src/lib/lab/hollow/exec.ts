@@ -4,7 +4,7 @@ import { runScript } from './scripts.ts';
 import { runSystemctl } from './systemctl.ts';
 import { splitWords } from './words.ts';
 
-/** Carries out a shell command line as far as it is simulated; the exit code, or null when the channel lives on. */
+/** Runs a shell command line as far as it is simulated. @returns the exit code; null when the channel stays open. */
 export async function runCommand(line: string, call: Omit<HollowCall, 'argv'>): Promise<number | null> {
   const argv = splitWords(line);
   if (!argv) {

@@ -40,7 +40,7 @@ export interface UnitFileChange {
 const UNIT_DIRS = ['/etc/systemd/system', '/run/systemd/system', '/lib/systemd/system'];
 const ETC = UNIT_DIRS[0]!;
 
-/** The units that a machine has before anybody installs one. */
+/** The files that every machine has from the beginning. */
 const SYSTEM = new HollowTree();
 const systemFiles: Record<string, string> = {
   '/etc/os-release':
@@ -54,7 +54,7 @@ const systemFiles: Record<string, string> = {
 };
 for (const [path, content] of Object.entries(systemFiles)) SYSTEM.write(path, Buffer.from(content));
 
-/** One hollow machine: files in memory, a journal, a simulated systemd. It has no sockets; server.ts gives it some. */
+/** One hollow machine: files in memory, a journal, a simulated systemd. server.ts gives it a socket. */
 export class HollowMachine {
   readonly id: string;
   readonly hostname: string;
@@ -70,7 +70,7 @@ export class HollowMachine {
     maxSessions: 10,
     slowMs: 0,
   };
-  /** What was asked of the machine so far, for tests that count round trips. */
+  /** Every request so far, for tests that count round trips. */
   readonly requests: string[] = [];
   bootId = '';
   systemd: HollowSystemd;

@@ -27,7 +27,7 @@ export interface HollowServerOptions {
 
 export interface HollowServer {
   readonly port: number;
-  /** Ends every connection that is open now; new ones are welcome. */
+  /** Ends every open connection; new ones are accepted. */
   dropConnections(): void;
   close(): Promise<void>;
 }
@@ -182,8 +182,8 @@ async function exec(
 }
 
 /**
- * A real command takes a moment to start and end; ours would answer in the packet that accepts it, before a client has
- * a listener in place. The client's own end of input, or a few milliseconds, says that it has.
+ * A real command takes a moment to start and end; ours would answer in the packet that accepts it, before the client
+ * listens. We wait for the client's end of input, or a few milliseconds, to be sure that it does.
  */
 function heard(channel: ServerChannel): Promise<void> {
   return new Promise((resolve) => {

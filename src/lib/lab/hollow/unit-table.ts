@@ -43,7 +43,7 @@ export class UnitTable {
     if (isNew) this.emit({ kind: 'unit-new', unit: unit.name });
   }
 
-  /** As the real one, it unloads every unit and loads it again, and says so. */
+  /** Like the real one, it unloads every unit and loads it again, with a signal for each. */
   reload(): void {
     this.emit({ kind: 'reloading', active: true });
     for (const unit of this.#units.values()) {
@@ -64,7 +64,7 @@ export class UnitTable {
     this.emit({ kind: 'changed', unit });
   }
 
-  /** systemd drops a unit from memory that does nothing and that nothing refers to. */
+  /** systemd unloads a unit that does nothing and that nothing refers to. */
   collect(unit: HollowUnit): void {
     if (unit.active !== 'inactive' || unit.job) return;
     const referred = this.loaded().some(
@@ -82,7 +82,7 @@ export class UnitTable {
     return [...unit.def.wants, ...this.#files.wantedBy(unit.name)];
   }
 
-  /** Units that run and stop or restart with this one. */
+  /** Running units that stop or restart with this one. */
   dependents(name: string): string[] {
     return this.loaded()
       .filter((unit) => hangsOn(unit.def, name) && unit.active !== 'inactive' && unit.active !== 'failed')

@@ -1,9 +1,9 @@
 /**
- * The shell text that runs on machines. Constants only: what changes comes in on stdin or as arguments, never in the
- * text, so a hollow machine can recognise each by equality. POSIX sh, busybox tools at least.
+ * The shell text that runs on machines. Constants only: what varies comes on stdin or as arguments, never in the text,
+ * so that a hollow machine can recognise each by equality. POSIX sh and tools as simple as busybox's.
  */
 
-/** `$0` of each script: shows in process lists and tells a hollow machine what is asked. */
+/** `$0` of each script, which process lists show. */
 export const SCRIPT = {
   apply: 'cluster-apply',
   manifest: 'cluster-manifest',
@@ -16,7 +16,7 @@ export const MANIFEST_DIR = '/etc/cluster/units';
 
 /** The hash that the manifest shows of a unit whose install did not reach its end. */
 export const PENDING = 'pending';
-/** ... and of one whose file somebody removed behind our back. */
+/** ... and of one whose file somebody else removed. */
 export const MISSING = 'missing';
 
 /** Started at boot; wants every launched unit. The first line is how apply knows it as ours. */

@@ -1,4 +1,4 @@
-/** A file or symbolic link as it travels to a machine. */
+/** A file or symbolic link in a tar. */
 export type TarEntry =
   | { readonly name: string; readonly text: string | Uint8Array; readonly mode?: number }
   | { readonly name: string; readonly link: string };

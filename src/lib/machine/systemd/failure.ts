@@ -16,12 +16,12 @@ const JOB_WORDS: Readonly<Record<string, string>> = {
   unsupported: 'this machine does not support that unit type',
 };
 
-/** Values of Result= that say more than how the process ended. */
+/** Values of Result= that tell more than the exit status. */
 const RESULT_WORDS: Readonly<Record<string, string>> = {
   timeout: 'it took too long',
   watchdog: 'it missed its watchdog',
   'oom-kill': 'the machine ran out of memory',
-  protocol: 'it ended before it said that it is ready',
+  protocol: 'it ended before it was ready',
   'start-limit-hit': 'it was started too often',
   resources: 'systemd could not get what it needs for it',
 };
