@@ -3,7 +3,7 @@ import { Command, Flags, type Interfaces } from '@oclif/core';
 import { VERSION } from './cli/about.ts';
 import { type Config, type ConfigFlags, type FileUser, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
-import { Session } from './lib/control/session.ts';
+import { Session, type SessionOptions } from './lib/control/session.ts';
 import { sentences } from './lib/ui/events.ts';
 
 const helpGroup = 'GLOBAL';
@@ -27,6 +27,10 @@ const globalFlags = {
   'ssh-timeout': text('how long a connection may take to open, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
   'ssh-persist': text('how long connections are held for later commands; 0: not', 'CLUSTER_SSH_PERSIST'),
   'ssh-config': text('OpenSSH client configuration to read', 'CLUSTER_SSH_CONFIG'),
+  'ssh-transport': text(
+    'auto, ssh2, or openssh: by the ssh program of this computer',
+    'CLUSTER_SSH_TRANSPORT',
+  ),
   'ssh-parallel': text('how many connections may be opening at once', 'CLUSTER_SSH_PARALLEL'),
   'known-hosts-file': text('known_hosts file to check host keys against', 'CLUSTER_KNOWN_HOSTS_FILE'),
   'strict-host-key-checking': text(
@@ -54,7 +58,7 @@ export abstract class ClusterCommand extends Command {
       config,
       emit: (event) => this.show(event, json),
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(process.stdin.isTTY && process.stderr.isTTY ? { askPassphrase } : {}),
+      ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
     });
     try {
       return await work(session);
@@ -115,15 +119,26 @@ export abstract class ClusterCommand extends Command {
   }
 }
 
+/** Questions on the terminal, one at a time. */
+function terminal(): Required<Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>> {
+  let last: Promise<unknown> = Promise.resolve();
+  const next = <Answer>(
+    ask: (prompt: typeof import('./lib/ui/prompt.ts')) => Promise<Answer>,
+  ): Promise<Answer> => {
+    const answer = last.then(async () => ask(await import('./lib/ui/prompt.ts')));
+    last = answer.catch(() => undefined);
+    return answer;
+  };
+  return {
+    askPassphrase: (keyFile) => next((prompt) => prompt.askHidden(`Enter passphrase for key '${keyFile}': `)),
+    askHostKey: (key) => next((prompt) => prompt.askHostKey(key)),
+  };
+}
+
 /** Windows has no uids, and no files of the current directory that are judged by them. */
 function operator(): { user?: FileUser } {
   const uid = process.getuid?.();
   const sudoUid = Number(process.env.SUDO_UID ?? '');
   if (uid === undefined) return {};
   return { user: { uid, ...(sudoUid > 0 && { sudoUid }) } };
-}
-
-async function askPassphrase(keyFile: string): Promise<string> {
-  const { askHidden } = await import('./lib/ui/prompt.ts');
-  return askHidden(`Enter passphrase for key '${keyFile}': `);
 }

@@ -27,10 +27,9 @@ export interface TrafficWanted {
 /** The keys say the ids, so that objects that do not read well can be named too. Never fails. */
 export async function knownIds(wanted: TrafficWanted): Promise<string[]> {
   return await looking([], async (session) => {
-    const { store, prefix } = await session.traffic();
-    const { entries } = await store.range(prefix + folderOf(wanted));
-    const ids = entries.flatMap(({ key, value }) => {
-      const object = parsePath(key.slice(prefix.length));
+    const entries = await (await session.traffic()).list(folderOf(wanted));
+    const ids = entries.flatMap(({ path, value }) => {
+      const object = parsePath(path);
       if (object?.kind !== wanted.kind || /\p{Cc}/u.test(object.id)) return [];
       if (wanted.parent !== undefined && 'parent' in object && object.parent !== wanted.parent) return [];
       const type = object.kind === 'middleware' && wanted.type !== undefined ? typeOf(value) : wanted.type;

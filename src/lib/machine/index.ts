@@ -34,6 +34,14 @@ export {
 } from './held/index.ts';
 export { MachinePool, type PoolOptions } from './pool.ts';
 export type * from './port.ts';
+export { MARK, unframe } from './ssh/frame.ts';
 export { Limit } from './ssh/limit.ts';
-export { type MachineSpec, parseSpec, resolveTarget } from './ssh/ssh-config.ts';
+export {
+  lookupHost,
+  type MachineSpec,
+  parseSpec,
+  resolveTarget,
+  unfollowedOptions,
+} from './ssh/ssh-config.ts';
+export { trustedHostKeys } from './ssh/trust.ts';
 export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';

@@ -1,3 +1,4 @@
+import { MARK, unframe } from '../../machine/index.ts';
 import type { HollowCall } from './call.ts';
 import { runJournalctl } from './journalctl.ts';
 import { runScript } from './scripts.ts';
@@ -6,6 +7,12 @@ import { splitWords } from './words.ts';
 
 /** Runs a shell command line as far as it is simulated. @returns the exit code; null when the channel stays open. */
 export async function runCommand(line: string, call: Omit<HollowCall, 'argv'>): Promise<number | null> {
+  const inner = unframe(line);
+  if (inner !== null) {
+    call.out(`${MARK}\n`);
+    call.err(`${MARK}\n`);
+    return runCommand(inner, call);
+  }
   const argv = splitWords(line);
   if (!argv) {
     call.err('sh: Syntax error: Unterminated quoted string\n');
