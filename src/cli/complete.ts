@@ -1,4 +1,5 @@
 import type { TrafficWanted } from '../lib/control/known-names.ts';
+import { within } from '../lib/within.ts';
 import { TOPICS } from './about.ts';
 import { trafficPlace } from './complete-traffic.ts';
 import { findCommand } from './find.ts';
@@ -67,14 +68,14 @@ async function trafficIds(wanted: TrafficWanted): Promise<string[]> {
   );
 }
 
-/** How long a Tab may take to look. */
+/** How long a completion may take. */
 const BUDGET_MS = 1000;
 
-/** A Tab never fails, speaks nor hangs: with no registry in reach there are just no names. */
+/** Completion never fails, prints or hangs: when the registry cannot be reached in time there are no names. */
 async function quietly<Found>(look: () => Promise<Found>, none: Found): Promise<Found> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Found>((resolve) => {
-    timer = setTimeout(() => resolve(none), BUDGET_MS);
-  });
-  return await Promise.race([look().catch(() => none), late]).finally(() => clearTimeout(timer));
+  return await within(
+    BUDGET_MS,
+    look().catch(() => none),
+    none,
+  );
 }
