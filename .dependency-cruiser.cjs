@@ -29,7 +29,7 @@ function pure(name, core = [], packages = []) {
 
 module.exports = {
   forbidden: [
-    pure('unit', ['crypto']),
+    pure('unit', ['crypto'], ['fastest-levenshtein']),
     pure('plan'),
     // re2js is RE2 in plain JavaScript: as pure as ours.
     pure('route', [], ['re2js']),

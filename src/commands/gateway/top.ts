@@ -3,9 +3,10 @@ import { topTables } from '../../lib/ui/gateways.ts';
 import { TopCommand, topFlags } from '../_top.ts';
 
 export default class GatewayTop extends TopCommand {
-  static override summary =
-    'Show requests, latency and errors by frontend and server, of all gateways together';
-  static override description = 'Counters are those of HAProxy since it was last reloaded.';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Show requests, latency and errors by frontend and server, across all gateways';
+  static override description = 'Counters start again whenever HAProxy is reloaded.';
   static override examples = [
     '<%= config.bin %> gateway top',
     '<%= config.bin %> gateway top --refresh 0 --json',

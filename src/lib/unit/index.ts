@@ -27,7 +27,7 @@ export {
   UNIT_TYPES,
   type UnitName,
 } from './name.ts';
-export { levenshtein, nearest } from './nearest.ts';
+export { nearest, nearestAll } from './nearest.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
 export { type MachineFacts, renderUnit } from './specifier.ts';
