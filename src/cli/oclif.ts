@@ -121,7 +121,7 @@ export interface HelpPages {
   root(): Promise<void>;
   topic(name: string): Promise<void>;
   command(id: string): Promise<void>;
-  /** A section of flags, as it stands on a command's page. */
+  /** A section of flags, formatted as on a command's page. */
   flags(header: string, flags: CommandShape['flags']): string;
 }
 

@@ -50,7 +50,7 @@ export async function readable(
   readManifest: () => Promise<Manifest>,
 ): Promise<unknown> {
   const problem = error instanceof ClusterError ? null : await parseProblem(error);
-  if (problem === null || id === '') return error;
+  if (problem === null) return error;
   const command = id.replaceAll(':', ' ');
   const options = { hint: `${BIN} ${command} --help`, exit: EXIT.usage };
   switch (problem.kind) {

@@ -3,7 +3,7 @@ import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic/middl
 import { frontendFlag, idArgument, idFlag, oneId, TrafficCommand, ttlFlag } from './_traffic.ts';
 
 type Type = Parameters<typeof upsertMiddleware>[1]['type'];
-type Said = Parameters<typeof upsertMiddleware>[2];
+type Edit = Parameters<typeof upsertMiddleware>[2];
 
 /** Flags that all middlewares have. */
 export const middlewareFlags = {
@@ -28,11 +28,11 @@ interface Given {
 export abstract class MiddlewareUpsert extends TrafficCommand {
   static readonly changes = 'registry';
   static readonly completes = 'middlewares';
-  protected upsert(type: Type, flags: Given, said: Said): Promise<void> {
+  protected upsert(type: Type, flags: Given, edit: Edit): Promise<void> {
     const { frontend, id, ttl } = flags;
     return this.change(
       { ...flags },
-      (session) => upsertMiddleware(session, { type, frontend, id }, said, ttl),
+      (session) => upsertMiddleware(session, { type, frontend, id }, edit, ttl),
       `${type} upserted`,
     );
   }

@@ -16,9 +16,9 @@ export default class FrontendRollback extends SwitchCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendRollback);
-    const said = camelKeys(flags);
+    const given = camelKeys(flags);
     await this.switch(flags, (session, written) =>
-      rollback(session, { ...said, id: oneId(flags.id, args.id), wait: flags.wait }, written),
+      rollback(session, { ...given, id: oneId(flags.id, args.id), wait: flags.wait }, written),
     );
   }
 }

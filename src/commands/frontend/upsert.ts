@@ -30,9 +30,9 @@ export default class FrontendUpsert extends SwitchCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(FrontendUpsert);
-    const said = camelKeys(flags);
+    const given = camelKeys(flags);
     await this.switch(flags, (session, written) =>
-      upsertFrontend(session, { ...said, wait: flags.wait, said }, written),
+      upsertFrontend(session, { ...given, wait: flags.wait, said: given }, written),
     );
   }
 }

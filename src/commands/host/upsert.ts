@@ -21,7 +21,7 @@ export default class HostUpsert extends TrafficCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(HostUpsert);
-    const said = camelKeys(flags);
-    await this.change(flags, (session) => upsertHost(session, flags.name, said, said), 'host added');
+    const given = camelKeys(flags);
+    await this.change(flags, (session) => upsertHost(session, flags.name, given, given), 'host added');
   }
 }
