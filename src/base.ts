@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import { VERSION } from './cli/about.ts';
 import { GLOBAL } from './cli/oclif.ts';
+import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
@@ -74,11 +74,13 @@ export abstract class ClusterCommand extends Command {
     }
   }
 
-  protected settings(flags: Record<string, unknown>): Promise<Config> {
+  protected async settings(flags: Record<string, unknown>): Promise<Config> {
     const texts = Object.entries(flags).filter(([, value]) => typeof value === 'string');
     const values = camelKeys(Object.fromEntries(texts) as Record<string, string>);
     const typed: ConfigFlags = { ...values, keyPrefix: values.etcdKeyPrefix };
-    return loadConfig({ flags: typed, env: process.env, cwd: process.cwd(), home: homedir() });
+    const config = await loadConfig({ ...surroundings(), flags: typed });
+    for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
+    return config;
   }
 
   /** With --json, stdout belongs to the JSON alone. */

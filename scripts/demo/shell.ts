@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 
 export const root = join(import.meta.dirname, '..', '..');
-export const data = process.env.CLUSTER_DATA_DIR ?? '/var/tmp/cluster-demo';
+/** Kept between runs, and nobody else's to make or read. */
+export const data =
+  process.env.CLUSTER_DATA_DIR ??
+  join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'cluster-demo');
 
 /** Where the registry is, once it has moved to the machines' etcd. */
 export const endpointFile = join(data, 'endpoint');

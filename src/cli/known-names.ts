@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { loadConfig } from '../lib/config/index.ts';
 import { Session } from '../lib/control/session.ts';
 import { parsePath, type TrafficPath } from '../lib/traffic/index.ts';
+import { surroundings } from './surroundings.ts';
 
 /** Names that completion may offer. */
 export type Wanted = { readonly kind: 'unit' | 'machine' } | WantedTraffic;
@@ -17,7 +17,7 @@ interface WantedTraffic {
 /** Names in the registry, in no order. Never fails: completion that prints an error is worse than none. */
 export async function knownNames(wanted: Wanted): Promise<string[]> {
   try {
-    const config = await loadConfig({ flags: {}, env: process.env, cwd: process.cwd(), home: homedir() });
+    const config = await loadConfig({ ...surroundings(), flags: {} });
     const session = new Session({ config, emit: () => undefined });
     try {
       return await namesIn(session, wanted);

@@ -26,6 +26,7 @@ const config = (etcd: Partial<NonNullable<Config['etcd']>>): Config => ({
     persistMs: 0,
   },
   sources: {},
+  notices: [],
 });
 const place = { endpoints: ['http://10.0.0.5:2379', 'http://10.0.0.6:2379'] };
 

@@ -6,6 +6,8 @@
 export const EXAMPLE = `# Configuration of \`cluster\`. Every key is optional; keep only what you change.
 # Looked for in ./cluster.yaml, then in ~/.config/cluster/config.yaml ($XDG_CONFIG_HOME). Both are read; the first wins,
 # key by key. Flags win over environment variables, and those over files.
+# User, password and client certificate only go to an etcd that the same file names (or that is typed as they are).
+# A ./cluster.yaml that others could have written is refused, and commands name it when they use it.
 # Relative paths are relative to the file that names them; ~ is your home directory.
 
 # Directory of the embedded store, used when no etcd endpoint is configured.
@@ -25,7 +27,7 @@ etcd:
   # CLUSTER_CERT_FILE, CLUSTER_KEY_FILE
   cert: ~/etcd/client.pem
   key: ~/etcd/client.key
-  # Login, if etcd has authentication enabled. The password is better given in the environment.
+  # Login, if etcd has authentication enabled. With a password in it, only you should be able to read this file.
   # CLUSTER_ETCD_USER, CLUSTER_ETCD_PASSWORD
   user: cluster
   password: secret

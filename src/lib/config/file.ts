@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { ClusterError } from '../error.ts';
 import { nearest } from '../unit/nearest.ts';
 import { EXAMPLE } from './example.ts';
 import { type Kind, problemWith } from './kind.ts';
+import { requireOwn } from './trust.ts';
 
 /** One value from a file, with its file and line. Lists are joined by commas. */
 export interface Found {
@@ -11,12 +12,26 @@ export interface Found {
   readonly line: number;
 }
 
-/** Reads one configuration file; undefined when it does not exist. Keys are dotted (`etcd.timeout`). */
-export async function readFileValues(file: string): Promise<ReadonlyMap<string, Found> | undefined> {
+/** Who runs this, where a file of another user must not be used. */
+export interface FileUser {
+  readonly uid: number;
+  /** The user that sudo was called by. */
+  readonly sudoUid?: number;
+}
+
+/**
+ * Reads one configuration file; undefined when it does not exist. Keys are dotted (`etcd.timeout`).
+ * @param user given: a file that somebody else could have written is refused.
+ */
+export async function readFileValues(
+  file: string,
+  user?: FileUser,
+): Promise<ReadonlyMap<string, Found> | undefined> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readChecked(file, user);
   } catch (cause) {
+    if (cause instanceof ClusterError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new ClusterError('config-invalid', `cannot read ${file}: ${code}`, {
@@ -26,6 +41,17 @@ export async function readFileValues(file: string): Promise<ReadonlyMap<string, 
     });
   }
   return parseValues(file, text, await schema());
+}
+
+/** The text of the file that was judged, even when its name stands for another one a moment later. */
+async function readChecked(file: string, user: FileUser | undefined): Promise<string> {
+  const handle = await open(file);
+  try {
+    if (user !== undefined) requireOwn(file, await handle.stat(), user.uid, user.sudoUid);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Allowed keys and the kind of their values, as the example file shows them. */

@@ -2,18 +2,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ClusterError } from '../error.ts';
 import { type Found, readFileValues } from './file.ts';
 import { durationMs, type Kind, problemWith } from './kind.ts';
-import type { Config, ConfigFlags, ConfigInput, EtcdConfig, Source, SshConfig } from './model.ts';
+import type { Config, ConfigFlags, ConfigInput, EtcdConfig, SshConfig } from './model.ts';
+import { type Placed, withholdForeignCredentials } from './trust.ts';
 
 interface Setting {
   readonly flag: keyof ConfigFlags;
   readonly env: string;
   readonly kind?: Kind;
   readonly path?: true;
-}
-
-interface Value {
-  readonly text: string;
-  readonly source: Source;
 }
 
 const DURATION: Kind = { type: 'duration' };
@@ -54,14 +50,20 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
   const { env, cwd, home } = input;
   const userDirectory = absoluteOr(env.XDG_CONFIG_HOME, join(home, '.config'));
   const files = await Promise.all([
-    readFileValues(join(cwd, 'cluster.yaml')),
+    readFileValues(join(cwd, 'cluster.yaml'), input.user),
     readFileValues(join(userDirectory, 'cluster', 'config.yaml')),
   ]);
-  const values = new Map<string, Value>();
+  const values = new Map<string, Placed>();
   for (const [key, setting] of Object.entries(SETTINGS)) {
     const value = pick(key, setting, input, files);
     if (value !== undefined) values.set(key, value);
   }
+  const [directory] = files;
+  const used = directory !== undefined && directory.size > 0;
+  const notices = [
+    ...(used ? [`settings of ${join(cwd, 'cluster.yaml')} are used`] : []),
+    ...withholdForeignCredentials(values),
+  ];
   const text = (key: string): string | undefined => values.get(key)?.text;
   const prefix = keyPrefix(values.get('etcd.prefix'), 'etcd.prefix', '/cluster');
   const trafficPrefix = keyPrefix(values.get('etcd.traffic-prefix'), 'etcd.traffic-prefix', '/vulcand');
@@ -73,6 +75,7 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
     trafficPrefix,
     ssh: sshConfig(text, home),
     sources: Object.fromEntries([...values].map(([key, value]) => [key, value.source])),
+    notices,
   };
 }
 
@@ -81,7 +84,7 @@ function pick(
   { flag, env, kind, path }: Setting,
   { flags, env: environment, cwd, home }: ConfigInput,
   files: readonly (ReadonlyMap<string, Found> | undefined)[],
-): Value | undefined {
+): Placed | undefined {
   const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const typed: [string | undefined, string][] = [
     [flags[flag], option],
@@ -91,18 +94,18 @@ function pick(
     if (text === undefined) continue;
     const problem = text === '' ? 'expected a value' : kind && problemWith(kind, text);
     if (problem) throw new ClusterError('config-invalid', `${source} is '${text}'`, { hint: problem, key });
-    return { text: path ? absolutePath(text, cwd, home) : text, source };
+    return { text: path ? absolutePath(text, cwd, home) : text, source, origin: 'typed' };
   }
   for (const file of files) {
     const found = file?.get(key);
     if (found === undefined) continue;
     const text = path ? absolutePath(found.value, dirname(found.file), home) : found.value;
-    return { text, source: `${found.file}:${found.line}` };
+    return { text, source: `${found.file}:${found.line}`, origin: { file: found.file } };
   }
   return undefined;
 }
 
-function etcdConfig(values: ReadonlyMap<string, Value>, prefix: string): EtcdConfig | null {
+function etcdConfig(values: ReadonlyMap<string, Placed>, prefix: string): EtcdConfig | null {
   const text = (key: string): string | undefined => values.get(key)?.text;
   const optional = <Name extends string>(name: Name): Partial<Record<Name, string>> => {
     const value = text(`etcd.${name}`);
@@ -153,14 +156,14 @@ function sshConfig(text: (key: string) => string | undefined, home: string): Ssh
 }
 
 /** A real vulcand's own default has no slash before it, so one may be missing. */
-function keyPrefix(value: Value | undefined, key: string, otherwise: string): string {
+function keyPrefix(value: Placed | undefined, key: string, otherwise: string): string {
   if (value === undefined) return otherwise;
   const trimmed = value.text.replace(/\/+$/, '');
   if (/^\/?[\w.-]+(\/[\w.-]+)*$/.test(trimmed)) return trimmed;
   throw invalid(value, key, value.text, `expected a path such as ${otherwise}`);
 }
 
-function invalid(value: Value | undefined, key: string, text: string, hint: string): ClusterError {
+function invalid(value: Placed | undefined, key: string, text: string, hint: string): ClusterError {
   return new ClusterError('config-invalid', `${value?.source ?? key}: ${key} is '${text}'`, { key, hint });
 }
 

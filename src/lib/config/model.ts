@@ -1,3 +1,5 @@
+import type { FileUser } from './file.ts';
+
 /** Where a value came from, as a person would look for it: `--flag`, `CLUSTER_X`, a file path, or `default`. */
 export type Source = string;
 
@@ -42,6 +44,8 @@ export interface Config {
   readonly ssh: SshConfig;
   /** Where each key's value came from, by its name in the file (`etcd.timeout`). Keys left alone are absent. */
   readonly sources: Readonly<Record<string, Source>>;
+  /** One line each: a file of the current directory that is used, credentials that are not. */
+  readonly notices: readonly string[];
 }
 
 /** Values of the global flags, as typed. A flag that was not given is absent or undefined. */
@@ -74,4 +78,6 @@ export interface ConfigInput {
   /** Where `cluster.yaml` is looked for, and what relative paths in flags and environment are relative to. */
   readonly cwd: string;
   readonly home: string;
+  /** Who runs this; given: a `cluster.yaml` that somebody else could have written is refused. */
+  readonly user?: FileUser;
 }

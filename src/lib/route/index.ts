@@ -5,6 +5,7 @@ export {
   parseCondition,
 } from './condition.ts';
 export type { Comparison } from './expression.ts';
+export { hostAsSent, type Impossible, impossible } from './impossible.ts';
 export { MAX_EXPRESSION_LENGTH } from './language.ts';
 export { conditionHolds, matches } from './match.ts';
 export type {

@@ -1,8 +1,9 @@
-import { mkdir, open as openFile } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
 import { ClusterError, EXIT } from '../error.ts';
+import { makeFilePrivate, makePrivate } from '../private-directory.ts';
 import { embeddedError } from './embedded-errors.ts';
 import { Tables } from './embedded-tables.ts';
 import { checkTransaction, leaseExpired } from './limits.ts';
@@ -17,10 +18,12 @@ const MAGIC = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
  */
 export async function openEmbedded(directory: string): Promise<Store> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    // It holds where machines are and how to log in to them.
+    await makePrivate(directory);
     await checkFile(join(directory, 'data.mdb'));
     const { open } = await import('lmdb');
     const root = open({ path: directory, noSubdir: false, maxDbs: 8, maxReaders: 1000 });
+    for (const file of ['data.mdb', 'lock.mdb']) await makeFilePrivate(join(directory, file));
     const tables = new Tables(root, directory);
     root.readerCheck();
     return new EmbeddedStore(root, tables, directory);

@@ -1,6 +1,6 @@
 import { ClusterError } from '../error.ts';
 import { durationMs } from './edit.ts';
-import { isObject } from './fields.ts';
+import { foldName, isObject } from './fields.ts';
 import type { JsonObject, Middleware } from './model.ts';
 
 export type MiddlewareType = Middleware['Type'];
@@ -67,12 +67,22 @@ export function editMiddleware(
 
 /** A stored middleware without those of its parts that an edit replaces as a whole, such as a webhook's headers. */
 export function withoutReplaced(stored: JsonObject | null, said: MiddlewareEdit): JsonObject | null {
-  if (stored === null || !isObject(stored.Middleware)) return stored;
-  const body = { ...stored.Middleware };
-  if (said.fallback !== undefined) delete body.Fallback;
-  if (said.onTripped !== undefined) delete body.OnTripped;
-  if (said.onStandby !== undefined) delete body.OnStandby;
-  return { ...stored, Middleware: body };
+  if (stored === null) return stored;
+  const replaced = new Set(
+    [
+      said.fallback !== undefined && 'Fallback',
+      said.onTripped !== undefined && 'OnTripped',
+      said.onStandby !== undefined && 'OnStandby',
+    ].flatMap((name) => (name === false ? [] : [foldName(name)])),
+  );
+  const kept = (body: JsonObject): JsonObject =>
+    Object.fromEntries(Object.entries(body).filter(([name]) => !replaced.has(foldName(name))));
+  return Object.fromEntries(
+    Object.entries(stored).map(([name, value]) => [
+      name,
+      foldName(name) === foldName('Middleware') && isObject(value) ? kept(value) : value,
+    ]),
+  );
 }
 
 function saidBody(type: MiddlewareType, said: MiddlewareEdit): JsonObject {

@@ -1,4 +1,5 @@
 import { ClusterError } from '../error.ts';
+import { impossible, parseRoute } from '../route/index.ts';
 import { formatGoDuration, parseGoDuration } from './duration.ts';
 import type { Backend, Frontend, Host, Listener, Server, TlsSettings } from './model.ts';
 import { readBackend, readHost } from './read.ts';
@@ -122,6 +123,13 @@ export function editHost(host: Host, said: HostEdit): Host {
       },
     },
   };
+}
+
+/** @throws `route-never-matches` for a route that no request can match, with the right way to write it. */
+export function requirePossible(route: string): void {
+  const found = impossible(parseRoute(route));
+  if (found === null) return;
+  throw new ClusterError('route-never-matches', found.problem, { hint: found.hint });
 }
 
 /** A listener as JSON, not yet checked: its words come from a command line. Only https has TLS settings. */

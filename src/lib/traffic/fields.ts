@@ -22,14 +22,21 @@ const KINDS = {
 };
 type KindOf = { string: string; boolean: boolean; integer: number };
 
-/** Reads the fields of a stored object; null counts as absent, as in Go. Throws an Error that names the field. */
+/** What Go's encoding/json compares of a field's name: case does not count. */
+export const foldName = (name: string): string => name.toLowerCase().toUpperCase();
+
+/**
+ * Reads the fields of a stored object as Go does: a name in any case, of several the last, and null counts as absent.
+ * Throws an Error that names the field.
+ */
 export class Fields {
-  readonly #object: JsonObject;
+  readonly #values = new Map<string, unknown>();
   readonly #at: string;
 
   constructor(object: JsonObject, at = '') {
-    this.#object = object;
     this.#at = at;
+    for (const [name, value] of Object.entries(object))
+      if (value !== null) this.#values.set(foldName(name), value);
   }
 
   string(name: string, otherwise = ''): string {
@@ -45,7 +52,7 @@ export class Fields {
   }
 
   strings(name: string): readonly string[] {
-    const value = this.#object[name] ?? [];
+    const value = this.#value(name) ?? [];
     if (Array.isArray(value) && value.every(KINDS.string)) return value;
     throw new Error(`${this.#at}${name} is not a list of strings`);
   }
@@ -56,10 +63,20 @@ export class Fields {
   }
 
   optional(name: string): Fields | null {
-    const value = this.#object[name] ?? null;
-    if (value === null) return null;
+    const value = this.#value(name);
+    if (value === undefined) return null;
     if (!isObject(value)) throw new Error(`${this.#at}${name} is not an object`);
     return new Fields(value, `${this.#at}${name}.`);
+  }
+
+  /** As `optional`, also where the object is stored as JSON text, as vctl does; an empty text is none. */
+  optionalOrText(name: string): Fields | null {
+    const value = this.#value(name);
+    if (typeof value !== 'string') return this.optional(name);
+    if (value.trim() === '') return null;
+    const object = parseObject(value);
+    if (object === null) throw new Error(`${this.#at}${name} is not an object`);
+    return new Fields(object, `${this.#at}${name}.`);
   }
 
   /** One of these words; '' where it is absent and '' is one of them. */
@@ -74,7 +91,7 @@ export class Fields {
 
   /** HTTP header values: `{"X-A": ["1"]}`; a single string is taken as well. */
   lists(name: string): { readonly [key: string]: readonly string[] } {
-    const value = this.#object[name] ?? {};
+    const value = this.#value(name) ?? {};
     if (!isObject(value)) throw new Error(`${this.#at}${name} is not an object`);
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => {
@@ -85,8 +102,12 @@ export class Fields {
     );
   }
 
+  #value(name: string): unknown {
+    return this.#values.get(foldName(name));
+  }
+
   #get<Kind extends keyof KindOf>(kind: Kind, name: string, otherwise: KindOf[Kind]): KindOf[Kind] {
-    const value = this.#object[name] ?? otherwise;
+    const value = this.#value(name) ?? otherwise;
     const is: (value: unknown) => value is KindOf[Kind] = KINDS[kind] as never;
     if (is(value)) return value;
     throw new Error(`${this.#at}${name} is not ${kind === 'integer' ? 'an integer' : `a ${kind}`}`);

@@ -66,9 +66,9 @@ function readBreaker(body: Fields): CircuitBreaker['Middleware'] {
   parseCondition(condition);
   const out = {
     Condition: condition,
-    Fallback: readFallback(body.inner('Fallback')),
-    OnTripped: readWebhook(body.optional('OnTripped')),
-    OnStandby: readWebhook(body.optional('OnStandby')),
+    Fallback: readFallback(body.optionalOrText('Fallback') ?? new Fields({}, 'Fallback.')),
+    OnTripped: readWebhook(body.optionalOrText('OnTripped')),
+    OnStandby: readWebhook(body.optionalOrText('OnStandby')),
     FallbackDuration: body.integer('FallbackDuration', 10 * NANOS.second),
     RecoveryDuration: body.integer('RecoveryDuration', 10 * NANOS.second),
     CheckPeriod: body.integer('CheckPeriod', 100 * NANOS.millisecond),

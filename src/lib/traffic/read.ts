@@ -110,12 +110,19 @@ export function readListener(id: string, value: JsonObject): Listener {
     );
   return {
     Id: id,
-    Protocol: fields.oneOf('Protocol', ['http', 'https']),
+    Protocol: readProtocol(fields),
     Address: { Network: network, Address: where },
     Scope: scope,
     ProxyProtocol: fields.oneOf('ProxyProtocol', ['', 'PROXY_V1']),
     Settings: tls === null ? null : { TLS: readTls(tls) },
   };
+}
+
+/** In vctl's words where it is neither. */
+function readProtocol(fields: Fields): 'http' | 'https' {
+  const protocol = fields.string('Protocol');
+  if (protocol === 'http' || protocol === 'https') return protocol;
+  throw new Error(`unsupported protocol '${protocol}', supported protocols are http and https`);
 }
 
 /** `HOST:PORT` or `:PORT`. */

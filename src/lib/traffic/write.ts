@@ -1,4 +1,4 @@
-import { isObject } from './fields.ts';
+import { foldName, isObject } from './fields.ts';
 import type { JsonObject } from './model.ts';
 
 /** As Go's encoder writes it, which is what vulcand stores: one line, ended by a newline. */
@@ -6,14 +6,19 @@ export function encode(value: object): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-/** `next` with the fields of `previous` that it does not know, so that other programs' fields survive our writes. */
+/**
+ * `next` with the fields of `previous` that it does not know, so that other programs' fields survive our writes. A known
+ * field in another case is dropped: Go would read it as the same field.
+ */
 export function keepUnknown(previous: JsonObject | null, next: JsonObject): JsonObject {
   if (previous === null) return next;
   const out: Record<string, unknown> = { ...next };
+  const own = new Map(Object.keys(next).map((name) => [foldName(name), name]));
   for (const [name, old] of Object.entries(previous)) {
-    const ours = next[name];
-    if (ours === undefined) out[name] = old;
-    else if (isObject(ours) && isObject(old)) out[name] = keepUnknown(old, ours);
+    const known = own.get(foldName(name));
+    const ours = known === undefined ? undefined : out[known];
+    if (known === undefined || ours === undefined) out[name] = old;
+    else if (isObject(ours) && isObject(old)) out[known] = keepUnknown(old, ours);
   }
   return out;
 }

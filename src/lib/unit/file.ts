@@ -53,9 +53,9 @@ export function parseUnitFile(text: string, where: ParseOptions = {}): UnitFile 
       hint: 'is this really a unit file?',
     });
   }
-  const junk = BINARY.exec(text);
+  const junk = binaryAt(text);
   if (junk !== null) {
-    const line = text.slice(0, junk.index).split('\n').length;
+    const line = text.slice(0, junk).split('\n').length;
     throw new ClusterError(
       'unit-file-binary',
       `${what} is not text: control or invalid bytes in line ${line}`,
@@ -83,9 +83,18 @@ export function parseUnitFile(text: string, where: ParseOptions = {}): UnitFile 
   return parsed;
 }
 
-// U+FFFD is what a reader makes of bytes that are no UTF-8.
+// U+FFFD is what a reader makes of bytes that are not UTF-8.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/;
+const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/g;
+
+/** Where the first character stands that no unit file has; like systemd, a comment may be in any encoding. */
+function binaryAt(text: string): number | null {
+  for (const { 0: found, index } of text.matchAll(BINARY)) {
+    const line = text.slice(text.lastIndexOf('\n', index - 1) + 1, index);
+    if (found !== '\ufffd' || !isComment(line)) return index;
+  }
+  return null;
+}
 
 /** Reads any text at all: what is broken is kept as `broken` lines and listed in `problems`. */
 export function readUnitFile(text: string, file?: string): UnitFile {

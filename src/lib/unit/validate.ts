@@ -1,15 +1,12 @@
 import { ClusterError, type ErrorPlace } from '../error.ts';
 import { parseUnitFile, type UnitFile, unitHash } from './file.ts';
 import { fleetGlob, type Glob } from './glob.ts';
-import { parseUnitName, splitUnitName, type UnitName } from './name.ts';
+import { parseUnitName, type UnitName } from './name.ts';
+import { CONFLICTS, MACHINE_OF, REPLACES, unitWarnings } from './warnings.ts';
 import {
   FLEET_KEYS,
-  type FleetValue,
   fleetValues,
-  isTrue,
-  metadataPair,
   nearestFleetKey,
-  patternWords,
   type Requirements,
   toRequirements,
   unknownFleetKeys,
@@ -55,15 +52,11 @@ export function validateUnit(
     file,
     requirements: wanted,
     hash: unitHash(file),
-    warnings: warn(unit, file, found, wanted),
+    warnings: unitWarnings(unit, file, found, wanted),
   };
 }
 
-const CONFLICTS = ['Conflicts', 'X-Conflicts'];
-const REPLACES = ['Replaces'];
-const MACHINE_OF = ['MachineOf', 'X-ConditionMachineOf'];
 const MACHINE_ID = ['MachineID', 'X-ConditionMachineID', 'X-ConditionMachineBootID'];
-const METADATA = ['MachineMetadata', 'X-ConditionMachineMetadata'];
 
 type Place = (line?: number) => ErrorPlace;
 
@@ -128,57 +121,3 @@ const FORBIDDEN = [
   ['Global', 'Replaces'],
   ['Conflicts', 'Replaces'],
 ] as const;
-
-function warn(unit: UnitName, file: UnitFile, found: readonly FleetValue[], wanted: Requirements): string[] {
-  const { full, type } = unit;
-  const warnings: string[] = [];
-  const add = (text: string, line?: number): void => {
-    warnings.push(line === undefined ? `${full}: ${text}` : `${full}:${line}: ${text}`);
-  };
-  if (type === 'busname' || type === 'snapshot') add(`systemd no longer knows units of type ${type}`);
-  file.lines.forEach(({ kind, raw }, i) => {
-    if (kind === 'preamble') add('text before the first [Section] is ignored', i + 1);
-    const last = file.lines[i + 1]?.kind !== 'continuation';
-    if (kind === 'continuation' && last && /^\s*[#;]/.test(raw)) {
-      add('systemd leaves a comment out of a continued value and reads on after it', i + 1);
-    }
-  });
-  for (const { key, value, raw, line } of found) {
-    if (key.startsWith('X-'))
-      add(`${key} is deprecated, write ${key.replace(/^X-(Condition)?/, '').replace('BootID', 'ID')}`, line);
-    if (key === 'Global' && !isTrue(value) && !/^(false|no|0|off|f)$/i.test(value)) {
-      add(`Global=${value} is neither true nor false and counts as false`, line);
-    }
-    if (MACHINE_OF.includes(key) && value === full)
-      add('MachineOf names the unit itself: it can never run', line);
-    else if (MACHINE_OF.includes(key) && !isUnitName(value) && !unit.isTemplate) {
-      add(`MachineOf=${value} is not a unit name: nothing can match it`, line);
-    }
-    // A template's own instance is empty; its instances are checked when they come.
-    const judged = !(unit.isTemplate && /[%$]/.test(raw));
-    if (METADATA.includes(key) && metadataPair(value) === null && judged) {
-      add(`${key}=${value} is not one key=value and asks for nothing, as in fleet`, line);
-    }
-    for (const pattern of patternsOf(key, value)) {
-      const { problem } = fleetGlob(pattern);
-      if (problem !== undefined) add(`${key}: ${problem}; it matches nothing, as in fleet`, line);
-    }
-  }
-  if (wanted.machineId === '' && !unit.isTemplate) add('MachineID is empty: no machine matches it');
-  return warnings;
-}
-
-function patternsOf(key: string, value: string): readonly string[] {
-  if (CONFLICTS.includes(key)) return patternWords(value);
-  return REPLACES.includes(key) ? [value] : [];
-}
-
-function isUnitName(text: string): boolean {
-  if (splitUnitName(text) === null) return false;
-  try {
-    parseUnitName(text);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,4 +78,29 @@ test('files that are not a store are called damaged', async () => {
   const where = await mkdtemp(join(directory, 'junk'));
   await writeFile(join(where, 'data.mdb'), 'x'.repeat(100_000));
   await expect(openEmbedded(where)).rejects.toMatchObject({ code: 'store-broken', exit: 5 });
+});
+
+test.runIf(process.getuid !== undefined)(
+  'whatever was there before, only its owner may read the store',
+  async () => {
+    const where = join(directory, 'open');
+    await mkdir(where, { mode: 0o755 });
+    await (await openEmbedded(where)).close();
+    for (const file of ['data.mdb', 'lock.mdb']) await chmod(join(where, file), 0o644);
+    await chmod(where, 0o777);
+    await (await openEmbedded(where)).close();
+    const mode = async (path: string) => (await stat(path)).mode & 0o777;
+    expect(await mode(where)).toBe(0o700);
+    for (const file of ['data.mdb', 'lock.mdb']) expect(await mode(join(where, file))).toBe(0o600);
+  },
+);
+
+test.runIf(process.getuid?.() === 0)('a directory of another user is refused', async () => {
+  const where = join(directory, 'foreign');
+  await mkdir(where);
+  await chown(where, 1234, 1234);
+  await expect(openEmbedded(where)).rejects.toMatchObject({ code: 'directory-foreign' });
+  const link = join(directory, 'link');
+  await symlink(where, link);
+  await expect(openEmbedded(link)).rejects.toMatchObject({ code: 'directory-foreign' });
 });

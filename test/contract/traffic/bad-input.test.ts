@@ -278,7 +278,12 @@ const ROWS: Row[] = [
     /"a\/b" is not the absolute path/,
   ],
   ['a network that is none', listener('-net', 'udp', '-addr', ':80'), 1, /Network is "udp"/],
-  ['a protocol that is none', listener('-proto', 'ftp', '-addr', ':80'), 1, /Protocol is "ftp"/],
+  [
+    'a protocol that is none',
+    listener('-proto', 'ftp', '-addr', ':80'),
+    1,
+    /unsupported protocol 'ftp', supported protocols are http and https/,
+  ],
   ['a scope that does not parse', listener('-addr', ':80', '-scope', 'x('), 1, /Scope should be.*x\(/],
   ['a TLS version that is none', words('backend upsert -id new -tlsMinV 1.2'), 1, /MinVersion is "1\.2"/],
   [

@@ -176,3 +176,51 @@ describe('renderUnit', () => {
     expect(renderUnit(text, 'a-b@c.service', facts)).not.toContain('%');
   });
 });
+
+describe('probably not what was meant', () => {
+  const warningsOf = (text: string, file = 'a.service') =>
+    validateUnit('a.service', text, { file }).warnings.map((line) => line.replace('a.service:', '').trim());
+
+  test.each([
+    ['', 'a.service has no options: there is nothing to run'],
+    ['# only a comment\n', 'a.service has no options: there is nothing to run'],
+    ['[x-fleet]\nGlobal=true\n', '1: section [x-fleet] is ignored; write [X-Fleet]'],
+    ['[Fleet]\nGlobal=true\n', '1: section [Fleet] is ignored; write [X-Fleet]'],
+    ['[XFleet]\nGlobal=true\n', '1: section [XFleet] is ignored; write [X-Fleet]'],
+    ['[service]\nExecStart=/bin/true\n', '1: section [service] is ignored; write [Service]'],
+    ['[Services]\nExecStart=/bin/true\n', '1: section [Services] is ignored; write [Service]'],
+    [
+      '[X-Fleet]\nMachineMetadata=role=web # the front\n',
+      '2: MachineMetadata: what follows # belongs to the value; a comment needs its own line',
+    ],
+    [
+      '[Service]\nExecStart=/bin/true\nRestart=always # please\n',
+      '3: Restart: what follows # belongs to the value; a comment needs its own line',
+    ],
+    [
+      '[Unit]\nRequires=docker.service\n[Service]\nExecStart=/bin/true\nRestart=always\n',
+      'Requires=docker.service stops it with docker.service, and Restart=always does not start it again; Wants=docker.service does not stop it',
+    ],
+  ])('%j', (text, warning) => {
+    expect(warningsOf(text)).toContain(warning);
+  });
+
+  test.each([
+    '[Service]\nExecStart=/bin/sh -c "echo # x"\n',
+    '[Unit]\nDescription=Shop # 1\n[Service]\nExecStart=/bin/true\n',
+    '[Service]\nExecStart=/bin/true\n[X-Fleet]\nGlobal=true\n',
+    '[Service]\nExecStart=/bin/true\n[X-Docker]\nImage=a\n',
+    '[Unit]\nRequires=docker.socket\n[Service]\nExecStart=/bin/true\nRestart=always\n',
+    '[Unit]\nRequires=docker.service\n[Service]\nExecStart=/bin/true\n',
+    '[Unit]\nWants=docker.service\n[Service]\nExecStart=/bin/true\nRestart=always\n',
+  ])('nothing to say of %j', (text) => {
+    expect(warningsOf(text)).toEqual([]);
+  });
+});
+
+test('a comment may be in any encoding, as in systemd; a value may not', () => {
+  const latin1 = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
+  const good = latin1('# für alle\n[Service]\n; größer\nExecStart=/bin/true\n');
+  expect(validateUnit('a.service', good).warnings).toEqual([]);
+  expect(() => validateUnit('a.service', latin1('[Service]\nExecStart=/bin/für\n'))).toThrow('line 2');
+});

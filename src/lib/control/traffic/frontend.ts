@@ -8,9 +8,11 @@ import {
   editFrontend,
   type Frontend,
   type FrontendEdit,
+  isObject,
   pathOf,
   pathsOf,
   readFrontend,
+  requirePossible,
   storedFrontend,
   usableServers,
 } from '../../traffic/index.ts';
@@ -109,6 +111,7 @@ function decide(
   const parent = requireBackend(traffic, edited.BackendId);
   const value = storedFrontend(edited);
   const frontend = checked('frontend', () => readRouted(id, value));
+  if (request.said.route !== undefined) requirePossible(frontend.Route);
   const from = current?.BackendId ?? null;
   const to = frontend.BackendId;
   const unforced = from !== null && from !== to && !request.force;
@@ -180,6 +183,9 @@ const shortened = (route: unknown): string => {
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 };
 
+const predicateOf = ({ Settings }: ReturnType<typeof storedFrontend>): unknown =>
+  isObject(Settings) ? Settings.FailoverPredicate : '';
+
 /** Route and predicate errors in vctl's words, with where the fault is. */
 function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Frontend {
   try {
@@ -194,7 +200,11 @@ function readRouted(id: string, value: ReturnType<typeof storedFrontend>): Front
         options,
       );
     if (error.code === 'predicate-syntax')
-      throw new ClusterError('predicate-syntax', `invalid failover predicate: ${error.message}`, options);
+      throw new ClusterError(
+        'predicate-syntax',
+        `invalid failover predicate: ${shortened(predicateOf(value))}: ${error.message}`,
+        options,
+      );
     throw error;
   }
 }

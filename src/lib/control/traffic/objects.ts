@@ -17,6 +17,7 @@ import {
   readBackend,
   readListener,
   readServer,
+  requirePossible,
   type Server,
   type ServerEdit,
   storedBackend,
@@ -142,6 +143,7 @@ export async function upsertListener(
       hint: '--addr HOST:PORT, such as --addr 0.0.0.0:8181',
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
+  if (said.scope !== undefined && said.scope !== '') requirePossible(listener.Scope);
   await sayNotes(session, traffic.state, { listener });
   if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;

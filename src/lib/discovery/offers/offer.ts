@@ -1,4 +1,6 @@
-import { checkId, readFrontend, readServer } from '../../traffic/index.ts';
+import { ClusterError } from '../../error.ts';
+import { hostAsSent } from '../../route/index.ts';
+import { checkId, readFrontend, readServer, requirePossible } from '../../traffic/index.ts';
 import { readCheck } from './check.ts';
 import type { Offer, Service } from './model.ts';
 
@@ -17,8 +19,8 @@ export function offerOf(service: Service): {
   readonly problems: readonly string[];
 } {
   const { attributes } = service;
-  const shared = attributes.frontend_host_load_balancer ?? null;
-  const instance = attributes.frontend_host_container ?? null;
+  const shared = asSent(attributes.frontend_host_load_balancer);
+  const instance = asSent(attributes.frontend_host_container);
   if (shared === null && instance === null) return { offer: null, problems: [] };
   const about = (message: string): string => `service ${service.id}: ${message}`;
   if (service.protocol === 'udp') return { offer: null, problems: [about('UDP cannot be a server')] };
@@ -29,7 +31,7 @@ export function offerOf(service: Service): {
     readServer(service.id, { URL: url });
     for (const host of [shared, instance]) if (host !== null) checkHost(host);
   } catch (error) {
-    return { offer: null, problems: [about(error instanceof Error ? error.message : String(error))] };
+    return { offer: null, problems: [about(inWords(error))] };
   }
   const { check, problems } = readCheck(attributes);
   const clash = shared !== null && instance !== null && service.id === service.name;
@@ -49,7 +51,20 @@ export function offerOf(service: Service): {
   };
 }
 
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = error instanceof ClusterError ? error.hint : undefined;
+  return hint === undefined ? error.message : `${error.message}; ${hint}`;
+}
+
+/** Clients send international names in their ASCII form, and other names in lower case. */
+function asSent(host: string | undefined): string | null {
+  if (host === undefined) return null;
+  return /[^\0-\x7f]/.test(host) ? (hostAsSent(host) ?? host) : host;
+}
+
 function checkHost(host: string): void {
   if (/["`\\\s\p{Cc}]/u.test(host)) throw new Error(`${JSON.stringify(host)} is not a host name`);
   readFrontend('host', { Type: 'http', BackendId: 'backend', Route: routeOf(host) });
+  requirePossible(routeOf(host));
 }

@@ -102,7 +102,7 @@ export class HollowMachine {
 
   /** Where a unit's file is: the exact name first, then its template; text null for a masked one. */
   readUnit(name: string): { path: string; text: string | null } | null {
-    const template = name.replace(/@[^.]*(\.[^.]+)$/, '@$1');
+    const template = name.replace(/@.*(\.[^.]+)$/, '@$1');
     for (const file of new Set([name, template])) {
       for (const dir of UNIT_DIRS) {
         const path = `${dir}/${file}`;

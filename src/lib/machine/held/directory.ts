@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { lstat, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SshOptions } from '../port.ts';
 
@@ -31,10 +31,6 @@ export function holdPlace(directory: string, ssh: SshOptions, version: string): 
 export async function isPrivate(directory: string): Promise<boolean> {
   const found = await lstat(directory).catch(() => null);
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
-}
-
-export async function makePrivate(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
 }
 
 /** Notes the use of now; true where there was another within so many milliseconds. */

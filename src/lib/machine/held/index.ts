@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { makePrivate } from '../../private-directory.ts';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
 import { HolderClient } from './client.ts';
-import { type HoldPlace, holderSockets, holdPlace, isPrivate, makePrivate, noteUse } from './directory.ts';
+import { type HoldPlace, holderSockets, holdPlace, isPrivate, noteUse } from './directory.ts';
 import type { HolderOptions } from './holder.ts';
 import { HeldMachine } from './machine.ts';
 import type { HeldConnection } from './wire.ts';

@@ -1,3 +1,4 @@
+import { splitUnitName } from '../../unit/index.ts';
 import type { JobOutcome, UnitStatus } from '../port.ts';
 import { type Bus, BusError, type Signal } from './dbus.ts';
 import { type Failure, failureOf, refusal } from './failure.ts';
@@ -35,7 +36,7 @@ export const SETTLE_MS = 30;
 /** States of units, in the order asked; a name that systemd does not know has load `not-found`. */
 export async function unitStatuses(bus: Bus, units: readonly string[]): Promise<UnitStatus[]> {
   // A template has no state, and one in the list would make systemd refuse the whole question.
-  const askable = units.filter((unit) => !unit.includes('@.'));
+  const askable = units.filter((unit) => splitUnitName(unit)?.isTemplate !== true);
   if (askable.length === 0) return units.map(notFound);
   const [rows] = await bus.call({ ...MANAGER, member: 'ListUnitsByNames', signature: 'as', body: [askable] });
   const answers = (rows as unknown[][]).map((row) => ({
