@@ -22,7 +22,7 @@ export default class FrontendUpsert extends SwitchCommand {
     'max-mem-body-kb': count('max-mem-body-kb', 'KiB of a request body to keep in memory', { min: 0 }),
     'max-body-kb': count('max-body-kb', 'largest request body in KiB; 0: no limit', { min: 0 }),
     'failover-predicate': text('failover-predicate', 'when to try another server'),
-    'forward-host': text('forward-host', 'X-Forwarded-Server header that servers receive'),
+    'forward-host': text('forward-host', 'value of the X-Forwarded-Server header for servers'),
     'trust-forward-header': toggle('trust-forward-header', "keep the client's X-Forwarded headers"),
     'pass-host-header': toggle('pass-host-header', "send the client's Host header to the servers"),
     stream: toggle('stream', 'pass bodies on as they arrive'),
