@@ -44,10 +44,35 @@ module.exports = {
         pathNot: [
           SHARED,
           room('(gateway/haproxy/(translate|regexp)|traffic|route)'),
-          '^src/lib/gateway/(model|haproxy/names)\\.ts$',
+          '^src/lib/gateway/(model|haproxy/(names|serving))\\.ts$',
           // Hashes, and what an IP address looks like.
           '^(node:)?(crypto|net)$',
           'node_modules/re2js/',
+        ],
+      },
+    },
+    {
+      name: 'gateway-regexp-is-pure',
+      severity: 'error',
+      from: { path: room('gateway/haproxy/regexp') },
+      to: { pathNot: [room('(gateway/haproxy/regexp|route)'), 'node_modules/re2js/'] },
+    },
+    {
+      name: 'proxy-behind-its-port',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [room('gateway/haproxy'), '^src/lib/gateway/chosen-proxy\\.ts$'] },
+      to: { path: room('gateway/haproxy') },
+    },
+    {
+      name: 'proxy-knows-only-its-port',
+      severity: 'error',
+      from: { path: room('gateway/haproxy') },
+      to: {
+        path: '^src/',
+        pathNot: [
+          SHARED,
+          room('(gateway/haproxy|traffic|route)'),
+          '^src/lib/gateway/(proxy|model|top|logger|offenders|write-whole)\\.ts$',
         ],
       },
     },

@@ -261,14 +261,14 @@ async function filled(dir: string, running: ChildProcess[], count: number) {
   const added = await times((n) => [server(3, 100 + n, 21_000 + n)]);
   const reloaded = await times((n) => [backend(100_000 + n)]);
   const status = (await (await fetch(`http://127.0.0.1:${PORTS.admin}/v1/status`)).json()) as {
-    haproxy: { pid: number };
+    proxy: { pid: number };
   };
   const result = {
     switched,
     added,
     reloaded,
     nodeMb: residentMb(gateway.pid ?? 0),
-    haproxyMb: residentMb(status.haproxy.pid),
+    haproxyMb: residentMb(status.proxy.pid),
   };
   await ended(gateway);
   await store.close();

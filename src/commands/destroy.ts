@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { waitFlags } from '../flags.ts';
-import { destroy } from '../lib/control/units/desired-state.ts';
+import { destroy } from '../lib/control/units/destroy.ts';
 
 export default class Destroy extends ClusterCommand {
   static readonly changes = 'units';

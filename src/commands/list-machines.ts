@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../base.ts';
 import { listFlags } from '../flags.ts';
-import { listMachines } from '../lib/control/units/lists.ts';
+import { listMachines } from '../lib/control/machines/list.ts';
 import { machineColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
 

@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../base.ts';
 import { listFlags } from '../flags.ts';
-import { listUnitFiles } from '../lib/control/units/lists.ts';
+import { listUnitFiles } from '../lib/control/units/list.ts';
 import { unitFileColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
 

@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../base.ts';
 import { listFlags } from '../flags.ts';
-import { listUnits } from '../lib/control/units/lists.ts';
+import { listUnits } from '../lib/control/units/list.ts';
 import { ClusterError, ClusterErrors, EXIT } from '../lib/error.ts';
 import { unitColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { plan } from '../lib/control/units/plan.ts';
 import { planOnPaper } from '../lib/control/units/plan-on-paper.ts';
-import { planAll } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { planText } from '../lib/ui/plan.ts';
 
@@ -10,7 +10,7 @@ export default class PlanCommand extends ClusterCommand {
   static readonly completes = 'units';
   static override summary = 'Show what starting units would do, and why, without changing anything';
   static override description =
-    'Exit code: 0 nothing to do; 2 changes are pending; 1 an error, a unit that cannot be placed or a machine that does not answer; 5 the registry cannot be reached.\n\n--inventory needs neither machines nor a registry. It names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+    'With units, the steps of starting them; without, the steps of reconcile on all machines. Only machines that these steps concern are contacted.\n\nExit code: 0 nothing to do; 2 changes are pending; 1 an error, a unit that cannot be placed or a machine that does not answer; 5 the registry cannot be reached.\n\n--inventory needs neither machines nor a registry. It names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> plan 'demo@<1..3>.service'",
@@ -29,12 +29,12 @@ export default class PlanCommand extends ClusterCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(PlanCommand);
     const units = argv as string[];
-    const { plan, silent } =
+    const planned =
       flags.inventory === undefined
-        ? await this.withSession(flags, (session) => planAll(session, units))
+        ? await this.withSession(flags, (session) => plan(session, units))
         : { plan: await planOnPaper(flags.inventory, units), silent: 0 };
-    if (flags.json) this.printJson(plan);
-    else this.print(planText(plan, silent));
-    process.exitCode = silent > 0 ? EXIT.failed : plan.exit();
+    if (flags.json) this.printJson(planned.plan);
+    else this.print(planText(planned.plan, planned.silent));
+    process.exitCode = planned.silent > 0 ? EXIT.failed : planned.plan.exit();
   }
 }

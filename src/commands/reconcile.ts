@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { throwFailures } from '../lib/control/units/converge.ts';
+import { throwFailures } from '../lib/control/report.ts';
 import { reconcile } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
 import { stepLines } from '../lib/ui/plan.ts';

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { waitFlags } from '../flags.ts';
-import { restart } from '../lib/control/units/desired-state.ts';
+import { restart } from '../lib/control/units/restart.ts';
 
 export default class Restart extends ClusterCommand {
   static readonly changes = 'units';

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { replaceFlag, waitFlags } from '../flags.ts';
-import { want } from '../lib/control/units/desired-state.ts';
+import { start } from '../lib/control/units/start.ts';
 
 export default class Start extends ClusterCommand {
   static readonly changes = 'units';
@@ -18,6 +18,6 @@ export default class Start extends ClusterCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Start);
     const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: flags.replace };
-    await this.withSession(flags, (session) => want(session, argv as string[], 'launched', options));
+    await this.withSession(flags, (session) => start(session, argv as string[], 'launched', options));
   }
 }

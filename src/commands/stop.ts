@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { waitFlags } from '../flags.ts';
-import { lower } from '../lib/control/units/desired-state.ts';
+import { stop } from '../lib/control/units/stop.ts';
 
 export default class Stop extends ClusterCommand {
   static readonly changes = 'units';
@@ -16,7 +16,7 @@ export default class Stop extends ClusterCommand {
     const { argv, flags } = await this.parse(Stop);
     const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
     const units = await this.withSession(flags, (session) =>
-      lower(session, argv as string[], 'loaded', options),
+      stop(session, argv as string[], 'loaded', options),
     );
     if (flags.json) this.printJson({ units });
     else if (options.block) process.stderr.write(`Successfully stopped units [${units.join(' ')}].\n`);

@@ -1,10 +1,10 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { replaceFlag, waitFlags } from '../flags.ts';
-import { want } from '../lib/control/units/desired-state.ts';
+import { start } from '../lib/control/units/start.ts';
 
 export default class Submit extends ClusterCommand {
-  static readonly changes = 'registry';
+  static readonly changes = 'units';
   static readonly completes = 'units';
   static override summary = 'Store units in the registry without placing them';
   static override strict = false;
@@ -15,6 +15,6 @@ export default class Submit extends ClusterCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Submit);
     const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: flags.replace };
-    await this.withSession(flags, (session) => want(session, argv as string[], 'inactive', options));
+    await this.withSession(flags, (session) => start(session, argv as string[], 'inactive', options));
   }
 }

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { waitFlags } from '../flags.ts';
-import { lower } from '../lib/control/units/desired-state.ts';
+import { stop } from '../lib/control/units/stop.ts';
 
 export default class Unload extends ClusterCommand {
   static readonly changes = 'units';
@@ -16,7 +16,7 @@ export default class Unload extends ClusterCommand {
     const { argv, flags } = await this.parse(Unload);
     const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
     const units = await this.withSession(flags, (session) =>
-      lower(session, argv as string[], 'inactive', options),
+      stop(session, argv as string[], 'inactive', options),
     );
     if (flags.json) this.printJson({ units });
     else process.stderr.write(`Successfully unloaded units [${units.join(' ')}].\n`);

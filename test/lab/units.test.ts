@@ -110,7 +110,7 @@ real('a start joins one that is under way, and is not content with a unit betwee
 
 real('oneshots, timers, sockets, paths, mounts and targets start', async () => {
   const alone = await at.run('start', 'gate.socket');
-  expect(alone.stderr).toMatch(/machine-of: MachineOf=gate\.service, which nobody knows/);
+  expect(alone.stderr).toMatch(/machine-of: MachineOf=gate\.service, which does not exist/);
   await at.file('lonely.socket', '[Socket]\nListenStream=/run/lonely.sock\n');
   const lonely = await at.run('start', 'lonely.socket');
   expect(lonely.stderr).toMatch(/lonely\.service, which it starts, is not on this machine/);

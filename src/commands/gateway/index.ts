@@ -66,7 +66,7 @@ export default class Gateway extends ClusterCommand {
         runDirectory: flags['run-dir'],
         stateDirectory: flags['state-dir'],
         admin: flags.admin,
-        haproxy: flags.haproxy,
+        program: flags.haproxy,
         sealKey: flags['seal-key'] ?? null,
         severity: readSeverity(flags['log-severity']),
       };

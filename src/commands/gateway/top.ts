@@ -6,7 +6,7 @@ export default class GatewayTop extends TopCommand {
   static readonly changes = 'nothing';
   static readonly completes = 'none';
   static override summary = 'Show requests, latency and errors by frontend and server, across all gateways';
-  static override description = 'Counters start again whenever HAProxy is reloaded.';
+  static override description = 'Counters start from zero when HAProxy is reloaded.';
   static override examples = [
     '<%= config.bin %> gateway top',
     '<%= config.bin %> gateway top --refresh 0 --json',

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { addMachines, readMetadata } from '../../lib/control/machines/membership.ts';
+import { addMachines } from '../../lib/control/machines/add.ts';
+import { readMetadata } from '../../lib/control/machines/metadata.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class MachineAdd extends ClusterCommand {

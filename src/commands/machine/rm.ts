@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { removeMachine } from '../../lib/control/machines/membership.ts';
+import { removeMachine } from '../../lib/control/machines/remove.ts';
 
 export default class MachineRm extends ClusterCommand {
   static readonly changes = 'units';

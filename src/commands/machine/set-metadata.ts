@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { setMetadata } from '../../lib/control/machines/membership.ts';
+import { setMetadata } from '../../lib/control/machines/metadata.ts';
 
 export default class MachineSetMetadata extends ClusterCommand {
   static readonly changes = 'units';

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { findMachine } from '../../lib/control/machines/membership.ts';
+import { findMachine } from '../../lib/control/find-machine.ts';
 import { machineCard } from '../../lib/ui/card.ts';
 
 export default class MachineShow extends ClusterCommand {

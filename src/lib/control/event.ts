@@ -1,4 +1,4 @@
-import type { Exclusion, Step } from '../plan/model.ts';
+import type { Exclusion } from '../plan/model.ts';
 
 export interface MachineName {
   readonly id: string;
@@ -39,6 +39,8 @@ export type Event =
       readonly message: string;
       readonly units: readonly string[];
       readonly hint?: string | undefined;
+      /** The machine was only a candidate: what was to be placed there went elsewhere. */
+      readonly passedOver: boolean;
     }
   | {
       readonly kind: 'machine-added';
@@ -52,5 +54,4 @@ export type Event =
       readonly metadata: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
-  | { readonly kind: 'warning'; readonly message: string }
-  | { readonly kind: 'step'; readonly step: Step; readonly machine: MachineName };
+  | { readonly kind: 'warning'; readonly message: string };

@@ -1,27 +1,27 @@
 import { createServer, type Server } from 'node:http';
 import { ClusterError } from '../error.ts';
-import type { ProcessStatus } from './haproxy/process/supervisor.ts';
-import type { BreakerState } from './haproxy/requests/breaker.ts';
-import type { Top } from './haproxy/stats.ts';
 import type { Note } from './model.ts';
+import type { ProxyStatus } from './proxy.ts';
+import type { BreakerStatus } from './requests/requests.ts';
+import type { Top } from './top.ts';
 
 /** `GET /v1/status` of a gateway. */
 export interface GatewayStatus {
   readonly machine: string;
   readonly hostname: string;
   readonly version: string;
-  /** Of the traffic registry, as HAProxy serves it. */
+  /** Of the traffic registry, as it is served. */
   readonly revision: number;
-  readonly haproxy: ProcessStatus;
+  readonly proxy: ProxyStatus;
   readonly severity: string;
   readonly storeConnected: boolean;
   /** Why the newest state is not served; null when it is. */
   readonly failing: string | null;
-  /** Milliseconds from hearing of the last change until it was live. */
+  /** Milliseconds from the arrival of the last change until it was live. */
   readonly lastChangeMs: number;
   readonly leftOut: readonly Note[];
   readonly notes: readonly Note[];
-  readonly breakers: readonly { frontend: string; middleware: string; state: BreakerState }[];
+  readonly breakers: readonly BreakerStatus[];
 }
 
 export interface AdminSource {
@@ -62,9 +62,9 @@ export async function listenAdmin(address: string, source: AdminSource): Promise
       reject(
         new ClusterError(
           taken ? 'gateway-running' : 'bad-address',
-          taken ? `something listens on ${address} already` : `cannot listen on ${address}: ${error.message}`,
+          taken ? `something else listens on ${address}` : `cannot listen on ${address}: ${error.message}`,
           {
-            hint: 'another gateway runs here? cluster gateway status shows; --admin chooses another address',
+            hint: 'cluster gateway status shows whether another gateway runs here; --admin chooses another address',
           },
         ),
       );

@@ -1,18 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
- * What becomes of HAProxy when the gateway process is told to end: `stop` it, `leave` it to the process that systemd
+ * What becomes of the proxy when the gateway process ends: `stop` it, `leave` it to the process that systemd
  * starts next, or `linger`: leave it for some seconds, since a start may follow.
  */
 export type Ending = 'leave' | 'linger' | 'stop';
 
-const LINGER_SECONDS = 3;
-
 /**
- * Asks systemd why this process should end. A restart leaves HAProxy alone, and so does a kill that nobody queued a job
- * for, as the unit is started again. A stop of a unit that is still wanted may be the first half of a roll-out.
+ * Asks systemd why this process should end. A restart leaves the proxy alone, and so does a kill without a job in
+ * systemd's queue, since the unit is then started again. A stop of a unit that is still wanted may be the first half of
+ * a rollout.
  */
 export async function endingOf(): Promise<Ending> {
   if (process.env.INVOCATION_ID === undefined) return 'stop';
@@ -23,19 +22,19 @@ export async function endingOf(): Promise<Ending> {
   return chooseEnding(job, wanted);
 }
 
-/** `job` is the type of systemd's job for the unit, null for none; `wanted`: it is to run here, as far as anyone said. */
+/** @param job type of systemd's job for the unit; null = none. @param wanted whether the unit is meant to run here. */
 export function chooseEnding(job: string | null, wanted: boolean): Ending {
   if (job === 'stop') return wanted ? 'linger' : 'stop';
   return 'leave';
 }
 
-/** The service that a process runs in, by its /proc/PID/cgroup. */
+/** The service that a process belongs to, from its /proc/PID/cgroup. */
 export function unitOf(cgroup: string): string | null {
   const names = [...cgroup.matchAll(/\/([^/\n]+\.service)$/gm)].map(([, name]) => name);
   return names[0] ?? null;
 }
 
-/** `systemctl list-jobs`: number, unit, type, state. */
+/** The type of a unit's job. @param list output of `systemctl list-jobs`: number, unit, type, state. */
 export function jobOf(list: string, unit: string): string | null {
   for (const line of list.split('\n')) {
     const [, name, type] = line.trim().split(/\s+/);
@@ -49,14 +48,4 @@ function listJobs(): Promise<string> {
     const args = ['list-jobs', '--no-legend', '--plain', '--full'];
     execFile('systemctl', args, { timeout: 2000 }, (_error, stdout) => resolve(stdout));
   });
-}
-
-/** Ends a HAProxy gracefully after a while, unless another gateway process is there by then (`file` exists again). */
-export function endLater(pid: number, file: string): void {
-  const script = 'sleep "$1"; [ -e "$2" ] || kill -USR1 "$3"';
-  const child = spawn('/bin/sh', ['-c', script, 'sh', String(LINGER_SECONDS), file, String(pid)], {
-    detached: true,
-    stdio: 'ignore',
-  });
-  child.unref();
 }

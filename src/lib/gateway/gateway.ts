@@ -7,25 +7,16 @@ import type { Store } from '../store/port.ts';
 import type { TrafficState } from '../traffic/index.ts';
 import { type GatewayStatus, listenAdmin } from './admin.ts';
 import { Announcer } from './announce.ts';
-import { type Ending, endLater } from './ending.ts';
-import { writeWhole } from './haproxy/process/files.ts';
-import { Supervisor } from './haproxy/process/supervisor.ts';
-import { Requests } from './haproxy/requests/requests.ts';
-import { type Top, topOf } from './haproxy/stats.ts';
+import type { Ending } from './ending.ts';
 import { Keeper } from './keeper.ts';
 import { isSeverity, type Logger, type Severity } from './logger.ts';
-import type { Serving } from './model.ts';
+import type { ServedRequest } from './model.ts';
 import { prometheusText } from './prometheus.ts';
+import type { RunningProxy } from './proxy.ts';
+import { Requests } from './requests/requests.ts';
 import { loadState, saveState } from './state-file.ts';
-
-/** Translation and its print, with what only the running process knows. */
-export interface Translator {
-  /** `logAddress`: host:port where HAProxy sends the request log. */
-  translate(state: TrafficState, place: { readonly admin: string; readonly logAddress: string }): Serving;
-  render(serving: Serving): string;
-  /** HAProxy's name of the stick table that counts by frontend. */
-  readonly table: string;
-}
+import type { Top } from './top.ts';
+import { writeWhole } from './write-whole.ts';
 
 export interface GatewayOptions {
   readonly store: Store;
@@ -36,8 +27,7 @@ export interface GatewayOptions {
   readonly stateDirectory: string;
   /** host:port of the gateway's own interface. */
   readonly admin: string;
-  readonly haproxy: string;
-  readonly translator: Translator;
+  readonly openProxy: (onRequest: (request: ServedRequest) => void) => RunningProxy;
   readonly machine: string;
   readonly version: string;
   readonly logger: Logger;
@@ -48,9 +38,9 @@ const RETRY_MS = [250, 500, 1000, 2000];
 const SAVE_MS = 1000;
 
 /**
- * Serves the traffic registry until `signal` aborts; `ending` is asked then what becomes of HAProxy. A registry that is
- * away never ends it; what keeps it from serving anything at all when it starts does.
- * @throws ClusterError `gateway-running`, `bad-run-directory`, `haproxy-missing`, `haproxy-start`.
+ * Serves the traffic registry until `signal` aborts; `ending` then decides what becomes of the proxy. It goes on while
+ * the registry is away, and gives up only if it cannot serve anything at all when it starts.
+ * @throws ClusterError `bad-address`, `gateway-running`, `bad-run-directory`, and the proxy's own where it does not run.
  */
 export async function runGateway(
   options: GatewayOptions,
@@ -61,8 +51,8 @@ export async function runGateway(
   const gateway = new Gateway(options);
   try {
     await gateway.open();
-    const following = [gateway.follow(over.signal), gateway.obey(over.signal)];
-    await Promise.race([aborted(signal), gateway.hopeless]);
+    const following = [gateway.follow(over.signal), gateway.followSettings(over.signal)];
+    await Promise.race([aborted(signal), gateway.fatal]);
     over.abort();
     await gateway.close(await ending());
     await Promise.all(following);
@@ -82,16 +72,15 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 class Gateway {
   readonly #options: GatewayOptions;
-  readonly #supervisor: Supervisor;
+  readonly #proxy: RunningProxy;
   readonly #requests: Requests;
   readonly #keeper: Keeper;
   readonly #announcer: Announcer;
   readonly #stateFile: string;
   readonly #pidFile: string;
-  /** Rejects where HAProxy cannot be had at all. */
-  readonly hopeless: Promise<never>;
+  /** Rejects when the proxy cannot be started at all. */
+  readonly fatal: Promise<never>;
   #admin: Awaited<ReturnType<typeof listenAdmin>> | undefined;
-  #logAddress = '';
   #adopted = false;
   #revision = 0;
   #connected = false;
@@ -100,28 +89,25 @@ class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { logger, translator, runDirectory, store, prefix, admin, machine, version } = options;
-    this.#supervisor = new Supervisor({
-      directory: runDirectory,
-      binary: options.haproxy,
-      render: (serving) => translator.render(serving),
-      logger,
-    });
+    const { logger, runDirectory, store, prefix, admin, machine, version } = options;
+    this.#proxy = options.openProxy((request) => this.#requests.record(request));
     let giveUp: (error: unknown) => void = () => undefined;
-    this.hopeless = new Promise<never>((_, reject) => {
+    this.fatal = new Promise<never>((_, reject) => {
       giveUp = reject;
     });
-    this.hopeless.catch(() => undefined);
+    this.fatal.catch(() => undefined);
     this.#requests = new Requests(logger, () => this.#keeper.refresh());
     this.#keeper = new Keeper({
-      supervisor: this.#supervisor,
-      requests: this.#requests,
+      proxy: this.#proxy,
       logger,
-      translate: (state) =>
-        translator.translate(state, { admin: this.#supervisor.paths.admin, logAddress: this.#logAddress }),
-      applied: (state) => this.#applied(state),
-      hopeless: giveUp,
+      openBreakers: () => this.#requests.open(),
+      applied: (wanted, served) => {
+        this.#requests.follow(served);
+        this.#applied(wanted);
+      },
+      fatal: giveUp,
     });
+
     const record = { v: 1, machine, hostname: hostname(), address: ownAddress(), admin, version } as const;
     this.#announcer = new Announcer(store, prefix, { ...record, revision: 0 }, logger);
     this.#stateFile = join(options.stateDirectory, 'state.json');
@@ -134,17 +120,9 @@ class Gateway {
       top: () => this.#top(),
       metrics: () => this.#metrics(),
     });
-    await this.#supervisor.prepare();
+    await this.#proxy.prepare();
     await writeWhole(this.#pidFile, String(process.pid));
-    const adopted = await this.#supervisor.adopt();
-    this.#adopted = adopted;
-    if (!adopted) await this.#supervisor.probe();
-    // The port stands in the configuration: another one would be a reload.
-    const file = join(this.#options.runDirectory, 'log-port');
-    const before = adopted ? Number(await readFile(file, 'utf8').catch(() => '0')) : 0;
-    const port = await this.#requests.listen(Number.isInteger(before) ? before : 0);
-    this.#logAddress = `127.0.0.1:${port}`;
-    await writeWhole(file, String(port));
+    this.#adopted = await this.#proxy.adopt();
   }
 
   /** Every state of the registry, and the last one on disk where the registry is slow to answer at first. */
@@ -175,7 +153,7 @@ class Gateway {
   }
 
   /** What operators set for all gateways, as soon as they do. */
-  async obey(signal: AbortSignal): Promise<void> {
+  async followSettings(signal: AbortSignal): Promise<void> {
     const { store, prefix, logger } = this.#options;
     const key = gatewaySettingsKey(prefix);
     const own = logger.severity;
@@ -201,11 +179,11 @@ class Gateway {
     }
   }
 
-  /** After a failure: what this process holds open is let go; a HAProxy that runs is left alone. */
+  /** After a failure: releases what this process holds open; a proxy that runs is left alone. */
   async abandon(): Promise<void> {
     this.#admin?.close();
     this.#admin?.closeAllConnections();
-    // A process that never came to have a run directory cannot tidy it.
+    // Without the admin interface, the run directory may belong to another gateway.
     if (this.#admin !== undefined) await this.close('leave').catch(() => undefined);
   }
 
@@ -216,10 +194,9 @@ class Gateway {
     clearTimeout(this.#saveTimer);
     await this.#save();
     await rm(this.#pidFile, { force: true });
-    const { pid } = this.#supervisor.status();
-    if (ending === 'stop') await this.#supervisor.stop();
-    else await this.#supervisor.leave();
-    if (ending === 'linger' && pid !== null) endLater(pid, this.#pidFile);
+    if (ending === 'stop') await this.#proxy.stop();
+    else if (ending === 'linger') await this.#proxy.stopLater(this.#pidFile);
+    else await this.#proxy.leave();
     this.#admin?.close();
     this.#admin?.closeAllConnections();
   }
@@ -228,9 +205,10 @@ class Gateway {
     const { logger, traffic } = this.#options;
     const state = await loadState(this.#stateFile, traffic.prefix);
     if (this.#keeper.state !== null || this.#connected) return;
-    // What HAProxy serves may be newer than what was written down last.
-    if (this.#adopted) return logger.warning('the registry does not answer; HAProxy goes on as it is');
-    if (state === null) return logger.warning('the registry does not answer, and no state is kept here');
+    // What is served may be newer than what was saved last.
+    if (this.#adopted)
+      return logger.warning('the registry does not answer; what was served before is still served');
+    if (state === null) return logger.warning('the registry does not answer, and no state is saved here');
     logger.warning(
       `the registry does not answer; serving revision ${state.revision}, the last one seen here`,
     );
@@ -250,7 +228,7 @@ class Gateway {
     this.#unsaved = null;
     if (state === null) return;
     await saveState(this.#stateFile, this.#options.traffic.prefix, state).catch((error: unknown) =>
-      this.#options.logger.warning(`cannot keep the state: ${String(error)}`),
+      this.#options.logger.warning(`cannot save the state: ${String(error)}`),
     );
   }
 
@@ -261,7 +239,7 @@ class Gateway {
       hostname: hostname(),
       version,
       revision: this.#revision,
-      haproxy: this.#supervisor.status(),
+      proxy: this.#proxy.status(),
       severity: logger.severity,
       storeConnected: this.#connected && !this.#announcer.away,
       failing: this.#keeper.failing,
@@ -272,28 +250,17 @@ class Gateway {
     };
   }
 
-  async #top(): Promise<Top> {
-    const [stat = '', table = ''] = await this.#supervisor.ask([
-      'show stat',
-      `show table ${this.#options.translator.table}`,
-    ]);
-    const state = this.#keeper.state;
-    const frontends = [...(state?.frontends.values() ?? [])].map(
-      ({ Id, BackendId }) => [Id, BackendId] as const,
-    );
-    return topOf(stat, table, {
-      frontends: new Map(frontends),
-      backends: new Set([...(state?.backends.keys() ?? []), ...(state?.servers.keys() ?? [])]),
-    });
+  #top(): Promise<Top> {
+    return this.#proxy.top(this.#keeper.state);
   }
 
   async #metrics(): Promise<string> {
-    const { revision, haproxy, storeConnected, leftOut, failing } = this.#status();
+    const { revision, proxy, storeConnected, leftOut, failing } = this.#status();
     const top = await this.#top().catch((): Top => ({ frontends: [], backends: [], servers: [] }));
     return prometheusText(top, {
       revision,
-      haproxy_up: haproxy.pid === null ? 0 : 1,
-      haproxy_reloads: haproxy.reloads,
+      [`${proxy.name}_up`]: proxy.pid === null ? 0 : 1,
+      [`${proxy.name}_reloads`]: proxy.reloads,
       store_connected: storeConnected ? 1 : 0,
       left_out: leftOut.length,
       failing: failing === null ? 0 : 1,

@@ -1,64 +1,57 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClusterError } from '../error.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import type { Applied, Supervisor } from './haproxy/process/supervisor.ts';
-import { type Requests, withTripped } from './haproxy/requests/requests.ts';
 import type { Logger } from './logger.ts';
-import type { Note, Serving } from './model.ts';
-import { changedPaths, findCulprits, holdBack, listenersNamed } from './offenders.ts';
+import type { BreakerId, Note, Notes } from './model.ts';
+import { findOffenders, holdBack } from './offenders.ts';
+import type { Refusal, RunningProxy } from './proxy.ts';
 
 export interface KeeperOptions {
-  readonly supervisor: Supervisor;
-  readonly requests: Requests;
-  readonly translate: (state: TrafficState) => Serving;
+  readonly proxy: Pick<RunningProxy, 'serve' | 'check'>;
   readonly logger: Logger;
-  /** HAProxy serves this state now. */
-  readonly applied: (state: TrafficState) => void;
-  /** Told why HAProxy could not be started when nothing was served before. */
-  readonly hopeless: (error: unknown) => void;
+  /** Circuit breakers that are open now. */
+  readonly openBreakers: () => readonly BreakerId[];
+  /** Called when `served` is live: `wanted` without the changes that are held back. */
+  readonly applied: (wanted: TrafficState, served: TrafficState) => void;
+  /** Called when nothing can be served, and nothing was served before. */
+  readonly fatal: (error: unknown) => void;
 }
 
 /** Changes of one transaction, and of what happens close to it, are one change. */
 const GATHER_MS = 2;
 const RETRY_MS = 2000;
 const LISTEN_MS = 5000;
-const HOW: Readonly<Record<Applied, string>> = {
-  nothing: 'no change for HAProxy',
-  runtime: 'changed at run time',
-  reload: 'reloaded',
-  start: 'started',
-};
+const NO_NOTES: Notes = { leftOut: [], notes: [] };
 
 /**
- * Brings HAProxy to the newest state that it was given, one step at a time. A change that HAProxy would refuse is held
+ * Brings the proxy to the newest state that it was given, one step at a time. A change that the proxy refuses is held
  * back alone: what it touches stays as it was, everything else goes on.
  */
 export class Keeper {
   readonly #options: KeeperOptions;
   #wanted: TrafficState | null = null;
   #good: TrafficState | null = null;
-  #goodServing: Serving | null = null;
-  /** Changes that were refused: path -> the revision that was, and why. */
+  #goodNotes = NO_NOTES;
+  /** Changes that were refused: path -> its revision, and why. */
   #held = new Map<string, { readonly revision: number; readonly reason: string }>();
-  #spoken = new Set<string>();
+  #logged = new Set<string>();
   #running: Promise<void> | undefined;
-  #again: NodeJS.Timeout | undefined;
+  #listenTimer: NodeJS.Timeout | undefined;
   #dirty = false;
   #closed = false;
   #failing: string | null = null;
   #lastMs = 0;
-  #how: Applied = 'nothing';
+  #how = '';
 
   constructor(options: KeeperOptions) {
     this.#options = options;
   }
 
-  /** The state that HAProxy serves; null before the first. */
+  /** The state that is served; null before the first. */
   get state(): TrafficState | null {
     return this.#good;
   }
 
-  /** Why HAProxy does not serve the newest state; null when it does. */
+  /** Why the newest state is not served; null when it is. */
   get failing(): string | null {
     return this.#failing;
   }
@@ -73,11 +66,11 @@ export class Keeper {
       object: path,
       message: `its last change is not served: ${reason}`,
     }));
-    return [...(this.#goodServing?.leftOut ?? []), ...held];
+    return [...this.#goodNotes.leftOut, ...held];
   }
 
   notes(): readonly Note[] {
-    return this.#goodServing?.notes ?? [];
+    return this.#goodNotes.notes;
   }
 
   want(state: TrafficState): void {
@@ -85,7 +78,7 @@ export class Keeper {
     this.refresh();
   }
 
-  /** The same state again, where something else changed (a breaker). */
+  /** Serves the same state again, because something else changed (a breaker). */
   refresh(): void {
     this.#dirty = true;
     if (this.#closed || this.#running !== undefined) return;
@@ -95,135 +88,120 @@ export class Keeper {
     });
   }
 
-  /** Waits for the step that is being made. */
+  /** Waits for the step that is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#again);
+    clearTimeout(this.#listenTimer);
     await this.#running;
   }
 
   async #run(): Promise<void> {
+    const { logger, fatal } = this.#options;
     const started = performance.now();
     while (this.#dirty && !this.#closed) {
       await sleep(GATHER_MS);
       this.#dirty = false;
       const wanted = this.#wanted;
       if (wanted === null) return;
-      try {
-        await this.#bring(wanted);
-        if (this.#failing !== null) this.#options.logger.info('HAProxy serves the newest state again');
-        this.#failing = null;
-        this.#lastMs = performance.now() - started;
-        this.#options.logger.debug(
-          `revision ${wanted.revision} is live after ${this.#lastMs.toFixed(1)} ms: ${HOW[this.#how]}`,
-        );
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (this.#good === null && isHopeless(error)) return this.#options.hopeless(error);
-        if (message !== this.#failing) this.#options.logger.error(message);
+
+      const refusal = await this.#bring(wanted).catch(unexpected);
+      if (refusal !== null) {
+        if (this.#good === null && refusal.isFatal) return fatal(refusal.why);
+        const { message } = refusal.why;
+        if (message !== this.#failing) logger.error(message);
         this.#failing = message;
         await this.#pause();
+        continue;
       }
+
+      if (this.#failing !== null) logger.info('the newest state is served again');
+      this.#failing = null;
+      this.#lastMs = performance.now() - started;
+      logger.debug(`revision ${wanted.revision} is live after ${this.#lastMs.toFixed(1)} ms: ${this.#how}`);
     }
   }
 
-  /** After a failure: until something changes, or a while. */
+  /** After a failure: until something changes, or for a while. */
   async #pause(): Promise<void> {
     for (let waited = 0; waited < RETRY_MS && !this.#dirty && !this.#closed; waited += 50) await sleep(50);
     this.#dirty = true;
   }
 
-  async #bring(wanted: TrafficState): Promise<void> {
+  /** @returns null once everything that is not held back is live, or why nothing of it is. */
+  async #bring(wanted: TrafficState): Promise<Refusal | null> {
+    const { proxy, openBreakers } = this.#options;
     for (const [path, { revision }] of this.#held)
       if (revisionOf(wanted, path) !== revision) this.#held.delete(path);
-    let state = holdBack(this.#good, wanted, this.#held.keys());
-    let serving: Serving | null = null;
-    while (serving === null) {
-      try {
-        serving = await this.#apply(state);
-      } catch (error) {
-        const culprits = await this.#culprits(state, error);
-        for (const [path, reason] of culprits)
-          this.#held.set(path, { revision: revisionOf(wanted, path), reason });
-        state = holdBack(this.#good, wanted, this.#held.keys());
-        // Without any listener it would listen where nobody said so.
-        const closed = state.listeners.size === 0 && wanted.listeners.size > 0 && this.#good === null;
-        if (culprits.size === 0 || closed) throw error;
+
+    for (;;) {
+      const state = holdBack(this.#good, wanted, this.#held.keys());
+      const served = await proxy.serve(state, openBreakers());
+      if (served.kind === 'applied') {
+        this.#how = served.how;
+        this.#accept(wanted, state, served.notes);
+        return null;
       }
+      const offenders = await this.#offenders(state, served);
+      for (const [path, reason] of offenders)
+        this.#held.set(path, { revision: revisionOf(wanted, path), reason });
+      const rest = holdBack(this.#good, wanted, this.#held.keys());
+      // Without any listener the proxy would listen on its default address, which nobody asked for here.
+      const isDeaf = rest.listeners.size === 0 && wanted.listeners.size > 0 && this.#good === null;
+      if (offenders.size === 0 || isDeaf) return served;
     }
+  }
+
+  #accept(wanted: TrafficState, served: TrafficState, notes: Notes): void {
+    const { logger, applied } = this.#options;
     if (this.#good === null)
-      this.#options.logger.info(
-        `serving revision ${state.revision}: ${state.frontends.size} frontends, ${state.backends.size} backends`,
+      logger.info(
+        `serving revision ${served.revision}: ${served.frontends.size} frontends, ${served.backends.size} backends`,
       );
-    this.#good = state;
-    this.#goodServing = serving;
-    this.#options.applied(wanted);
-    this.#options.requests.follow(state, serving.breakers);
-    this.#speak();
+    this.#good = served;
+    this.#goodNotes = notes;
+    applied(wanted, served);
+    this.#logNotes();
     this.#listenAgain();
   }
 
   /** An address that was taken may be free after a while. */
   #listenAgain(): void {
-    clearTimeout(this.#again);
+    clearTimeout(this.#listenTimer);
     const listeners = [...this.#held.keys()].filter((path) => path.startsWith('listeners/'));
     if (listeners.length === 0) return;
-    this.#again = setTimeout(() => {
+    this.#listenTimer = setTimeout(() => {
       for (const path of listeners) this.#held.delete(path);
       this.refresh();
     }, LISTEN_MS);
-    this.#again.unref();
+    this.#listenTimer.unref();
   }
 
-  async #apply(state: TrafficState): Promise<Serving> {
-    const { supervisor, requests, translate } = this.#options;
-    const serving = translate(state);
-    this.#how = await supervisor.apply(withTripped(serving, requests.tripped()));
-    return serving;
+  /** Changes of `state` to hold back: path -> why. */
+  async #offenders(state: TrafficState, { paths, why }: Refusal): Promise<Map<string, string>> {
+    if (paths !== null) return new Map(paths.map((path) => [path, why.message]));
+    this.#options.logger.error(`${why.message}; looking for the change that causes it`);
+    return findOffenders(this.#good, state, (candidate) => this.#options.proxy.check(candidate));
   }
 
-  async #culprits(state: TrafficState, error: unknown): Promise<Map<string, string>> {
-    const { supervisor, translate, logger } = this.#options;
-    const code = error instanceof ClusterError ? error.code : '';
-    // Only a new worker that really listens finds out that an address is taken.
-    if (code === 'haproxy-reload' || code === 'haproxy-start') {
-      const reason = (error as Error).message;
-      const changed = changedPaths(this.#good, state).filter((path) => path.startsWith('listeners/'));
-      const named = listenersNamed(state, reason).filter((path) => changed.includes(path));
-      const guilty = named.length > 0 || code === 'haproxy-start' ? named : changed;
-      return new Map(guilty.map((path) => [path, reason]));
-    }
-    if (code === 'haproxy-missing') return new Map();
-    logger.error(`${(error as Error).message}; looking for the change that is at fault`);
-    return findCulprits(this.#good, state, async (candidate) => {
-      try {
-        return await supervisor.check(translate(candidate));
-      } catch (reason) {
-        return reason instanceof Error ? reason.message : String(reason);
-      }
-    });
-  }
-
-  /** Each thing that is left out or done otherwise is said once, when it appears. */
-  #speak(): void {
-    const { logger } = this.#options;
+  /** Logs each note once, when it appears. */
+  #logNotes(): void {
     const now = new Set<string>();
-    const say = (notes: readonly Note[], severity: 'warning' | 'info', what: string): void => {
+    const log = (notes: readonly Note[], severity: 'warning' | 'info', prefix: string): void => {
       for (const { object, message } of notes) {
-        const line = `${what}${object}: ${message}`;
+        const line = `${prefix}${object}: ${message}`;
         now.add(line);
-        if (!this.#spoken.has(line)) logger[severity](line);
+        if (!this.#logged.has(line)) this.#options.logger[severity](line);
       }
     };
-    say(this.leftOut(), 'warning', 'left out: ');
-    say(this.notes(), 'info', '');
-    this.#spoken = now;
+    log(this.leftOut(), 'warning', 'left out: ');
+    log(this.notes(), 'info', '');
+    this.#logged = now;
   }
 }
 
-/** What no change of the registry will cure. */
-function isHopeless(error: unknown): boolean {
-  return error instanceof ClusterError && ['haproxy-start', 'haproxy-missing'].includes(error.code);
+function unexpected(error: unknown): Refusal {
+  const why = error instanceof Error ? error : new Error(String(error));
+  return { kind: 'refused', paths: [], why, isFatal: false };
 }
 
 /** 0 for what is not there. */

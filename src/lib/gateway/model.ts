@@ -1,52 +1,43 @@
-/** What HAProxy should serve, as data: made from the registry by `translate`, put into effect by the supervisor. */
-export interface Serving {
-  /**
-   * The configuration without its servers: a line `#servers NAME` stands where those of pool NAME go. HAProxy is
-   * reloaded when this text or `files` changes, and for nothing else.
-   */
-  readonly structure: string;
-  /** By HAProxy backend name, then server name; changed at run time. */
-  readonly pools: ReadonlyMap<string, ReadonlyMap<string, PoolServer>>;
-  /** By file name (relative to the run directory), key -> value; changed at run time. */
-  readonly maps: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** Certificates and answers, by file name (relative to the run directory). */
-  readonly files: ReadonlyMap<string, string>;
-  /** Circuit breakers that the supervisor watches over. */
-  readonly breakers: readonly BreakerRule[];
-  /** Objects that are not served, and why; everything else is. */
-  readonly leftOut: readonly Note[];
-  /** What HAProxy does otherwise than the object says. */
-  readonly notes: readonly Note[];
-}
-
-/** One server line. */
-export interface PoolServer {
-  readonly address: string;
-  readonly port: number;
-  /** 0 to 256. */
-  readonly weight: number;
-  /** Keywords after the address that never change at run time for one server (`ssl verify none`, `cookie x`). */
-  readonly keywords: string;
-}
-
-/** Something to say about one object of the registry. */
+/** A remark about one object of the registry. */
 export interface Note {
   /** As a person names it: `frontend f1`, `server s1 of backend b1`. */
   readonly object: string;
   readonly message: string;
 }
 
-/** A cbreaker middleware: `map` holds `key` while it is tripped. */
-export interface BreakerRule {
+/** Where a proxy does not do what the registry says. */
+export interface Notes {
+  /** Objects that are not served, and why; everything else is. */
+  readonly leftOut: readonly Note[];
+  /** What is served differently from what the object says. */
+  readonly notes: readonly Note[];
+}
+
+/** Opens the sealed key pair of a host: PEM with the certificates and the private key, or why it cannot be used. */
+export type OpenKeyPair = (sealed: string) => string | Error;
+
+/** One answered request of a frontend that has a circuit breaker or a trace. */
+export interface ServedRequest {
+  /** Id in the registry. */
+  readonly frontend: string;
+  readonly method: string;
+  /** As received, with the query. */
+  readonly path: string;
+  /** Status that the client got; 0 or less where it got none. */
+  readonly status: number;
+  /** Milliseconds until the server's response header; -1 where none came. */
+  readonly latencyMs: number;
+  /** No server could be reached, or it broke off: what vulcand counts as a network error. */
+  readonly isNetworkError: boolean;
+  /** Answered by the proxy itself (a fallback, a redirect, a limit): says nothing about the servers. */
+  readonly isOwnAnswer: boolean;
+  /** Headers that traces of the frontend ask for, by the name that they ask for; absent ones are '' or missing. */
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  readonly responseHeaders: Readonly<Record<string, string>>;
+}
+
+/** A cbreaker middleware of a frontend. */
+export interface BreakerId {
   readonly frontend: string;
   readonly middleware: string;
-  readonly condition: string;
-  readonly map: string;
-  readonly key: string;
-  /** Milliseconds. */
-  readonly fallbackMs: number;
-  readonly recoveryMs: number;
-  readonly checkMs: number;
-  readonly onTripped: import('../traffic/index.ts').Webhook | null;
-  readonly onStandby: import('../traffic/index.ts').Webhook | null;
 }

@@ -10,7 +10,7 @@ export function changedPaths(before: TrafficState | null, wanted: TrafficState):
   return paths;
 }
 
-/** `wanted`, where these paths are still as `before` has them (absent where it has none). */
+/** `wanted`, but with these paths as `before` has them (absent where it has none). */
 export function holdBack(
   before: TrafficState | null,
   wanted: TrafficState,
@@ -23,49 +23,43 @@ export function holdBack(
   return readTraffic('', [...entries, ...kept], wanted.revision);
 }
 
-/** Paths of the listeners whose port stands in what HAProxy, or a try before it, says of an address. */
-export function listenersNamed({ listeners }: TrafficState, words: string): string[] {
-  const ports = new Set(
-    [...words.matchAll(/(?:for \[|listen on )\S*:(\d+)(?=\]|: )/g)].map(([, port]) => port),
-  );
-  return [...listeners.values()]
-    .filter(({ Address }) => ports.has(/:(\d+)$/.exec(Address.Address)?.[1]))
-    .map(({ Id }) => `listeners/${Id}`);
-}
-
 /**
- * Which changes keep `wanted` from being accepted, found by halving; the rest is accepted together.
- * @param tries how often `refusal` may be asked; what is still open then counts as a culprit.
+ * Finds by halving which changes keep `wanted` from being accepted; all others are accepted together.
+ * @param refusal why a state is refused, or null.
+ * @param tries how often `refusal` may be called; every change that is undecided then counts as an offender.
+ * @returns path -> why it is refused.
  */
-export async function findCulprits(
+export async function findOffenders(
   before: TrafficState | null,
   wanted: TrafficState,
   refusal: (state: TrafficState) => Promise<string | null>,
   tries = 40,
 ): Promise<Map<string, string>> {
   const changed = changedPaths(before, wanted);
-  const culprits = new Map<string, string>();
+  const offenders = new Map<string, string>();
   const accepted = new Set<string>();
   let left = tries;
+
   const judge = async (group: readonly string[], known: string | null): Promise<void> => {
     if (group.length === 0) return;
     let reason = known;
     if (reason === null) {
       const held = changed.filter((path) => !accepted.has(path) && !group.includes(path));
-      reason = left-- > 0 ? await refusal(holdBack(before, wanted, held)) : 'not looked at';
+      reason = left-- > 0 ? await refusal(holdBack(before, wanted, held)) : 'not tried';
     }
     if (reason === null) {
       for (const path of group) accepted.add(path);
       return;
     }
     if (group.length === 1 || left <= 0) {
-      for (const path of group) culprits.set(path, reason);
+      for (const path of group) offenders.set(path, reason);
       return;
     }
     const half = group.length >> 1;
     await judge(group.slice(0, half), null);
     await judge(group.slice(half), null);
   };
+
   await judge(changed, 'refused');
-  return culprits;
+  return offenders;
 }

@@ -1,10 +1,10 @@
-import type { Top, TopRow } from './haproxy/stats.ts';
+import type { Top, TopRow } from './top.ts';
 
 interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  /** Its value; several where a label tells them apart. null = not known. */
+  /** Its values, with a label each where there are several; null = not known. */
   readonly samples: (row: TopRow) => readonly (readonly [number | null, Labels?])[];
 }
 
@@ -28,7 +28,7 @@ const METRICS: readonly Metric[] = [
     help: 'Failed connections and answers',
     samples: (row) => [[row.networkErrors]],
   },
-  { name: 'sessions', type: 'gauge', help: 'Requests that run now', samples: (row) => [[row.sessions]] },
+  { name: 'sessions', type: 'gauge', help: 'Requests in progress', samples: (row) => [[row.sessions]] },
   {
     name: 'latency_seconds',
     type: 'gauge',
@@ -37,7 +37,7 @@ const METRICS: readonly Metric[] = [
   },
 ];
 
-/** Counters start anew when HAProxy is reloaded, as Prometheus expects of a counter. */
+/** Counters start from zero when the proxy is reloaded, as Prometheus expects of a counter. */
 export function prometheusText(top: Top, gateway: Readonly<Record<string, number>>): string {
   const lines: string[] = [];
   for (const [name, value] of Object.entries(gateway))
@@ -49,7 +49,7 @@ export function prometheusText(top: Top, gateway: Readonly<Record<string, number
   ];
   for (const [kind, rows] of kinds) {
     for (const { name, type, help, samples } of METRICS) {
-      // What a frontend's servers do is told of its backend.
+      // These are measured at the servers, so they belong to the backend.
       if (kind === 'frontend' && /^(network|latency)/.test(name)) continue;
       const full = `cluster_${kind}_${name}`;
       lines.push(`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`);

@@ -1,9 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readTraffic, type StoredEntry, type TrafficState } from '../traffic/index.ts';
-import { writeWhole } from './haproxy/process/files.ts';
+import { writeWhole } from './write-whole.ts';
 
-/** A state as its stored values; what is no JSON object comes back as a value that is none. */
+/** A state as its stored values. A value that was not a JSON object comes back as `null`, which is not one either. */
 export function entriesOf(state: TrafficState): StoredEntry[] {
   return [...state.stored].map(([path, { value, revision, lease }]) => ({
     path,
@@ -13,14 +13,14 @@ export function entriesOf(state: TrafficState): StoredEntry[] {
   }));
 }
 
-/** Keeps the last state that was served, for a start without the registry. */
+/** Saves the last state that was served, for a start without the registry. */
 export async function saveState(path: string, prefix: string, state: TrafficState): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const entries = entriesOf(state).map((entry) => [entry.path, entry.value, entry.revision]);
   await writeWhole(path, JSON.stringify({ v: 1, prefix, revision: state.revision, entries }));
 }
 
-/** null where there is none, or none of this prefix that reads well. */
+/** null where there is no file, or none of this prefix that can be read. */
 export async function loadState(path: string, prefix: string): Promise<TrafficState | null> {
   try {
     const saved: unknown = JSON.parse(await readFile(path, 'utf8'));

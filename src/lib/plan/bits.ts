@@ -36,6 +36,26 @@ export function takeAway(target: Bits, other: Bits): void {
   for (let w = 0; w < target.length; w++) target[w] = (target[w] as number) & ~(other[w] as number);
 }
 
+/** a & b */
+export function intersect(a: Bits, b: Bits): Bits {
+  const bits = a.slice();
+  keepOnly(bits, b);
+  return bits;
+}
+
+/** `intersect` for sets that are shared by many units: each first set's last answer is kept. */
+export class KeptIntersections {
+  readonly #kept = new Map<Bits, { readonly other: Bits; readonly both: Bits }>();
+
+  of(a: Bits, b: Bits): Bits {
+    const kept = this.#kept.get(a);
+    if (kept?.other === b) return kept.both;
+    const both = intersect(a, b);
+    this.#kept.set(a, { other: b, both });
+    return both;
+  }
+}
+
 /** target |= other */
 export function putIn(target: Bits, other: Bits): void {
   for (let w = 0; w < target.length; w++) target[w] = (target[w] as number) | (other[w] as number);
@@ -62,6 +82,16 @@ export function ranksOf(bits: Bits, limit = Number.POSITIVE_INFINITY): number[] 
     }
   }
   return out;
+}
+
+/** True when the set has no more than `limit` ranks; looks no further than it must. */
+export function hasAtMost(bits: Bits, limit: number): boolean {
+  let count = 0;
+  for (let w = 0; w < bits.length; w++) {
+    for (let word = bits[w] as number; word !== 0; word &= word - 1) count++;
+    if (count > limit) return false;
+  }
+  return true;
 }
 
 const lowest = (word: number): number => 31 - Math.clz32(word & -word);

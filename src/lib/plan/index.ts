@@ -1,7 +1,9 @@
 export { findCircle } from './cycle.ts';
-export { type DiffOptions, diff } from './diff.ts';
+export { type Decision, decide, installedOn } from './decide.ts';
 export { type Facts, UnitFacts } from './facts.ts';
 export { type Inventory, readInventory } from './inventory.ts';
 export type * from './model.ts';
+export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';
-export { type ExtraUnit, type Plan, planInventory, planSnapshot } from './plan.ts';
+export { type Plan, planOf } from './plan.ts';
+export { type StepOptions, steps } from './steps.ts';

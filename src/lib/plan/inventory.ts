@@ -26,9 +26,9 @@ export function readInventory(value: unknown): Inventory {
   const machines = list(top.machines, '"machines"').map(readMachine);
   const units = list(top.units ?? [], '"units"').map(readUnit);
   const twiceId = firstTwice(machines.map((m) => m.id));
-  if (twiceId !== undefined) throw invalid(`machine ${twiceId} is there twice`, { machine: twiceId });
+  if (twiceId !== undefined) throw invalid(`machine ${twiceId} is listed twice`, { machine: twiceId });
   const twiceName = firstTwice(units.map((u) => u.name));
-  if (twiceName !== undefined) throw invalid(`unit ${twiceName} is there twice`, { unit: twiceName });
+  if (twiceName !== undefined) throw invalid(`unit ${twiceName} is listed twice`, { unit: twiceName });
   return { machines, units };
 }
 

@@ -1,11 +1,11 @@
-import { type Bits, clearBit, firstCommon, ranksOf, setBit, wordsFor } from './bits.ts';
+import { type Bits, clearBit, firstCommon, hasAtMost, ranksOf, setBit, wordsFor } from './bits.ts';
 
 /** Below this many candidates, looking at each is cheaper than walking the buckets. */
 const FEW = 64;
 
 /** How many units each machine has, with the machines of equal load kept together, lowest load first. */
 export class Loads {
-  readonly load: Int32Array;
+  readonly #load: Int32Array;
   readonly #size: number;
   readonly #buckets = new Map<number, { readonly bits: Bits; count: number }>();
   /** Loads that some machine has, ascending. */
@@ -13,17 +13,22 @@ export class Loads {
 
   constructor(size: number) {
     this.#size = size;
-    this.load = new Int32Array(size);
+    this.#load = new Int32Array(size);
   }
 
-  /** Sorts the machines into buckets; from here on only `change` may alter a load. */
+  /** Number of units on a machine. */
+  of(rank: number): number {
+    return this.#load[rank] as number;
+  }
+
+  /** Sorts the machines into buckets, which `least` needs; `change` keeps them from here on. */
   build(): void {
-    for (let rank = 0; rank < this.#size; rank++) this.#enter(rank, this.load[rank] as number);
+    for (let rank = 0; rank < this.#size; rank++) this.#enter(rank, this.#load[rank] as number);
   }
 
   change(rank: number, by: 1 | -1): void {
-    const before = this.load[rank] as number;
-    this.load[rank] = before + by;
+    const before = this.#load[rank] as number;
+    this.#load[rank] = before + by;
     const bucket = this.#buckets.get(before);
     if (bucket === undefined) return;
     clearBit(bucket.bits, rank);
@@ -36,11 +41,8 @@ export class Loads {
   }
 
   /** The least loaded of the candidates, ties by rank; -1 when there is none. */
-  least(candidates: Bits, restricted: boolean): number {
-    if (restricted) {
-      const few = ranksOf(candidates, FEW + 1);
-      if (few.length <= FEW) return this.leastOf(few);
-    }
+  least(candidates: Bits): number {
+    if (hasAtMost(candidates, FEW)) return this.#leastOf(ranksOf(candidates));
     for (const level of this.#levels) {
       const bucket = this.#buckets.get(level);
       const rank = bucket === undefined ? -1 : firstCommon(bucket.bits, candidates);
@@ -50,10 +52,10 @@ export class Loads {
   }
 
   /** As `least`, for ranks in ascending order. */
-  leastOf(ranks: readonly number[]): number {
+  #leastOf(ranks: readonly number[]): number {
     let best = -1;
     for (const rank of ranks) {
-      if (best < 0 || (this.load[rank] as number) < (this.load[best] as number)) best = rank;
+      if (best < 0 || (this.#load[rank] as number) < (this.#load[best] as number)) best = rank;
     }
     return best;
   }

@@ -1,27 +1,30 @@
 import { ClusterError } from '../error.ts';
-import type { Requirements } from '../unit/index.ts';
-import { type Bits, clearBit, fullBits, hasBit, keepOnly, setBit, wordsFor } from './bits.ts';
+import { type Bits, fullBits, setBit, wordsFor } from './bits.ts';
 import type { MachineView } from './model.ts';
+import type { Wants } from './units.ts';
 
 const SHORT_ID = 8;
 
-/** The machines of a snapshot sorted by id, and which of them answer to an id or have a metadata value. */
+/** Which machines meet one part of what units want. */
+export type Meets = (machines: MachineTable, wants: Wants) => Bits;
+
+/** The machines of a snapshot sorted by id: a machine's rank is its position. Sets that it hands out are shared. */
 export class MachineTable {
   readonly list: readonly MachineView[];
-  /** Machines that take new units. */
-  readonly open: Bits;
+  /** Every machine. */
+  readonly all: Bits;
   readonly #rankById = new Map<string, number>();
   readonly #byWantedId = new Map<string, number[]>();
   readonly #values = new Map<string, Map<string, Bits>>();
-  readonly #qualified = new Map<Requirements, Bits | null>();
+  readonly #meeting = new Map<Meets, Map<Wants, Bits>>();
+  readonly #those = new Map<(machine: MachineView) => boolean, Bits | null>();
 
   constructor(machines: readonly MachineView[]) {
     this.list = [...machines].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-    this.open = fullBits(this.list.length);
-    this.list.forEach((machine, rank) => {
-      const { id } = machine;
+    this.all = fullBits(this.list.length);
+    this.list.forEach(({ id, metadata }, rank) => {
       if (this.#rankById.has(id)) {
-        throw new ClusterError('machine-duplicate', `machine ${id} is there twice`, { machine: id });
+        throw new ClusterError('machine-duplicate', `machine ${id} is listed twice`, { machine: id });
       }
       this.#rankById.set(id, rank);
       for (const wanted of new Set([id, id.slice(0, SHORT_ID)])) {
@@ -29,8 +32,7 @@ export class MachineTable {
         if (ranks === undefined) this.#byWantedId.set(wanted, [rank]);
         else ranks.push(rank);
       }
-      if (machine.cordoned || machine.unreachable) clearBit(this.open, rank);
-      for (const [key, value] of Object.entries(machine.metadata)) this.#remember(key, value, rank);
+      for (const [key, value] of Object.entries(metadata)) this.#remember(key, value, rank);
     });
   }
 
@@ -47,41 +49,52 @@ export class MachineTable {
     return this.#rankById.get(id) ?? -1;
   }
 
-  /** Machines whose full or short id is the wanted one. */
+  /** Ranks of the machines whose full or short id is the wanted one. */
   answering(wantedId: string): readonly number[] {
     return this.#byWantedId.get(wantedId) ?? [];
   }
 
+  /** True when any machine has the metadata key. */
   hasKey(key: string): boolean {
     return this.#values.has(key);
   }
 
-  /** Machines that meet MachineID and MachineMetadata; null = all of them. */
-  qualified(requirements: Requirements): Bits | null {
-    const known = this.#qualified.get(requirements);
-    if (known !== undefined) return known;
-    const bits = this.#computeQualified(requirements);
-    this.#qualified.set(requirements, bits);
+  /** A machine's metadata value. */
+  value(rank: number, key: string): string | undefined {
+    const { metadata } = this.list[rank] as MachineView;
+    return Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  }
+
+  /** Machines with this metadata value; undefined = none. */
+  having(key: string, value: string): Bits | undefined {
+    return this.#values.get(key)?.get(value);
+  }
+
+  /** What `meets` finds, computed once: units from one template share what they want. */
+  meeting(wants: Wants, meets: Meets): Bits {
+    let known = this.#meeting.get(meets);
+    if (known === undefined) {
+      known = new Map();
+      this.#meeting.set(meets, known);
+    }
+    let bits = known.get(wants);
+    if (bits === undefined) {
+      bits = meets(this, wants);
+      known.set(wants, bits);
+    }
     return bits;
   }
 
-  #computeQualified({ machineId, metadata }: Requirements): Bits | null {
-    const wanted = Object.entries(metadata);
-    if (machineId === null && wanted.length === 0) return null;
-    const bits = fullBits(this.size);
-    for (const [key, values] of wanted) {
-      const any = new Uint32Array(wordsFor(this.size));
-      for (const value of values) {
-        const having = this.#values.get(key)?.get(value);
-        if (having !== undefined)
-          for (let w = 0; w < any.length; w++) any[w] = (any[w] as number) | (having[w] as number);
-      }
-      keepOnly(bits, any);
+  /** The machines for which `test` is true, computed once for each test; null = all of them. */
+  those(test: (machine: MachineView) => boolean): Bits | null {
+    let bits = this.#those.get(test);
+    if (bits === undefined) {
+      bits = this.list.every(test) ? null : new Uint32Array(wordsFor(this.size));
+      if (bits !== null)
+        for (const [rank, machine] of this.list.entries()) if (test(machine)) setBit(bits, rank);
+      this.#those.set(test, bits);
     }
-    if (machineId === null) return bits;
-    const named = new Uint32Array(wordsFor(this.size));
-    for (const rank of this.answering(machineId)) if (hasBit(bits, rank)) setBit(named, rank);
-    return named;
+    return bits;
   }
 
   #remember(key: string, value: string, rank: number): void {

@@ -23,20 +23,54 @@ export interface UnitView {
   readonly machines?: readonly string[];
 }
 
-/** What the cluster should be, at one moment. */
+/** A unit as it is recorded: its file by hash, so that instances of a template share one. */
+export interface UnitEntry {
+  readonly v: 1;
+  readonly name: string;
+  readonly hash: string;
+  readonly desired: Desired;
+  /** Where it is placed; null = nowhere, and always null for a global unit. */
+  readonly machine: string | null;
+}
+
+/** What is recorded of a cluster, at one moment; the registry's state is one. */
+export interface ClusterState<Machine extends MachineView = MachineView> {
+  readonly machines: ReadonlyMap<string, Machine>;
+  readonly units: ReadonlyMap<string, UnitEntry>;
+  /** Unit file text by hash. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** What should be different from the recorded state. `null` = destroyed or removed. By default about units only. */
+export interface Intent<Machine extends MachineView = never> {
+  readonly units?: ReadonlyMap<string, Pick<UnitEntry, 'hash' | 'desired'> | null>;
+  readonly machines?: ReadonlyMap<string, Machine | null>;
+  readonly files?: ReadonlyMap<string, string>;
+}
+
+/** What has to be recorded so that an intent holds, placements included. `null` = the record goes. */
+export interface StateChange<Machine extends MachineView = MachineView> {
+  readonly units: ReadonlyMap<string, UnitEntry | null>;
+  readonly machines?: ReadonlyMap<string, Machine | null>;
+  readonly files?: ReadonlyMap<string, string>;
+}
+
+/** What is known of machines that is not recorded. */
+export interface Known {
+  /** Machines that do not answer: what is placed there stays, nothing new is placed there. */
+  readonly away?: ReadonlySet<string>;
+  /** Machines that have a global unit installed, by unit: a cordoned machine keeps it. See `installedOn`. */
+  readonly installed?: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Why a unit comes to a machine or leaves it; undefined where the unit's own state says enough. */
+export type Why = (machine: string, unit: string) => string | undefined;
+
+/** What the cluster should be, as `place` takes it. */
 export interface Snapshot {
   readonly machines: readonly MachineView[];
   readonly units: readonly UnitView[];
 }
-
-export type Rule =
-  | 'machine-id'
-  | 'machine-metadata'
-  | 'machine-of'
-  | 'conflicts'
-  | 'replaces'
-  | 'cordoned'
-  | 'unreachable';
 
 export interface Placement {
   readonly unit: string;
@@ -47,8 +81,9 @@ export interface Placement {
 
 export interface Exclusion {
   readonly machine: string;
-  readonly rule: Rule;
-  /** A person's sentence: which value, which unit. */
+  /** Name of the rule that excludes the machine: one of plan/rules. */
+  readonly rule: string;
+  /** A sentence for people: which value, which unit. */
   readonly detail: string;
 }
 

@@ -1,3 +1,4 @@
+import { componentDepths, findComponents } from './components.ts';
 import type { Wanted, WantedUnits } from './units.ts';
 
 export interface Order {
@@ -49,14 +50,18 @@ export function followersOf(list: readonly Wanted[]): ReadonlyMap<number, readon
   return followers;
 }
 
+/** Length of the longest chain of leaders above each unit, and which units are part of a circle or follow one. */
 function chainDepth(list: readonly Wanted[], followers: ReadonlyMap<number, readonly number[]>) {
   const depth = new Int32Array(list.length);
+  /** How many leaders of the unit are not in the queue yet. */
   const open = new Int32Array(list.length);
   const queue: number[] = [];
+
   for (const unit of list) {
     open[unit.index] = unit.leaders.length === 0 ? 0 : new Set(unit.leaders.filter((l) => l >= 0)).size;
     if (open[unit.index] === 0) queue.push(unit.index);
   }
+
   for (let i = 0; i < queue.length; i++) {
     const leader = queue[i] as number;
     for (const f of followers.get(leader) ?? []) {
@@ -65,14 +70,16 @@ function chainDepth(list: readonly Wanted[], followers: ReadonlyMap<number, read
       if (open[f] === 0) queue.push(f);
     }
   }
+
+  // What never came into the queue waits for itself.
   const circular = new Uint8Array(list.length);
   for (const unit of list) if ((open[unit.index] as number) > 0) circular[unit.index] = 1;
   return { depth, circular };
 }
 
 /**
- * Strongly connected parts (Tarjan, without recursion) of the graph leader -> follower, replacer -> replaced. Globs are
- * nodes of their own, so a pattern that many declare and many match costs the sum and not the product.
+ * The circles of the graph leader -> follower, replacer -> replaced. Globs are nodes of their own, so a pattern that
+ * many declare and many match costs the sum and not the product.
  */
 function findCircles(
   units: WantedUnits,
@@ -80,62 +87,19 @@ function findCircles(
   circular: Uint8Array,
 ) {
   const { list } = units;
-  const count = list.length + units.replaces.patterns.length;
-  const edges: number[][] = Array.from({ length: count }, () => []);
+  const nodes = list.length + units.replaces.patterns.length;
+  const edges: number[][] = Array.from({ length: nodes }, () => []);
   for (const unit of list) {
     const out = edges[unit.index] as number[];
     for (const f of followers.get(unit.index) ?? []) if (circular[f] === 0) out.push(f);
     for (const glob of unit.wants.replaces) out.push(list.length + glob);
     for (const glob of unit.replacedBy) (edges[list.length + glob] as number[]).push(unit.index);
   }
-  const seen = new Int32Array(count).fill(-1);
-  const low = new Int32Array(count);
-  const circle = new Int32Array(count).fill(-1);
-  const cursor = new Int32Array(count);
-  const members: number[][] = [];
-  const stack: number[] = [];
-  let clock = 0;
-  for (let start = 0; start < count; start++) {
-    if (seen[start] !== -1) continue;
-    const path = [start];
-    while (path.length > 0) {
-      const node = path[path.length - 1] as number;
-      if (seen[node] === -1) {
-        seen[node] = clock;
-        low[node] = clock++;
-        stack.push(node);
-      }
-      const next = (edges[node] as number[])[cursor[node] as number];
-      if (next !== undefined) {
-        cursor[node] = (cursor[node] as number) + 1;
-        if (seen[next] === -1) path.push(next);
-        else if (circle[next] === -1) low[node] = Math.min(low[node] as number, seen[next] as number);
-        continue;
-      }
-      path.pop();
-      const parent = path[path.length - 1];
-      if (parent !== undefined) low[parent] = Math.min(low[parent] as number, low[node] as number);
-      if (low[node] !== seen[node]) continue;
-      const group: number[] = [];
-      for (let m = -1; m !== node; ) {
-        m = stack.pop() as number;
-        circle[m] = members.length;
-        group.push(m);
-      }
-      members.push(group);
-    }
-  }
-  const groupDepth = new Int32Array(members.length);
-  for (let g = members.length - 1; g >= 0; g--) {
-    for (const node of members[g] as number[]) {
-      for (const next of edges[node] as number[]) {
-        const to = circle[next] as number;
-        if (to !== g) groupDepth[to] = Math.max(groupDepth[to] as number, (groupDepth[g] as number) + 1);
-      }
-    }
-  }
+
+  const components = findComponents(edges);
+  const depths = componentDepths(edges, components);
   const depth = new Int32Array(list.length);
-  for (const unit of list) depth[unit.index] = groupDepth[circle[unit.index] as number] as number;
-  const sizes = members.map((group) => group.filter((n) => n < list.length).length);
-  return { circle, depth, sizes };
+  for (const unit of list) depth[unit.index] = depths[components.of[unit.index] as number] as number;
+  const sizes = components.members.map((group) => group.filter((node) => node < list.length).length);
+  return { circle: components.of, depth, sizes };
 }

@@ -7,6 +7,9 @@ import type { UnitView } from './model.ts';
 /** What all units with the same requirements share. */
 export interface Wants {
   readonly requirements: Requirements;
+  /** MachineMetadata as pairs of key and values. */
+  readonly metadata: readonly (readonly [string, readonly string[]])[];
+  /** Numbers of the globs. */
   readonly conflicts: readonly number[];
   readonly replaces: readonly number[];
 }
@@ -42,10 +45,11 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
   const known = new Map<string, UnitView>();
   for (const view of views) {
     if (known.has(view.name)) {
-      throw new ClusterError('unit-duplicate', `unit ${view.name} is there twice`, { unit: view.name });
+      throw new ClusterError('unit-duplicate', `unit ${view.name} is listed twice`, { unit: view.name });
     }
     known.set(view.name, view);
   }
+
   const names: string[] = [];
   for (const view of views) {
     if (view.desired !== 'inactive' && !isTemplateName(view.name)) names.push(view.name);
@@ -65,6 +69,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     if (w === undefined) {
       w = {
         requirements,
+        metadata: Object.entries(requirements.metadata),
         conflicts: [...new Set(requirements.conflicts.map((p) => conflicts.add(p)))],
         replaces: [...new Set(requirements.replaces.map((p) => replaces.add(p)))],
       };
@@ -72,6 +77,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     }
     return w;
   });
+
   const list = names.map((name, index): Wanted => {
     const w = wants[index] as Wants;
     const { machineOf, global } = w.requirements;

@@ -10,7 +10,7 @@ export interface GatewayRecord {
   /** host:port of its own HTTP interface, on the machine's loopback. */
   readonly admin: string;
   readonly version: string;
-  /** Revision of the traffic registry that its HAProxy serves now. */
+  /** Revision of the traffic registry that it serves now. */
   readonly revision: number;
 }
 

@@ -1,4 +1,5 @@
-import type { MachineRow, UnitFileRow, UnitRow } from '../control/units/lists.ts';
+import type { MachineRow } from '../control/machines/list.ts';
+import type { UnitFileRow, UnitRow } from '../control/units/list.ts';
 import { machineId, machineLegend, metadataText } from './format.ts';
 import type { Columns } from './table.ts';
 

@@ -47,12 +47,7 @@ export function sentences(event: Event): Sentence[] {
         ...err(`  try: cluster journal ${event.unit}`),
       ];
     case 'unreachable':
-      return [
-        ...err(
-          `Error: ${machineLegend(event.machine, false)}: ${event.message}${event.units.length > 0 ? ` (${event.units.join(' ')})` : ''}`,
-        ),
-        ...err(`  try: ${event.hint ?? 'cluster reconcile, when it is back: the request stands'}`),
-      ];
+      return unreachable(event).map((text) => ({ to: 'stderr', text }));
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
@@ -65,9 +60,15 @@ export function sentences(event: Event): Sentence[] {
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
     case 'warning':
       return err(`WARNING: ${event.message}`);
-    case 'step':
-      return [];
   }
+}
+
+function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
+  const { machine, message, units, hint, passedOver } = event;
+  const what = `${machineLegend(machine, false)}: ${message}`;
+  const then = `  try: ${hint ?? 'cluster reconcile once it is back; the request is kept'}`;
+  if (passedOver) return [`WARNING: ${what}; nothing new is placed there now`, then];
+  return [`Error: ${what}${units.length > 0 ? ` (${units.join(' ')})` : ''}`, then];
 }
 
 /** How many machines are spelled out before the rest is only counted. */

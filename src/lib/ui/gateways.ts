@@ -3,38 +3,31 @@ import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
 import { machineId } from './format.ts';
 import { renderTable } from './table.ts';
 
-/** One line for each gateway, then what they leave out or do otherwise. */
+/** One line for each gateway, then what they leave out or serve differently. */
 export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   const rows = answers.map((answer) => {
     const { machine, hostname, revision } = answer.gateway;
     const where = [machineId(machine, machine.length <= 12), hostname];
     if ('error' in answer) return [...where, 'unreachable', '-', String(revision), '-', '-', '-'];
-    const { haproxy, failing, storeConnected, lastChangeMs, ...status } = answer.value;
-    const state = haproxy.pid === null ? 'down' : failing === null ? 'serving' : 'failing';
+    // Gateways of earlier releases do not report one.
+    const proxy: GatewayStatus['proxy'] | undefined = answer.value.proxy;
+    const { failing, storeConnected, lastChangeMs, ...status } = answer.value;
+    const state = proxy?.pid === null ? 'down' : failing === null ? 'serving' : 'failing';
     return [
       ...where,
       state,
-      haproxy.version ?? '-',
+      proxy === undefined ? '-' : `${proxy.name} ${proxy.version ?? '-'}`,
       String(status.revision),
-      String(haproxy.reloads),
+      String(proxy?.reloads ?? '-'),
       `${lastChangeMs} ms`,
       storeConnected ? 'connected' : 'away',
     ];
   });
-  const columns = [
-    'machine',
-    'hostname',
-    'state',
-    'haproxy',
-    'revision',
-    'reloads',
-    'last change',
-    'registry',
-  ];
+  const columns = ['machine', 'hostname', 'state', 'proxy', 'revision', 'reloads', 'last change', 'registry'];
   return `${renderTable(columns, rows, true)}${remarks(answers)}`;
 }
 
-/** Gateways with the same registry say the same: each thing once. */
+/** Gateways of the same registry mostly have the same remarks: each is printed once. */
 function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   const lines = new Set<string>();
   for (const answer of answers) {

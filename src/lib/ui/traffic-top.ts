@@ -3,7 +3,7 @@ import { trafficTable } from './traffic.ts';
 
 type Figures = TrafficTop['frontends'][number]['figures'];
 
-/** vctl's two tables; latency is an average, which is what HAProxy knows. */
+/** vctl's two tables; latency is an average, which is what gateways measure. */
 export function topText({ frontends, servers }: TrafficTop): string {
   const names = ['Avg[ms]', 'Status codes %', 'Net. errors %'];
   return (
@@ -19,7 +19,7 @@ export function topText({ frontends, servers }: TrafficTop): string {
         Id,
         URL,
         ...cells(figures),
-        figures === null || /^(UP|no check)/.test(figures.state) ? '' : figures.state,
+        figures === null || figures.isUp ? '' : figures.state,
       ]),
     )
   );

@@ -72,12 +72,12 @@ test('404 and 503 as vulcand says them', async () => {
 test('servers in turn, by weight, and a weight that changes while it runs', async () => {
   expect(await whoAnswers(4, 'even')).toEqual({ one: 2, two: 2 });
   expect(await whoAnswers(8, 'uneven')).toEqual({ one: 6, two: 2 });
-  const { reloads } = (await at.status()).haproxy;
+  const { reloads } = (await at.status()).proxy;
   await at.all(['server upsert -b uneven -id one --weight 0']);
   expect(await whoAnswers(4, 'uneven')).toEqual({ two: 4 });
   await at.all(['server upsert -b uneven -id one --weight 1'], server('uneven', 'three'));
   expect(Object.keys(await whoAnswers(9, 'uneven'))).toEqual(['one', 'three', 'two']);
-  expect((await at.status()).haproxy.reloads).toBe(reloads);
+  expect((await at.status()).proxy.reloads).toBe(reloads);
 });
 
 test('a sticky cookie keeps a client at its server, also at one that came while it ran', async () => {

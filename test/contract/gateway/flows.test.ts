@@ -46,12 +46,12 @@ test('a WebSocket lives on through a switch, the loss of its server, and a reloa
   await at.run('frontend upsert -id echo -b v2.0');
   expect((await get(at.listen, 'echo.test')).body).toBe('b');
   await still('switched ');
-  const { reloads } = (await at.status()).haproxy;
+  const { reloads } = (await at.status()).proxy;
   await at.all(['server rm -b echo-v1.0 -id s']);
   await still('removed ');
-  expect((await at.status()).haproxy.reloads).toBe(reloads);
+  expect((await at.status()).proxy.reloads).toBe(reloads);
   await at.all(['backend upsert -id another']);
-  expect((await at.status()).haproxy.reloads).toBe(reloads + 1);
+  expect((await at.status()).proxy.reloads).toBe(reloads + 1);
   await still('reloaded ');
   expect(heard()).toMatch(/a:switched removed reloaded $/);
   socket.destroy();

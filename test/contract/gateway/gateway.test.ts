@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
 import { runPaths } from '../../../src/lib/gateway/haproxy/process/files.ts';
 import { Haproxy } from '../../../src/lib/gateway/haproxy/process/haproxy.ts';
-import type { Top } from '../../../src/lib/gateway/haproxy/stats.ts';
+import type { Top } from '../../../src/lib/gateway/top.ts';
 import {
   gatewayKey,
   gatewaySettingsKey,
@@ -111,17 +111,17 @@ test('a switch under load: no failure, no reload, and the record says when it is
   expect(total).toBeGreaterThan(200);
   took.sort((x, y) => x - y);
   expect(took[10]).toBeLessThan(250);
-  const { haproxy: now, storeConnected, failing } = await status();
+  const { proxy: now, storeConnected, failing } = await status();
   expect([now.pid, now.reloads, storeConnected, failing]).toEqual([
-    before.haproxy.pid,
-    before.haproxy.reloads,
+    before.proxy.pid,
+    before.proxy.reloads,
     true,
     null,
   ]);
 });
 
 test('one transaction is one change, a new frontend and server need no reload, a new backend reloads unnoticed', async () => {
-  const before = (await status()).haproxy.reloads;
+  const before = (await status()).proxy.reloads;
   const going = load(listen, 'x');
   await served(
     await write({
@@ -130,7 +130,7 @@ test('one transaction is one change, a new frontend and server need no reload, a
     }),
   );
   expect((await get(listen, 'g', '/any')).body).toBe('b');
-  expect((await status()).haproxy.reloads).toBe(before);
+  expect((await status()).proxy.reloads).toBe(before);
   const { socket, heard } = upgraded(listen, 'g');
   await eventually('upgraded', () => heard().endsWith('b:'));
   await served(
@@ -142,7 +142,7 @@ test('one transaction is one change, a new frontend and server need no reload, a
     }),
   );
   expect((await get(listen, 'h')).body).toBe('a');
-  expect((await status()).haproxy.reloads).toBe(before + 1);
+  expect((await status()).proxy.reloads).toBe(before + 1);
   expect((await going.end()).failed).toEqual([]);
   socket.write('still');
   await eventually('echoed', () => heard().endsWith('b:still'));
@@ -193,10 +193,10 @@ test('a listener whose address is taken is held back alone', async () => {
 });
 
 test('HAProxy killed: back within a second', async () => {
-  const pid = (await status()).haproxy.pid ?? 0;
+  const pid = (await status()).proxy.pid ?? 0;
   process.kill(pid, 'SIGKILL');
   const killed = Date.now();
-  await eventually('another HAProxy', async () => ![null, pid].includes((await status()).haproxy.pid));
+  await eventually('another HAProxy', async () => ![null, pid].includes((await status()).proxy.pid));
   await eventually('served', async () => (await get(listen, 'x')).status === 200);
   expect(Date.now() - killed).toBeLessThan(2000);
 });

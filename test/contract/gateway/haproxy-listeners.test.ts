@@ -85,8 +85,8 @@ describe('listeners', () => {
       'listeners/tls': listener('127.0.0.1:8443', { Protocol: 'https' }),
     });
     expect(leftOut.map(({ object, message }) => `${object}: ${message}`)).toEqual([
-      'listener named: no.such.name.invalid is no IP address',
-      'listener scoped: its address is the one of listener again',
+      'listener named: no.such.name.invalid is not an IP address',
+      'listener scoped: listener again has the same address',
       'listener tls: no host has a key pair, so it cannot speak TLS',
     ]);
     expect((await ask(open, { headers: { host: 'x' } })).status).toBe(200);
@@ -227,18 +227,23 @@ describe('the log of watched frontends', () => {
     const [first, second, ...more] = lines.map(readRequestLog);
     expect(more).toEqual([]);
     expect(first).toMatchObject({
-      fe: 'a "b" 50%',
-      be: 'b1',
-      srv: 's1',
-      m: 'PUT',
-      st: 200,
+      frontend: 'a "b" 50%',
+      method: 'PUT',
+      status: 200,
       path: '/t?q="1"',
-      rq: { "X'B%": 'odd' },
-      rs: { 'X-Answer': 'a "quoted" one' },
+      isNetworkError: false,
+      requestHeaders: { "X'B%": 'odd' },
+      responseHeaders: { 'X-Answer': 'a "quoted" one' },
     });
-    expect(first?.rq['X-A']).toMatch(/^say "hi" \\ /);
-    expect(first?.tr).toBeGreaterThanOrEqual(0);
-    expect(second).toMatchObject({ fe: 'gone', be: 'gone', st: 502, tr: -1, rq: { 'X-A': '' } });
-    expect(second?.ts).toMatch(/^SC/);
+    expect(first?.requestHeaders['X-A']).toMatch(/^say "hi" \\ /);
+    expect(first?.latencyMs).toBeGreaterThanOrEqual(0);
+    expect(second).toMatchObject({
+      frontend: 'gone',
+      status: 502,
+      latencyMs: -1,
+      isNetworkError: true,
+      isOwnAnswer: false,
+      requestHeaders: { 'X-A': '' },
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { decodeName, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import type { Serving } from '../../../src/lib/gateway/model.ts';
 import { parseRoute, requestOf, select } from '../../../src/lib/route/index.ts';
 import { freePort } from '../../support/port.ts';
 import { ROUTE_CASES, type RouteCase } from './haproxy-routes.ts';

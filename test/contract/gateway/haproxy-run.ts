@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { renderConfig, type TranslateOptions } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import type { Serving } from '../../../src/lib/gateway/model.ts';
 import { readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
+import { BREAKERS_MAP, breakerKey } from '../../../src/lib/gateway/haproxy/translate/middlewares.ts';
 import { type TranslateOptions, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import type { Serving } from '../../../src/lib/gateway/model.ts';
 import { freePort } from '../../support/port.ts';
 import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
 
@@ -502,16 +503,15 @@ describe('middlewares', () => {
     [{ Type: 'redirect', Action: { URL: 'https://o.io', PreservePath: true } }, 302, 'https://o.io/f'],
   ])('cbreaker: %j while its key is in the map', async (Fallback, status, location) => {
     await one('cbreaker', { Condition: 'NetworkErrorRatio() > 0.5', Fallback });
-    const [rule] = serving.breakers;
-    expect(rule).toMatchObject({ frontend: 'f@1', middleware: 'm:1', fallbackMs: 10_000, checkMs: 100 });
+    const key = breakerKey('f@1', 'm:1');
     const get = () => ask(port, { path: '/f' });
     expect((await get()).status).toBe(200);
-    await running?.command(`add map ${rule?.map} ${rule?.key} 1`);
+    await running?.command(`add map ${BREAKERS_MAP} ${key} 1`);
     const answer = await get();
     expect([answer.status, answer.headers.location]).toEqual([status, location]);
     if ('Body' in Fallback.Action) expect(answer.body).toBe(Fallback.Action.Body);
     expect((await ask(port, { path: '/g' })).status).toBe(200);
-    await running?.command(`del map ${rule?.map} ${rule?.key}`);
+    await running?.command(`del map ${BREAKERS_MAP} ${key}`);
     expect((await get()).status).toBe(200);
   });
 });

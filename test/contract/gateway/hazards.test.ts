@@ -301,8 +301,8 @@ test.each<[string, string, object | string, 'out' | 'served']>([
     'frontends/good/frontend': frontend('good', 'good'),
   };
   await write({ [path]: value });
-  const { leftOut, failing, haproxy } = await status();
-  expect([failing, haproxy.pid === null]).toEqual([null, false]);
+  const { leftOut, failing, proxy } = await status();
+  expect([failing, proxy.pid === null]).toEqual([null, false]);
   if (kind === 'served') expect(leftOut).toEqual([]);
   else
     expect(leftOut).toEqual([
@@ -346,7 +346,7 @@ test.each([
     async () => (await get(ports.admin, 'admin', '/v1/status')).status === 200,
     20_000,
   );
-  await eventually('said', () => alone.log().includes('no state is kept here'), 20_000);
+  await eventually('said', () => alone.log().includes('no state is saved here'), 20_000);
   expect((await status(ports.admin)).storeConnected).toBe(false);
   alone.child.kill('SIGTERM');
   expect(await Promise.race([alone.ended, sleep(15_000, 'still there')])).toBe(0);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, readProcesses } from '../../../src/lib/gateway/haproxy/process/socket.ts';
 import { Supervisor } from '../../../src/lib/gateway/haproxy/process/supervisor.ts';
-import type { PoolServer } from '../../../src/lib/gateway/model.ts';
+import type { PoolServer } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/port.ts';
 import {

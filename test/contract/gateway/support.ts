@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
+import type { PoolServer, Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { Logger } from '../../../src/lib/gateway/logger.ts';
-import type { PoolServer, Serving } from '../../../src/lib/gateway/model.ts';
 import type { Write } from '../../../src/lib/store/port.ts';
 import { listening } from '../../support/port.ts';
 
@@ -184,7 +184,6 @@ export function handMade(
     pools: new Map(names.map((name) => [name, new Map(Object.entries(pools[name] ?? {}))])),
     maps: new Map([['hosts.map', new Map(Object.entries(hosts))]]),
     files: new Map(),
-    breakers: [],
     leftOut: [],
     notes: [],
   };

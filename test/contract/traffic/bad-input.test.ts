@@ -644,6 +644,6 @@ test('--wait with no gateway says so; a gateway that lags is named, and the swit
 test('a listener that no gateway can have is taken, as a vulcand may, and said', async () => {
   expect(await at.run(...addr('name.test:80'))).toMatchObject({
     code: 0,
-    stderr: 'WARNING: listener l: name.test is no IP address\n',
+    stderr: 'WARNING: listener l: name.test is not an IP address\n',
   });
 });

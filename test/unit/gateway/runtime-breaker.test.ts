@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { Breaker } from '../../../src/lib/gateway/haproxy/requests/breaker.ts';
-import { type RequestLog, readRequestLog } from '../../../src/lib/gateway/haproxy/requests/log.ts';
-import { Window } from '../../../src/lib/gateway/haproxy/requests/window.ts';
-import type { BreakerRule } from '../../../src/lib/gateway/model.ts';
+import { readRequestLog } from '../../../src/lib/gateway/haproxy/requests/log.ts';
+import type { ServedRequest } from '../../../src/lib/gateway/model.ts';
+import { Breaker } from '../../../src/lib/gateway/requests/breaker.ts';
+import { type BreakerRule, breakerRules } from '../../../src/lib/gateway/requests/rules.ts';
+import { Window } from '../../../src/lib/gateway/requests/window.ts';
+import { readTraffic } from '../../../src/lib/traffic/index.ts';
 
 const rule = (condition: string): BreakerRule => ({
   frontend: 'f',
   middleware: 'm',
   condition,
-  map: 'breakers.map',
-  key: 'f/m',
   fallbackMs: 1000,
   recoveryMs: 2000,
   checkMs: 100,
@@ -17,28 +17,27 @@ const rule = (condition: string): BreakerRule => ({
   onStandby: null,
 });
 
-const line = (more: Partial<RequestLog> = {}): RequestLog => ({
-  fe: 'f',
-  be: 'b',
-  srv: 's',
-  m: 'GET',
-  st: 200,
-  ts: '--',
-  tr: 10,
-  path: '/',
-  rq: {},
-  rs: {},
-  ...more,
-});
+/** A line as HAProxy logs it: status, termination state, latency. */
+interface Logged {
+  readonly st?: number;
+  readonly ts?: string;
+  readonly tr?: number;
+}
 
-function fed(condition: string, ...lines: Partial<RequestLog>[]): Breaker {
+const line = (more: Logged = {}): ServedRequest => {
+  const request = readRequestLog(JSON.stringify({ fe: 'f', m: 'GET', st: 200, ts: '--', tr: 10, ...more }));
+  if (request === null) throw new Error('not a log line');
+  return request;
+};
+
+function fed(condition: string, ...lines: Logged[]): Breaker {
   const breaker = new Breaker(rule(condition));
   for (const item of lines) breaker.record(0, line(item));
   return breaker;
 }
 
 describe('trips', () => {
-  test.each<[string, Partial<RequestLog>[], boolean]>([
+  test.each<[string, Logged[], boolean]>([
     ['NetworkErrorRatio() > 0.5', [{ st: 502 }, { st: 504 }, {}], true],
     ['NetworkErrorRatio() > 0.5', [{ st: 503, ts: 'SC' }, { st: 503, ts: 'SC' }, {}], true],
     ['NetworkErrorRatio() > 0.5', [{ st: 502 }, {}], false],
@@ -59,7 +58,7 @@ describe('trips', () => {
   ])('%s after %j: %s', (condition, lines, trips) => {
     const breaker = fed(condition, ...lines);
     expect(breaker.tick(50)).toBe(trips ? 'tripped' : null);
-    expect(breaker.closed).toBe(trips);
+    expect(breaker.isOpen).toBe(trips);
   });
 });
 
@@ -71,21 +70,21 @@ describe('goes through its states', () => {
     expect(breaker.tick(1100)).toBe('recovering');
     expect(breaker.tick(3000)).toBeNull();
     expect(breaker.tick(3100)).toBe('standby');
-    expect(breaker.closed).toBe(false);
+    expect(breaker.isOpen).toBe(false);
   });
 
   test('while it recovers, more and more passes, up to half', () => {
     const breaker = fed('NetworkErrorRatio() > 0.5', { st: 502 });
     breaker.tick(0);
     breaker.tick(1000);
-    const open = { first: 0, second: 0 };
+    const passing = { first: 0, second: 0 };
     for (let now = 1010; now < 3000; now += 10) {
       breaker.tick(now);
-      if (!breaker.closed) open[now < 2000 ? 'first' : 'second']++;
+      if (!breaker.isOpen) passing[now < 2000 ? 'first' : 'second']++;
     }
-    expect(open.first).toBeGreaterThan(5);
-    expect(open.second).toBeGreaterThan(open.first);
-    expect(open.first + open.second).toBeLessThan(100);
+    expect(passing.first).toBeGreaterThan(5);
+    expect(passing.second).toBeGreaterThan(passing.first);
+    expect(passing.first + passing.second).toBeLessThan(100);
   });
 
   test('an error while it recovers trips it again; one that was on its way does not', () => {
@@ -112,11 +111,45 @@ test('the window forgets after ten seconds', () => {
 test.each([
   [
     '<134>Nov 23 haproxy[1]: {"fe":"f","st":200,"tr":-1,"rq":{"Host":"x"}}',
-    { fe: 'f', st: 200, rq: { Host: 'x' } },
+    { frontend: 'f', status: 200, latencyMs: -1, requestHeaders: { Host: 'x' } },
   ],
-  ['{"fe":"f","st":"oops","rq":"oops"}', { fe: 'f', st: -1, rq: {} }],
+  ['{"fe":"f","st":"oops","rq":"oops"}', { frontend: 'f', status: -1, requestHeaders: {} }],
 ])('a log line %s', (text, found) => expect(readRequestLog(text)).toMatchObject(found));
 
 test.each(['', 'text', '{"fe":"f"', '{}', '[]', '{"fe":""}', '{"fe":'])('no log line: %j', (text) =>
   expect(readRequestLog(text)).toBeNull(),
 );
+
+test('rules come from the cbreaker middlewares of a state, times in milliseconds', () => {
+  const entry = (path: string, value: object) => ({
+    path,
+    value: JSON.stringify(value),
+    revision: 1,
+    lease: null,
+  });
+  const state = readTraffic(
+    '/vulcand/',
+    [
+      entry('backends/b/backend', { Type: 'http' }),
+      entry('frontends/f/frontend', { Type: 'http', BackendId: 'b', Route: 'Path("/")' }),
+      entry('frontends/f/middlewares/limit', {
+        Type: 'connlimit',
+        Priority: 1,
+        Middleware: { Connections: 5, Variable: 'client.ip' },
+      }),
+      entry('frontends/f/middlewares/m', {
+        Type: 'cbreaker',
+        Priority: 1,
+        Middleware: {
+          Condition: 'NetworkErrorRatio() > 0.5',
+          Fallback: { Type: 'response', Action: { StatusCode: 400, Body: 'x' } },
+          FallbackDuration: 1e9,
+          RecoveryDuration: 2e9,
+          CheckPeriod: 1e8,
+        },
+      }),
+    ],
+    1,
+  );
+  expect(breakerRules(state)).toEqual([rule('NetworkErrorRatio() > 0.5')]);
+});

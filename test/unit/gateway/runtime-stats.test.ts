@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { chooseEnding, jobOf, unitOf } from '../../../src/lib/gateway/ending.ts';
 import { bindAddresses } from '../../../src/lib/gateway/haproxy/process/addresses.ts';
-import { traceRecord } from '../../../src/lib/gateway/haproxy/requests/trace.ts';
 import { readTable, topOf } from '../../../src/lib/gateway/haproxy/stats.ts';
-import { findCulprits, holdBack } from '../../../src/lib/gateway/offenders.ts';
+import { findOffenders, holdBack } from '../../../src/lib/gateway/offenders.ts';
 import { prometheusText } from '../../../src/lib/gateway/prometheus.ts';
+import { traceRecord } from '../../../src/lib/gateway/requests/trace.ts';
 import { readSyslogAddress, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 
 const STAT = `# pxname,svname,scur,stot,econ,eresp,status,weight,rate,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,addr,ttime,
@@ -87,13 +87,13 @@ test('of many changes the ones at fault are found, and what they touch stays as 
   const wanted = state(many, 2);
   const bad = ['backends/b3/backend', 'backends/b17/backend'];
   let asked = 0;
-  const culprits = await findCulprits(before, wanted, async (candidate) => {
+  const offenders = await findOffenders(before, wanted, async (candidate) => {
     asked++;
     return bad.some((path) => candidate.stored.get(path)?.revision === 2) ? 'no' : null;
   });
-  expect([...culprits.keys()].sort()).toEqual(bad.sort());
+  expect([...offenders.keys()].sort()).toEqual(bad.sort());
   expect(asked).toBeLessThan(30);
-  const held = holdBack(before, wanted, culprits.keys());
+  const held = holdBack(before, wanted, offenders.keys());
   expect(held.backends.size).toBe(39);
   expect(held.stored.get('backends/b3/backend')?.value).toEqual({ Type: 'http', Mine: 1 });
   expect(held.revision).toBe(2);
@@ -123,16 +123,15 @@ test.each([
 
 test('a trace shows the headers that it asks for, and no others', () => {
   const line = {
-    fe: 'f',
-    be: 'b',
-    srv: 's',
-    m: 'GET',
-    st: 200,
-    ts: '--',
-    tr: 3,
+    frontend: 'f',
+    method: 'GET',
     path: '/',
-    rq: { 'X-A': 'a', 'X-B': 'b' },
-    rs: {},
+    status: 200,
+    latencyMs: 3,
+    isNetworkError: false,
+    isOwnAnswer: false,
+    requestHeaders: { 'X-A': 'a', 'X-B': 'b' },
+    responseHeaders: {},
   };
   const record = traceRecord(line, { ReqHeaders: ['x-a'], RespHeaders: ['Y'], Addr: '' }, '@cee: ');
   expect(JSON.parse(record.replace('@cee: ', ''))).toEqual({

@@ -10,7 +10,7 @@ import {
   withoutAlias,
 } from '../../../src/lib/gateway/haproxy/process/runtime.ts';
 import { readProcesses } from '../../../src/lib/gateway/haproxy/process/socket.ts';
-import type { PoolServer, Serving } from '../../../src/lib/gateway/model.ts';
+import type { PoolServer, Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 
 type Pools = Record<string, Record<string, PoolServer>>;
 
@@ -24,7 +24,7 @@ const server = (port: number, weight = 1, keywords = ''): PoolServer => ({
 function serving(pools: Pools, maps: Record<string, Record<string, string>> = {}, structure = 's'): Serving {
   const nested = <Value>(all: Record<string, Record<string, Value>>) =>
     new Map(Object.entries(all).map(([name, inner]) => [name, new Map(Object.entries(inner))]));
-  const nothing = { files: new Map(), breakers: [], leftOut: [], notes: [] };
+  const nothing = { files: new Map(), leftOut: [], notes: [] };
   return { structure, pools: nested(pools), maps: nested(maps), ...nothing };
 }
 

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { backendName } from '../../../src/lib/gateway/haproxy/names.ts';
-import { retryProfile } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
+import { failover, USUAL } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
+import { Memo } from '../../../src/lib/gateway/haproxy/translate/memo.ts';
 import {
   argument,
   isMapKey,
@@ -14,7 +15,6 @@ import { substitution } from '../../../src/lib/gateway/haproxy/translate/rewrite
 import {
   decodeName,
   encodeName,
-  failoverNotes,
   readBackendName,
   renderConfig,
   type TranslateOptions,
@@ -58,8 +58,8 @@ const demo: Objects = {
   'frontends/demo/frontend': frontend('Host("demo.io")', 'v1'),
 };
 
-/** What translate says, as a person can read it. `structure` without its first lines, which are always the same. */
-function told(objects: Objects): string {
+/** What translate returns, as a person can read it. `structure` without its first lines, which are always the same. */
+function printed(objects: Objects): string {
   const serving = translate(stateOf(objects), OPTIONS);
   const config = renderConfig(serving);
   const maps = [...serving.maps].flatMap(([name, map]) =>
@@ -68,15 +68,14 @@ function told(objects: Objects): string {
   const files = [...serving.files]
     .filter(([name]) => !/50[24]\.http$/.test(name))
     .map(([name, text]) => `${name}: ${JSON.stringify(text)}`);
-  const said = (kind: string, notes: readonly { object: string; message: string }[]) =>
+  const lines = (kind: string, notes: readonly { object: string; message: string }[]) =>
     notes.map(({ object, message }) => `${kind} ${object}: ${message}`);
   return [
     config.slice(config.indexOf('frontend gateway')).trimEnd(),
     ...maps,
     ...files,
-    ...serving.breakers.map((rule) => `breaker: ${JSON.stringify(rule)}`),
-    ...said('left out:', serving.leftOut),
-    ...said('note:', serving.notes),
+    ...lines('left out:', serving.leftOut),
+    ...lines('note:', serving.notes),
   ].join('\n');
 }
 
@@ -95,7 +94,7 @@ describe('a registry and its configuration', () => {
         .filter((line) => line !== '' && !line.startsWith('#'))
         .map((line) => [line.slice(0, line.indexOf(' {')), JSON.parse(line.slice(line.indexOf(' {')))]),
     );
-    const text = `${given.trimEnd()}\n--------\n${told(objects)}\n`;
+    const text = `${given.trimEnd()}\n--------\n${printed(objects)}\n`;
     if (process.env.UPDATE) writeFileSync(file, text);
     expect(text).toBe(readFileSync(file, 'utf8'));
   });
@@ -105,7 +104,8 @@ describe('what a change of the registry changes', () => {
   const change = (path: string, value: unknown, objects: Objects = demo) => {
     const state = stateOf(objects);
     const next = applyTraffic(state, '/vulcand/', [{ kind: 'put', entry: entry(path, value, 2) }], 2);
-    return [translate(state, OPTIONS), translate(next, OPTIONS)] as const;
+    const memo = new Memo();
+    return [translate(state, OPTIONS, memo), translate(next, OPTIONS, memo)] as const;
   };
 
   test('a switch: one entry of one map', () => {
@@ -170,6 +170,15 @@ describe('what a change of the registry changes', () => {
   test('the same written again, or backends in another order: nothing', () => {
     const [before, now] = change('backends/v1/backend', demo['backends/v1/backend']);
     expect(now.structure).toBe(before.structure);
+  });
+
+  test('a memo changes nothing but the time', () => {
+    const memo = new Memo();
+    const state = stateOf(demo);
+    const path = 'frontends/demo/frontend';
+    const change = { kind: 'put' as const, entry: entry(path, frontend('Host("demo.io")', 'v2'), 2) };
+    for (const each of [state, applyTraffic(state, '/vulcand/', [change], 2), state])
+      expect(translate(each, OPTIONS, memo)).toEqual(translate(each, OPTIONS));
   });
 
   test('a new backend: the structure', () => {
@@ -323,15 +332,17 @@ describe('FailoverPredicate', () => {
       [/only GET, POST are retried, once, on 502/],
     ],
   ])('%s', (predicate, profile, notes) => {
-    expect(retryProfile(predicate)).toMatchObject(profile);
-    const said = failoverNotes(predicate);
-    expect(said.length).toBe(notes.length);
-    for (const [index, note] of notes.entries()) expect(said[index]).toMatch(note);
+    const found = failover(predicate);
+    expect(found.profile).toMatchObject(profile);
+    expect(found.notes.length).toBe(notes.length);
+    for (const [index, note] of notes.entries()) expect(found.notes[index]).toMatch(note);
   });
+
+  test('the default predicate gives the usual profile', () => expect(failover('').profile).toBe(USUAL));
 
   test('profiles that differ have tags that differ', () => {
     const tags = ['', 'IsNetworkError()', 'ResponseCode() == 503', 'Attempts() < 1'].map(
-      (text) => retryProfile(text).tag,
+      (text) => failover(text).profile.tag,
     );
     expect(new Set(tags).size).toBe(tags.length);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ClusterError, ClusterErrors } from '../../../src/lib/error.ts';
-import { planInventory, planSnapshot } from '../../../src/lib/plan/index.ts';
+import { planInventory } from '../../../src/lib/plan/index.ts';
 
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const machines = [{ id: 'B', metadata: { disk: 'ssd' } }, { id: 'A' }];
@@ -299,7 +299,7 @@ describe('planInventory', () => {
       [unit('a.service', 'MachineOf=b.service'), unit('b.service', 'MachineOf=a.service')],
       'MachineOf goes in a circle: a.service -> b.service -> a.service',
     ],
-    ['nobody', [unit('a.service', 'MachineOf=x.service')], 'MachineOf=x.service, which nobody knows'],
+    ['nobody', [unit('a.service', 'MachineOf=x.service')], 'MachineOf=x.service, which does not exist'],
     [
       'an inactive unit',
       [unit('a.service', 'MachineOf=x.service'), unit('x.service', '', { desired: 'inactive' })],
@@ -337,21 +337,6 @@ describe('planInventory', () => {
     expect(plan.steps).toEqual([]);
   });
 
-  test('keeps a global unit on a cordoned machine where it was seen', () => {
-    const seen = {
-      machine: 'C',
-      unit: 'g.service',
-      hash: 'x',
-      active: 'active',
-      sub: 'running',
-      load: 'loaded',
-    };
-    const file = '[X-Fleet]\nGlobal=true\n';
-    const units = [{ name: 'g.service', file, desired: 'launched' as const, machine: null }];
-    const plan = planSnapshot({ machines: [{ id: 'C', metadata: {}, cordoned: true }], units }, [seen]);
-    expect(plan.global).toEqual([{ unit: 'g.service', machines: ['C'] }]);
-  });
-
   test('takes a file on the command line as the new content of a unit that is there', () => {
     const there = unit('a.service', 'MachineMetadata=disk=ssd', { machine: 'B' });
     const plan = planInventory({ machines, units: [there] }, [
@@ -365,7 +350,7 @@ describe('planInventory', () => {
     const units = [unit('a.service', 'MachineOf=x.service\nMachineMetadata=rack=1')];
     expect(planInventory({ machines, units }).warnings).toEqual([
       'a.service: MachineMetadata asks for rack, which no machine has',
-      'a.service: MachineOf names x.service, which nobody knows',
+      'a.service: MachineOf names x.service, which does not exist',
     ]);
   });
 });
@@ -390,7 +375,7 @@ describe('a bad inventory', () => {
     ['machine without id', { machines: [{}] }, 'machines[0].id is missing'],
     ['empty id', { machines: [{ id: '' }] }, 'machines[0].id is empty'],
     ['id a number', { machines: [{ id: 7 }] }, 'machines[0].id must be text, found the number 7'],
-    ['machine twice', { machines: [{ id: 'A' }, { id: 'A' }] }, 'machine A is there twice'],
+    ['machine twice', { machines: [{ id: 'A' }, { id: 'A' }] }, 'machine A is listed twice'],
     [
       'metadata a number',
       { machines: [{ id: 'A', metadata: { k: 1 } }] },
@@ -399,7 +384,7 @@ describe('a bad inventory', () => {
     [
       'unit twice',
       { machines, units: [unit('a.service'), unit('a.service')] },
-      'unit a.service is there twice',
+      'unit a.service is listed twice',
     ],
     ['no file', { machines, units: [{ name: 'a.service' }] }, 'file of a.service is missing'],
     [

@@ -15,9 +15,10 @@ import {
 } from '../../machine/index.ts';
 import type { MachineRecord } from '../../registry/index.ts';
 import type { MachineName } from '../event.ts';
+import { findMachine } from '../find-machine.ts';
+import { nameOf, reportUnreachable } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
-import { nameOf } from '../units/converge.ts';
-import { askAll } from '../units/observe.ts';
+import { askAll } from '../units/ask.ts';
 import {
   isLoopback,
   readCertificates,
@@ -27,7 +28,6 @@ import {
   settingsStamp,
   sha256,
 } from './etc-cluster.ts';
-import { findMachine } from './membership.ts';
 import { ARCHITECTURES, newestRelease, type Release, readRelease } from './release.ts';
 
 export interface InstallOptions {
@@ -101,10 +101,8 @@ export async function installMachines(
   });
   for (const answer of answers) {
     if (!('error' in answer)) continue;
-    failures.push(answer.error);
-    const { message, hint } = answer.error;
-    const again = hint ?? `cluster machine install ${answer.machine.id.slice(0, 8)}`;
-    session.emit({ kind: 'unreachable', machine: nameOf(answer.machine), message, units: [], hint: again });
+    const hint = `cluster machine install ${answer.machine.id.slice(0, 8)}`;
+    failures.push(reportUnreachable(session, answer.machine, answer.error, { hint }));
   }
   if (untold)
     session.emit({

@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import { ClusterError } from '../../error.ts';
 import { checkLabName } from '../../lab/name.ts';
 import type { MachineTarget } from '../../machine/index.ts';
+import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { converge, throwFailures, write } from '../units/converge.ts';
-import { addTargets } from './membership.ts';
+import { converge, UNTIL_DONE } from '../units/converge.ts';
+import { scopeOfUnits } from '../units/scope.ts';
+import { write } from '../units/write.ts';
+import { addTargets } from './add.ts';
 
 export interface LabOptions {
   readonly name: string;
@@ -64,15 +67,14 @@ export async function labDown(
 ): Promise<void> {
   const machines = await labMachines(session, name);
   const ids = new Set(machines.map(({ id }) => id));
-  const { before, decision } = await write(session, (state) => ({
-    machines: new Map([...state.machines.keys()].filter((id) => ids.has(id)).map((id) => [id, null])),
-  }));
-  const left = { ...before, machines: decision.machines };
-  const { failures } = await converge(session, left, decision, decision.changed, {
-    block: true,
-    timeoutMs: 0,
-    lowering: true,
+  const decided = await write(session, (state) => {
+    const gone = [...state.machines.keys()].filter((id) => ids.has(id));
+    return { intent: { machines: new Map(gone.map((id) => [id, null])) }, value: null };
   });
+  const { before, decision } = decided;
+  // The lab's own machines end with all that is on them: only the others are talked to.
+  const scope = scopeOfUnits(before, decision, decision.changed);
+  const { failures } = await converge(session, decided, scope, UNTIL_DONE);
   await (await session.pool()).forget(machines.map(targetOf));
   const { hollowDown } = await import('../../lab/hollow/process.ts');
   await hollowDown(hollowDir(session, name));

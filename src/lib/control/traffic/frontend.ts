@@ -18,7 +18,7 @@ import {
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 import { chooseTarget } from './choice.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import { requireBackend } from './objects.ts';
 import { operator } from './operator.ts';
 import { type Served, waitForGateways } from './wait.ts';
@@ -80,7 +80,8 @@ export async function upsertFrontend(
   const { change, parent } = decide(traffic, choice, request);
   for (const message of warnings(traffic, change, request)) session.emit({ kind: 'warning', message });
   const switched = change.from !== null && change.from !== change.to;
-  if (change.changed && !switched) await sayNotes(session, traffic.state, { frontend: change.frontend });
+  if (change.changed && !switched)
+    await warnAboutGateways(session, traffic.state, { frontend: change.frontend });
   if (request.dryRun) {
     written(change);
     return null;

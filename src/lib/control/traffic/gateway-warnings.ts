@@ -1,8 +1,8 @@
 import type { Frontend, Host, Listener, Middleware, TrafficState } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 
-/** What was just said. */
-export interface Spoken {
+/** The object that was just written. */
+export interface Written {
   readonly frontend?: Frontend;
   /** Of `frontend`. */
   readonly middleware?: Middleware;
@@ -10,35 +10,28 @@ export interface Spoken {
   readonly listener?: Listener;
 }
 
-/**
- * Says where a gateway will do otherwise than this object says. Only the object itself is translated, whatever else
- * the registry holds, so that it costs no time.
- */
-export async function sayNotes(session: Session, state: TrafficState, spoken: Spoken): Promise<void> {
-  const { translate } = await import('../../gateway/haproxy/translate/translate.ts');
-  const { notes, leftOut } = translate(only(state, spoken), {
-    hostname: 'gateway',
-    listen: ':80',
-    adminSocket: '/run/gateway.sock',
-    logAddress: '127.0.0.1:514',
-    openKeyPair: () => new Error('sealed'),
-    ipv6: true,
-  });
-  const name = nameOf(spoken);
-  // Whether a key pair can be used is for those to say who have the seal key.
-  for (const { object, message } of spoken.host ? notes : [...leftOut, ...notes])
+/** Warns where gateways will leave this object out or serve it differently from what it says. */
+export async function warnAboutGateways(
+  session: Session,
+  state: TrafficState,
+  written: Written,
+): Promise<void> {
+  const { chosenProxy } = await import('../../gateway/chosen-proxy.ts');
+  const { leftOut, notes } = chosenProxy.notes(only(state, written));
+  const name = nameOf(written);
+  for (const { object, message } of [...leftOut, ...notes])
     if (object === name) session.emit({ kind: 'warning', message: `${object}: ${message}` });
 }
 
-function only(state: TrafficState, { frontend, middleware, host, listener }: Spoken): TrafficState {
+/** The object alone, with what it refers to: the rest of the registry costs no time then. */
+function only(state: TrafficState, { frontend, middleware, host, listener }: Written): TrafficState {
   const backend = frontend && state.backends.get(frontend.BackendId);
   const middlewares = new Map(frontend && state.middlewares.get(frontend.Id));
   if (middleware) middlewares.set(middleware.Id, middleware);
   return {
     ...state,
     hosts: new Map(host ? [[host.Name, host]] : []),
-    // Whether it can speak TLS is for those to say who can open the key pairs.
-    listeners: new Map(listener ? [[listener.Id, { ...listener, Protocol: 'http', Settings: null }]] : []),
+    listeners: new Map(listener ? [[listener.Id, listener]] : []),
     backends: new Map(backend ? [[backend.Id, backend]] : []),
     servers: new Map(),
     frontends: new Map(frontend ? [[frontend.Id, frontend]] : []),
@@ -46,8 +39,8 @@ function only(state: TrafficState, { frontend, middleware, host, listener }: Spo
   };
 }
 
-/** As translate names it. */
-function nameOf({ frontend, middleware, host, listener }: Spoken): string {
+/** As notes name it. */
+function nameOf({ frontend, middleware, host, listener }: Written): string {
   if (host) return `host ${host.Name}`;
   if (listener) return `listener ${listener.Id}`;
   if (middleware) return `${middleware.Type} ${middleware.Id} of frontend ${frontend?.Id}`;

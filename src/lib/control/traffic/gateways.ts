@@ -24,7 +24,7 @@ export function gatewayStatuses(session: Session): Promise<GatewayAnswer<Gateway
   return askGateways<GatewayStatus>(session, '/v1/status');
 }
 
-/** What all gateways together do, the busiest first, and those that could not be asked. */
+/** The figures of all gateways together, busiest first, and errors of those that did not answer. */
 export async function gatewayTop(
   session: Session,
 ): Promise<{ top: Top; gateways: number; errors: ClusterError[] }> {
@@ -52,7 +52,7 @@ export async function gatewayTop(
   };
 }
 
-/** Asks all registered gateways side by side; one that does not answer never hides the others. */
+/** Asks all registered gateways in parallel; one that does not answer never hides the others. */
 async function askGateways<Value>(session: Session, path: string): Promise<GatewayAnswer<Value>[]> {
   const gateways = await loadGateways(await session.store(), session.config.prefix);
   if (gateways.length === 0)
@@ -93,16 +93,16 @@ async function ask<Value>(
   return fetchJson<Value>(host, port, path, await machine.forward({ host, port }));
 }
 
-/** GET of JSON, over a stream that is open already or a connection of its own. */
+/** Gets JSON, over an open stream or a new connection. */
 function fetchJson<Value>(host: string, port: number, path: string, stream?: Duplex): Promise<Value> {
   return new Promise((resolve, reject) => {
-    const asked = request(
+    const sent = request(
       {
         host,
         port,
         path,
         headers: { connection: 'close' },
-        // Node uses createConnection only where no agent is named.
+        // Node uses createConnection only if no agent is given.
         ...(stream ? { createConnection: () => stream } : { agent: false }),
       },
       (response) => {
@@ -124,19 +124,19 @@ function fetchJson<Value>(host: string, port: number, path: string, stream?: Dup
         });
       },
     );
-    // A channel of SSH is no socket, so the request's own timeout does not work on it.
-    const late = () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`));
+    // An SSH channel is not a socket, so the request's own timeout does not work on it.
+    const late = () => sent.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`));
     const timer = setTimeout(late, ANSWER_MS);
-    asked.on('close', () => clearTimeout(timer));
-    asked.on('error', reject);
-    asked.end();
+    sent.on('close', () => clearTimeout(timer));
+    sent.on('error', reject);
+    sent.end();
   });
 }
 
 function named({ machine, hostname: name }: GatewayRecord, error: unknown): ClusterError {
   if (error instanceof ClusterError) return error;
   const why = error instanceof Error ? error.message : String(error);
-  return new ClusterError('gateway-unreachable', `the gateway on ${name} cannot be asked: ${why}`, {
+  return new ClusterError('gateway-unreachable', `the gateway on ${name} does not answer: ${why}`, {
     machine,
     hint: 'cluster journal gateway.service',
     exit: EXIT.machine,

@@ -9,7 +9,7 @@ import {
   storedHost,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import { type KeyPairFiles, sealFiles } from './secret.ts';
 import { checked, givenId, loadTraffic, put, removeAll, warnAbsent } from './write.ts';
 
@@ -30,7 +30,7 @@ export async function upsertHost(
   const host = editHost(traffic.state.hosts.get(name) ?? newHost(name), { ...said, keyPair });
   const value = storedHost(host);
   checked('host', () => readHost(name, value));
-  await sayNotes(session, traffic.state, { host });
+  await warnAboutGateways(session, traffic.state, { host });
   await put(session, traffic, path, value);
   return host;
 }

@@ -12,7 +12,7 @@ import {
   withoutReplaced,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import {
   checked,
   givenId,
@@ -49,7 +49,7 @@ export async function upsertMiddleware(
   const previous = withoutReplaced(traffic.state.stored.get(path)?.value ?? null, said);
   const stored = keepUnknown(previous, { ...storedMiddleware(middleware), Middleware: value.Middleware });
   const owner = traffic.state.frontends.get(frontend);
-  if (owner !== undefined) await sayNotes(session, traffic.state, { frontend: owner, middleware });
+  if (owner !== undefined) await warnAboutGateways(session, traffic.state, { frontend: owner, middleware });
   await put(session, traffic, path, stored, { ttl, guards: [parent], whole: true });
   return middleware;
 }

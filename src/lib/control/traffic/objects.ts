@@ -25,7 +25,7 @@ import {
   storedServer,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
-import { sayNotes } from './gateway-warnings.ts';
+import { warnAboutGateways } from './gateway-warnings.ts';
 import {
   checked,
   givenId,
@@ -144,7 +144,7 @@ export async function upsertListener(
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
   if (said.scope !== undefined && said.scope !== '') requirePossible(listener.Scope);
-  await sayNotes(session, traffic.state, { listener });
+  await warnAboutGateways(session, traffic.state, { listener });
   if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;
   await put(session, traffic, path, storedListener(listener, previous));

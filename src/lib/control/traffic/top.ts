@@ -5,7 +5,7 @@ import type { Session } from '../session.ts';
 import { gatewayTop } from './gateways.ts';
 import { loadTraffic, notFound } from './write.ts';
 
-/** An object of the registry, and what the gateways say of it; null = none of them does. */
+/** An object of the registry and its figures from the gateways; null = no gateway has any. */
 export interface Busy<Item> {
   readonly object: Item;
   readonly figures: TopRow | null;
@@ -14,11 +14,11 @@ export interface Busy<Item> {
 export interface TrafficTop {
   readonly frontends: readonly Busy<Frontend>[];
   readonly servers: readonly Busy<Server>[];
-  /** Gateways that could not be asked. */
+  /** Of gateways that did not answer. */
   readonly errors: readonly ClusterError[];
 }
 
-/** What the registry has, the busiest first, at most `limit` of each (0: all), of one backend where it is given. */
+/** Frontends and servers of the registry, busiest first, at most `limit` of each (0 = all), of one backend if given. */
 export async function trafficTop(
   session: Session,
   backend: string | undefined,
@@ -48,7 +48,7 @@ async function figuresOf(session: Session) {
     return { frontends, servers, errors };
   } catch (error) {
     if (!(error instanceof ClusterError) || error.code !== 'no-gateways') throw error;
-    session.emit({ kind: 'warning', message: `${error.message}: nothing is measured` });
+    session.emit({ kind: 'warning', message: `${error.message}: there are no figures` });
     const none: ReadonlyMap<string, TopRow> = new Map();
     return { frontends: none, servers: none, errors: [] };
   }

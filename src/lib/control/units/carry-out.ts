@@ -23,16 +23,19 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   const removes = named('remove');
   const installs = new Set(named('install'));
   const starts = named('start');
+
   const kept = stops.filter(
     (unit) => !installs.has(unit) && work.assignments.get(unit)?.desired === 'loaded',
   );
   if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
+
   const outcomes: JobOutcome[] = [];
   // A unit whose file goes or changes is waited for in any case.
   const queued = work.block ? [] : kept;
   const waited = stops.filter((unit) => !queued.includes(unit));
   if (queued.length > 0) outcomes.push(...failed(await machine.stop(queued, false)));
   if (waited.length > 0) outcomes.push(...failed(await machine.stop(waited, true)));
+
   const stuck = new Set(outcomes.map(({ unit }) => unit));
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
   const change = {
@@ -40,6 +43,7 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
     remove: removes.filter((unit) => !stuck.has(unit)),
   };
   if (change.install.length + change.remove.length > 0) await machine.apply(change);
+
   const enabled = [...installs].filter(
     (unit) => !stuck.has(unit) && /^\[Install\]/m.test(fileOf(work, unit).text),
   );
@@ -47,6 +51,7 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   // After enabling: systemd learns of new links only when it reloads.
   if (work.steps.some((step) => step.action === 'reload')) await machine.reload();
   if (change.remove.length > 0) await machine.forget(change.remove);
+
   const ready = starts.filter((unit) => !stuck.has(unit));
   if (ready.length > 0) outcomes.push(...(await machine.start(ready, work.block)));
   return outcomes;

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
 import { type ExtraUnit, type Plan, planInventory } from '../../plan/index.ts';
 import type { RegistryState } from '../../registry/index.ts';
-import { findFiles, noTemplate } from './find-units.ts';
+import { findFiles } from './find-files.ts';
+import { noTemplate } from './name-units.ts';
 
 /** A plan from a file of machines and units alone: no registry, no machine. */
 export async function planOnPaper(path: string, args: readonly string[]): Promise<Plan> {
@@ -39,7 +40,7 @@ async function extras(inventory: unknown, args: readonly string[]): Promise<Extr
   const units = (inventory as { units?: unknown } | null)?.units;
   const known = Array.isArray(units) ? (units as { name?: unknown; file?: unknown }[]) : [];
   const state = onPaper(known);
-  // On paper a file that is named is what is asked about, as with --replace.
+  // The plan is about the file that is named, as with --replace.
   const found = await findFiles(state, args, true, noTemplate);
   return found.map(({ name, text, differs }) => ({ name, file: differs?.text ?? text }));
 }

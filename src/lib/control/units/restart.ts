@@ -1,41 +1,68 @@
 import { ClusterError } from '../../error.ts';
 import type { JobOutcome } from '../../machine/index.ts';
+import { type Decision, decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
+import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { type ConvergeOptions, nameOf, within } from './converge.ts';
-import { type Decision, decide } from './decide.ts';
-import { type Answer, askAll } from './observe.ts';
+import { type Answer, askAll } from './ask.ts';
+import { type Waiting, within } from './converge.ts';
+import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { start } from './start.ts';
+import { type VerbOptions, waiting } from './verb.ts';
+
+/** Restarts what runs, starts what is loaded; global units on each of their machines. */
+export async function restart(
+  session: Session,
+  args: readonly string[],
+  options: VerbOptions,
+): Promise<void> {
+  const state = await session.state();
+  const names = requireKnown(state, nameUnits(state, args, notInactive));
+  const idle = names.find((name) => state.units.get(name)?.desired === 'inactive');
+  if (idle !== undefined)
+    throw new ClusterError('not-loaded', `Unable to restart unit ${idle} in state inactive`, {
+      unit: idle,
+      hint: `cluster start ${idle}`,
+    });
+  const launched = names.filter((name) => state.units.get(name)?.desired === 'launched');
+  const loaded = names.filter((name) => state.units.get(name)?.desired === 'loaded');
+  const failures: ClusterError[] = [];
+  if (launched.length > 0)
+    failures.push(...(await restartLaunched(session, state, launched, waiting(options), options.rolling)));
+  if (loaded.length > 0) await start(session, loaded, 'launched', options);
+  throwFailures(failures);
+}
 
 /**
  * systemd's own restart, on every machine that a launched unit is assigned to: all at once or, `rolling`, one machine
- * after another until a unit fails; a machine that does not answer is passed over. @returns what failed, announced.
+ * after another until a unit fails; a machine that does not answer is passed over. @returns what failed, reported.
  */
-export async function restartRunning(
+async function restartLaunched(
   session: Session,
   state: RegistryState,
   names: readonly string[],
-  { block, timeoutMs }: Pick<ConvergeOptions, 'block' | 'timeoutMs'>,
+  { block, timeoutMs }: Waiting,
   rolling = false,
 ): Promise<ClusterError[]> {
   const wanted = new Set(names);
-  const decision = decide(state, {});
+  const decision = decide(state);
   const byMachine = new Map<string, string[]>();
   for (const { machine, unit } of decision.assignments)
     if (wanted.has(unit)) byMachine.set(machine, [...(byMachine.get(machine) ?? []), unit]);
-  const failures: ClusterError[] = [];
-  for (const { unit, reasons } of decision.result.refusals.filter((refusal) => wanted.has(refusal.unit))) {
-    session.emit({ kind: 'refused', unit, reasons });
-    failures.push(new ClusterError('unplaceable', `unit ${unit} cannot be placed`, { unit }));
-  }
+  const failures = decision.result.refusals
+    .filter(({ unit }) => wanted.has(unit))
+    .map((refusal) => reportRefused(session, refusal));
+
   const machines = [...byMachine.keys()].flatMap((id) => state.machines.get(id) ?? []);
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
       return within(machine.restart(units, block), timeoutMs, units[0] ?? '');
     });
-    return answers.flatMap((answer) => announce(session, decision, answer, byMachine));
+    return answers.flatMap((answer) => report(session, decision, answer, byMachine));
   };
   if (!rolling) return [...failures, ...(await restartOn(machines))];
+
   for (const [at, record] of machines.entries()) {
     const failed = await restartOn([record]);
     failures.push(...failed);
@@ -48,31 +75,22 @@ export async function restartRunning(
   return failures;
 }
 
-function announce(
+function report(
   session: Session,
   decision: Decision,
   answer: Answer<JobOutcome[]>,
   byMachine: ReadonlyMap<string, readonly string[]>,
 ): ClusterError[] {
-  const machine = nameOf(answer.machine);
-  if ('error' in answer) {
-    const { message, hint } = answer.error;
-    const units = byMachine.get(machine.id) ?? [];
-    session.emit({ kind: 'unreachable', machine, message, units, hint });
-    return [answer.error];
-  }
-  const failures: ClusterError[] = [];
-  for (const { unit, result, failure } of answer.value) {
+  const { machine: record } = answer;
+  if ('error' in answer)
+    return [reportUnreachable(session, record, answer.error, { units: byMachine.get(record.id) ?? [] })];
+  return answer.value.flatMap((outcome) => {
+    const { unit, result } = outcome;
     const global = decision.globals.has(unit);
+    const machine = nameOf(record);
     if (result === 'queued') session.emit({ kind: 'triggered', unit, verb: 'restart', global });
     else if (result === 'done') session.emit({ kind: 'state', unit, state: 'restarted', machine, global });
-    else {
-      const how = failure?.how ?? `job ${result}`;
-      session.emit({ kind: 'failed', unit, machine, how, journal: failure?.journal ?? [] });
-      failures.push(
-        new ClusterError('unit-failed', `unit ${unit} failed: ${how}`, { unit, machine: machine.id }),
-      );
-    }
-  }
-  return failures;
+    else return [reportFailed(session, record, outcome)];
+    return [];
+  });
 }

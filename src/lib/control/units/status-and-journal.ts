@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { ClusterError, ClusterErrors } from '../../error.ts';
+import { decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import { findMachine } from '../machines/membership.ts';
+import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
-import { decide } from './decide.ts';
-import { nameUnits, requireKnown } from './find-units.ts';
 import { followUnits, type JournalEntry, readJournal } from './journal-follow.ts';
+import { nameUnits, requireKnown } from './name-units.ts';
 
 /** A unit on one of the machines that have it. */
 export interface Located {
@@ -21,7 +21,7 @@ export async function locate(
 ): Promise<Located[]> {
   const state = await session.state();
   const only = machine === undefined ? undefined : findMachine(state, machine).id;
-  const { assignments } = decide(state, {});
+  const { assignments } = decide(state);
   const located = new Set(
     assignments.filter((item) => only === undefined || item.machine === only).map(({ unit }) => unit),
   );
@@ -186,7 +186,7 @@ export function sshTarget(
 function unitMachine(state: RegistryState, wanted: string): MachineRecord | null {
   const name = [wanted, `${wanted}.service`].find((item) => state.units.has(item));
   if (name === undefined) return null;
-  const { assignments } = decide(state, {});
+  const { assignments } = decide(state);
   const ids = assignments
     .filter((item) => item.unit === name)
     .map((item) => item.machine)

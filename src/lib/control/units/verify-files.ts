@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { ClusterError, ClusterErrors } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
 import { parseUnitName, renderUnit, validateUnit } from '../../unit/index.ts';
-import { findMachine } from '../machines/membership.ts';
+import { findMachine } from '../find-machine.ts';
+import { reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 
 export interface Verified {
@@ -61,12 +62,7 @@ async function anyMachine(session: Session): Promise<Machine | null> {
       return await session.machine(record);
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
-      session.emit({
-        kind: 'unreachable',
-        machine: { id: record.id, address: record.target.address },
-        message: error.message,
-        units: [],
-      });
+      reportUnreachable(session, record, error);
     }
   }
   return null;
@@ -99,7 +95,7 @@ export async function catUnit(
   args: readonly string[],
   options: { render: boolean; machine?: string },
 ): Promise<string> {
-  const { nameUnits, requireKnown } = await import('./find-units.ts');
+  const { nameUnits, requireKnown } = await import('./name-units.ts');
   const state = await session.state();
   const [unit = '', ...more] = requireKnown(state, nameUnits(state, args));
   if (more.length > 0)

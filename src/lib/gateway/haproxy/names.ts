@@ -19,8 +19,8 @@ const isPlain = (byte: number): boolean => /[\w.-]/.test(String.fromCharCode(byt
 const hex = (byte: number): string => `:${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 
 /**
- * HAProxy's name for a backend, or for the same backend with another way to retry: `profile` is its tag, '' the usual
- * way. A tag begins with a small letter, so that no id can be mistaken for it.
+ * HAProxy's name for a backend with one way to retry: `profile` is its tag, '' the usual way. A tag begins with a
+ * lower-case letter, so that no id can be mistaken for it.
  */
 export function backendName(id: string, profile: string): string {
   return profile === '' ? encodeName(id) : `${encodeName(id)}:${profile}`;

@@ -1,36 +1,8 @@
+import { oneDecimal, sumRows, type Top, type TopRow } from '../top.ts';
 import { decodeName, readBackendName } from './names.ts';
 import { withoutAlias } from './process/runtime.ts';
 
-/** One line of `gateway top`: a frontend, a backend or a server, on one gateway. */
-export interface TopRow {
-  readonly id: string;
-  /** Of a server: its backend. */
-  readonly backend: string | null;
-  /** Requests per second, over the last second or so. */
-  readonly perSecond: number;
-  readonly requests: number;
-  /** Average over the last 1024 requests, milliseconds; null where HAProxy does not say. */
-  readonly latencyMs: number | null;
-  /** Answers by their first digit, since HAProxy's last reload; null where HAProxy does not say. */
-  readonly ok: number | null;
-  readonly clientErrors: number | null;
-  readonly serverErrors: number | null;
-  /** Failed connections and answers. */
-  readonly networkErrors: number;
-  readonly sessions: number;
-  /** Of a server: UP, MAINT, no check. */
-  readonly state: string;
-  readonly address: string;
-  readonly weight: number | null;
-}
-
-export interface Top {
-  readonly frontends: readonly TopRow[];
-  readonly backends: readonly TopRow[];
-  readonly servers: readonly TopRow[];
-}
-
-/** A cell of one line by its column's name; '' for what is not there. */
+/** A cell of one line by its column's name; '' where there is none. */
 type Cells = (name: string) => string;
 
 /** `show stat`: a header line that begins with `# `, then one line for each proxy and server. */
@@ -72,7 +44,7 @@ export function readTable(text: string): Map<string, ReadonlyMap<string, number>
   return rows;
 }
 
-/** HAProxy prints odd characters of a key as `\xHH`, and blanks and backslashes after a backslash. */
+/** HAProxy prints unusual characters of a key as `\xHH`, and blanks and backslashes after a backslash. */
 function readKey(key: string): string {
   const bytes: number[] = [];
   for (const [unit] of key.matchAll(/\\x[0-9a-fA-F]{2}|\\.|[^\\]/gs)) {
@@ -83,8 +55,8 @@ function readKey(key: string): string {
 }
 
 /**
- * What a gateway does, from HAProxy's statistics. HAProxy backends that stand for the same backend are one row.
- * @param names of the registry: HAProxy's own proxies are not among them.
+ * Rows from HAProxy's statistics. HAProxy backends of the same backend are one row.
+ * @param names of the registry: backends that HAProxy has for its own purposes are not among them.
  */
 export function topOf(
   stat: string,
@@ -127,6 +99,7 @@ function rowOf(cells: Cells, id: string, backend: string | null): TopRow {
     networkErrors: number('econ') + number('eresp'),
     sessions: number('scur'),
     state: cells('status'),
+    isUp: /^(UP|no check)/.test(cells('status')),
     address: cells('addr'),
     weight: cells('weight') ? number('weight') : null,
   };
@@ -144,7 +117,7 @@ function frontendRow(
   return {
     id,
     backend: backend?.id ?? null,
-    perSecond: round(value('http_req_rate')),
+    perSecond: oneDecimal(value('http_req_rate')),
     requests,
     latencyMs: backend?.latencyMs ?? null,
     ok: Math.max(0, requests - clientErrors - serverErrors),
@@ -153,6 +126,7 @@ function frontendRow(
     networkErrors: backend?.networkErrors ?? 0,
     sessions: value('conn_cur'),
     state: '',
+    isUp: true,
     address: '',
     weight: null,
   };
@@ -162,27 +136,3 @@ function merge(rows: Map<string, TopRow>, key: string, row: TopRow): void {
   const old = rows.get(key);
   rows.set(key, old === undefined ? row : sumRows(old, row));
 }
-
-/** The same thing twice (in two HAProxy backends, or on two gateways): counters add up, latencies are weighed. */
-export function sumRows(a: TopRow, b: TopRow): TopRow {
-  const add = (x: number | null, y: number | null): number | null =>
-    x === null && y === null ? null : (x ?? 0) + (y ?? 0);
-  const weight = a.requests + b.requests;
-  const latency =
-    a.latencyMs === null || b.latencyMs === null
-      ? (a.latencyMs ?? b.latencyMs)
-      : round((a.latencyMs * a.requests + b.latencyMs * b.requests) / Math.max(1, weight));
-  return {
-    ...a,
-    perSecond: round(a.perSecond + b.perSecond),
-    requests: weight,
-    latencyMs: latency,
-    ok: add(a.ok, b.ok),
-    clientErrors: add(a.clientErrors, b.clientErrors),
-    serverErrors: add(a.serverErrors, b.serverErrors),
-    networkErrors: a.networkErrors + b.networkErrors,
-    sessions: a.sessions + b.sessions,
-  };
-}
-
-const round = (value: number): number => Math.round(value * 10) / 10;

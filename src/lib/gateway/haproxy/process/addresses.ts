@@ -17,10 +17,10 @@ export function bindAddresses(structure: string): Address[] {
 }
 
 /**
- * Tries the addresses that are new: HAProxy would find out only in a reload, and keeps its old listeners closed for
- * seconds while it tries again and again. Ports that HAProxy has already are its own affair.
+ * Tries to listen on the addresses that are new. HAProxy would find out only in a reload, and while it retries there it
+ * keeps its old listeners closed for seconds. Ports that HAProxy already has are not tried.
  * @param before null = not known; then nothing is tried.
- * @throws ClusterError `haproxy-reload` for one that cannot be had.
+ * @throws ClusterError `haproxy-reload` for an address that cannot be used.
  */
 export async function checkAddresses(structure: string, before: string | null): Promise<void> {
   if (before === null) return;

@@ -1,16 +1,16 @@
-import type { PoolServer, Serving } from '../../model.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 import { type RunPaths, readServing } from './files.ts';
 import { type LiveNames, serverKey, withoutAlias } from './runtime.ts';
 import { ask } from './socket.ts';
 
-/** A HAProxy that an earlier gateway process left. */
+/** A HAProxy that an earlier gateway process left running. */
 export interface Adopted extends LiveNames {
   readonly serving: Serving;
 }
 
 /**
- * What such a HAProxy serves: what that process wrote down, where the running HAProxy says the same of its maps and
- * servers. null where it cannot be known.
+ * What such a HAProxy serves: what that process recorded, if the running HAProxy's maps and servers agree with it. null
+ * where that is not known.
  */
 export async function adoptable(paths: RunPaths): Promise<Adopted | null> {
   const serving = await readServing(paths.serving);
@@ -38,7 +38,7 @@ interface Live extends LiveNames {
   readonly pools: LivePools;
 }
 
-/** `show servers state`; servers in maintenance are on their way out. */
+/** Reads `show servers state`. Servers in maintenance are being removed. */
 function readServers(text: string): Live {
   const pools: LivePools = new Map();
   const aliases = new Map<string, string>();
@@ -67,14 +67,14 @@ function sameServers(live: LivePools, { pools }: Serving): boolean {
     for (const [name, { address, port, weight }] of servers) {
       const found = running.get(name);
       if (found === undefined || found.port !== port || found.weight !== weight) return false;
-      // A name was resolved when HAProxy loaded it.
+      // HAProxy resolved a host name when it loaded the configuration.
       if (found.address !== address && /^[\d.]+$|:/.test(address)) return false;
     }
   }
   return true;
 }
 
-/** `show map`: a pointer, the key and the value on each line. */
+/** Reads `show map`: a pointer, the key and the value on each line. */
 function readMap(text: string): string[] {
   return text
     .split('\n')

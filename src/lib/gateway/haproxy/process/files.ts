@@ -1,9 +1,10 @@
-import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClusterError } from '../../../error.ts';
-import type { Serving } from '../../model.ts';
+import { writeWhole } from '../../write-whole.ts';
+import type { Serving } from '../serving.ts';
 
-/** Where HAProxy and the gateway process meet. */
+/** Files and sockets that HAProxy and the gateway process share. */
 export interface RunPaths {
   readonly directory: string;
   readonly config: string;
@@ -14,6 +15,8 @@ export interface RunPaths {
   /** What runs, for the next gateway process. */
   readonly serving: string;
   readonly log: string;
+  /** The port that takes the request log. */
+  readonly logPort: string;
 }
 
 export function runPaths(directory: string): RunPaths {
@@ -24,10 +27,11 @@ export function runPaths(directory: string): RunPaths {
     master: join(directory, 'master.sock'),
     serving: join(directory, 'serving.json'),
     log: join(directory, 'haproxy.log'),
+    logPort: join(directory, 'log-port'),
   };
 }
 
-/** HAProxy adds some characters of its own while it opens a socket; 107 are possible. */
+/** A socket's path has at most 107 characters, and HAProxy adds some of its own while it opens one. */
 const LONGEST_SOCKET = 90;
 
 /** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
@@ -43,13 +47,6 @@ export async function makeRunDirectory({ directory, master }: RunPaths): Promise
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** All or nothing for one file; only its owner may read it, since keys are among them. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}.new`;
-  await writeFile(aside, text, { mode: 0o600 });
-  await rename(aside, path);
 }
 
 /** Lines of a map file as HAProxy reads them. */
@@ -70,7 +67,7 @@ export async function writeParts(directory: string, serving: Serving, before: Se
 
 const asMap = <Value>(entries: readonly [string, Value][]): ReadonlyMap<string, Value> => new Map(entries);
 
-/** What runs, as text. Breakers and notes are made anew by the next translation. */
+/** What runs, as text; notes come with the next translation. */
 export function encodeServing({ structure, pools, maps, files }: Serving): string {
   const nested = <Value>(map: ReadonlyMap<string, ReadonlyMap<string, Value>>) =>
     [...map].map(([name, inner]) => [name, [...inner]]);
@@ -89,7 +86,6 @@ export async function readServing(path: string): Promise<Serving | null> {
       pools: nested(pools),
       maps: nested(maps),
       files: asMap(files),
-      breakers: [],
       leftOut: [],
       notes: [],
     };

@@ -11,7 +11,7 @@ const STEP_MS = 10;
 const START_MS = 10_000;
 const RELOAD_MS = 20_000;
 
-/** HAProxy's program and its master process in one run directory; knows nothing of what is served. */
+/** HAProxy's program and its master process in one run directory, whatever it serves. */
 export class Haproxy {
   readonly binary: string;
   readonly paths: RunPaths;
@@ -41,7 +41,7 @@ export class Haproxy {
     });
   }
 
-  /** @throws ClusterError `haproxy-config` with HAProxy's own first words about the configuration on disk. */
+  /** @throws ClusterError `haproxy-config` with HAProxy's first alert about the configuration on disk. */
   async check(): Promise<void> {
     const refusal = await new Promise<string | null>((resolve, reject) => {
       execFile(
@@ -65,11 +65,11 @@ export class Haproxy {
   /**
    * Starts it in a process group and session of its own: it outlives this process. Returns once its worker answers.
    * `ended` is called when it ends, if this process still lives then.
-   * @throws ClusterError `haproxy-start` with the last it said.
+   * @throws ClusterError `haproxy-start` with HAProxy's first alert.
    */
   async start(ended: () => void): Promise<MasterState> {
     await mkdir(this.paths.directory, { recursive: true, mode: 0o700 });
-    // Under systemd its words go to the journal; a pipe to this process would break when this process ends.
+    // Under systemd its output goes to the journal; a pipe to this process would break when this process ends.
     const file = process.env.JOURNAL_STREAM === undefined ? await open(this.paths.log, 'w', 0o600) : null;
     const { NOTIFY_SOCKET: _, ...env } = process.env;
     const output = file?.fd ?? 'inherit';
@@ -98,10 +98,10 @@ export class Haproxy {
     const words = file === null ? '' : await readFile(this.paths.log, 'utf8').catch(() => '');
     const why = words === '' ? '' : `: ${firstAlert(words)}`;
     const bound = /cannot bind socket.*:(\d+)\]/.exec(why)?.[1];
-    throw new ClusterError('haproxy-start', `HAProxy does not start, ${over ?? 'it fell silent'}${why}`, {
+    throw new ClusterError('haproxy-start', `HAProxy does not start, ${over ?? 'it does not answer'}${why}`, {
       hint:
         bound === undefined
-          ? 'journalctl -u gateway.service shows what it said'
+          ? 'journalctl -u gateway.service shows its output'
           : `ss -ltnp 'sport = :${bound}' shows who listens there`,
     });
   }
@@ -113,7 +113,7 @@ export class Haproxy {
   async reload(): Promise<MasterState> {
     const before = await this.state();
     if (before === null) throw this.#failed('its master process does not answer');
-    // The master starts itself anew and drops the connection without an answer.
+    // The master restarts itself and drops the connection without an answer.
     await ask(this.paths.master, ['reload'], 2000).catch(() => undefined);
     for (const until = Date.now() + RELOAD_MS; Date.now() < until; await sleep(STEP_MS)) {
       const state = await this.state();
@@ -136,14 +136,14 @@ export class Haproxy {
     try {
       process.kill(state.pid, 'SIGUSR1');
     } catch {
-      // It ended by itself meanwhile.
+      // It has ended meanwhile.
     }
   }
 
-  /** Resolves when the master is gone; for one that is no child of this process. */
+  /** Resolves when the master is gone; for a master that is not a child of this process. */
   async gone(pid: number): Promise<void> {
     while (isAlive(pid)) {
-      // The connection ends with the process, at once; it also ends when the master starts itself anew.
+      // The connection ends at once with the process, and also when the master restarts itself.
       const held = await new Promise<boolean>((resolve) => {
         let open = false;
         const socket = connect(this.paths.master);
@@ -169,7 +169,7 @@ export class Haproxy {
     }
   }
 
-  /** Whether workers of earlier configurations take no new connections any more. */
+  /** Whether workers of earlier configurations have stopped taking new connections. */
   async #haveStopped(pids: readonly number[]): Promise<boolean> {
     const stopped = await Promise.all(
       pids.map(async (pid) => {
@@ -193,12 +193,12 @@ export class Haproxy {
 
   #failed(why: string): ClusterError {
     return new ClusterError('haproxy-reload', `HAProxy did not take the new configuration: ${why}`, {
-      hint: 'what was served before is still served; journalctl -u gateway.service shows what HAProxy said',
+      hint: 'what was served before is still served; journalctl -u gateway.service shows its output',
     });
   }
 }
 
-/** Of all that HAProxy says, the alert that names the fault. */
+/** The alert in HAProxy's output that names the fault. */
 export function firstAlert(output: string): string {
   const alerts = output
     .split('\n')
@@ -214,7 +214,7 @@ function isAlive(pid: number): boolean {
     return false;
   }
   try {
-    // Dead, and its parent has not asked after it yet.
+    // Not a zombie, which is dead but still has a process id.
     return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {
     return true;

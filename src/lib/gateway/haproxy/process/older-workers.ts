@@ -1,4 +1,4 @@
-import type { Serving } from '../../model.ts';
+import type { Serving } from '../serving.ts';
 import { commandLines, followingCommands } from './runtime.ts';
 import { ask } from './socket.ts';
 import type { WorkerNames } from './worker-names.ts';
@@ -12,7 +12,7 @@ interface OlderWorker {
   readonly names: WorkerNames;
 }
 
-/** Workers of earlier configurations; they follow changes as far as they can, until they are gone. */
+/** Workers of earlier configurations. They get changes too, as far as they can take them, until they end. */
 export class OlderWorkers {
   readonly #masterSocket: string;
   #workers: OlderWorker[] = [];

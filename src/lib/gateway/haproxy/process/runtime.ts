@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { PoolServer, Serving } from '../../model.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 import { serverWords } from '../translate/render.ts';
 
 /** One change that HAProxy takes while it runs. */
@@ -23,11 +23,11 @@ export type RuntimeCommand =
   /** No new requests; running ones finish. It is deleted when it is idle. */
   | { readonly kind: 'server-leave'; readonly pool: string; readonly as: string };
 
-/** How the running HAProxy calls its servers. */
+/** What the running HAProxy calls its servers. */
 export interface LiveNames {
   /** `POOL/NAME` -> the name in HAProxy, where that is another one. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** `POOL/NAME` in HAProxy of servers on their way out. */
+  /** `POOL/NAME` in HAProxy of servers that are being removed. */
   readonly leaving: ReadonlySet<string>;
 }
 
@@ -36,11 +36,11 @@ const NO_NAMES: LiveNames = { aliases: new Map(), leaving: new Set() };
 export const serverKey = (pool: string, name: string): string => `${pool}/${name}`;
 
 /**
- * What brings a HAProxy that runs `from` to `to`: commands in an order in which no moment between two of them serves less
- * than before or after (servers come, then maps point at them, then servers go), or a reload.
+ * The commands that bring a HAProxy from `from` to `to`, or 'reload'. Their order (add servers, point maps at them,
+ * remove servers) makes sure that at no moment less is served than before or after.
  *
- * A server that moves to another address is a new one under another name beside the old one, which leaves: HAProxy would
- * keep the connections that it holds open to the old address and send requests there.
+ * A server that moves to another address is added under another name, and the old one is removed: HAProxy would go on
+ * using its open connections to the old address.
  */
 export function runtimeDiff(
   from: Serving,
@@ -53,15 +53,15 @@ export function runtimeDiff(
 }
 
 /**
- * What a worker of an earlier configuration can follow of a newer state: connections that it still holds may bring
- * another request. What it has no room for is left out.
+ * Brings a worker of an earlier configuration as close to a newer state as it can get: connections that it still holds
+ * may bring more requests.
  */
 export function followingCommands(from: Serving, to: Serving, live: LiveNames): readonly RuntimeCommand[] {
   const known = (pool: string): boolean => from.pools.has(pool);
   const wanted: Serving = {
     ...to,
     pools: new Map([...to.pools].filter(([pool]) => known(pool))),
-    // A backend that it does not have: what it served before is better than nothing.
+    // For a backend that it does not have, what it served before is better than nothing.
     maps: new Map(
       [...to.maps].map(([name, map]) => {
         const before = from.maps.get(name);
@@ -104,10 +104,10 @@ function commandsFor(from: Serving, to: Serving, live: LiveNames): readonly Runt
   return [...come, ...mapCommands(from, to), ...go];
 }
 
-/** Aliases end in a colon and a small letter, which no name of a server has. */
+/** The end of an alias: no other server's name has a colon before a lower-case letter. */
 const ALIAS = /:a\d+$/;
 
-/** The name in `Serving` of a server that HAProxy calls so. */
+/** The name in `Serving` of a server, from its name in HAProxy. */
 export const withoutAlias = (name: string): string => name.replace(ALIAS, '');
 
 function freeName(pool: string, name: string, taken: string | null, { leaving }: LiveNames): string {
@@ -133,7 +133,7 @@ function mapCommands(from: Serving, to: Serving): RuntimeCommand[] {
   return [...put, ...del];
 }
 
-/** The lines for HAProxy's command line, where a map has the name that the configuration gives it. */
+/** The lines for HAProxy's command socket; a map has the name that the configuration gives it. */
 export function commandLines(command: RuntimeCommand): string[] {
   switch (command.kind) {
     case 'map-add':
@@ -154,12 +154,12 @@ export function commandLines(command: RuntimeCommand): string[] {
   }
 }
 
-/** A word of HAProxy's command line: blanks, separators and backslashes stand for themselves. */
+/** One word of a command, with blanks, separators and backslashes escaped. */
 function word(text: string): string {
   return text.replace(/[\\ \t;]/g, '\\$&');
 }
 
-/** HAProxy says nothing, or one of these, when it has done what it was told. */
+/** Whether HAProxy's answer to a command means success. */
 export function isDone(answer: string): boolean {
   return /^(New server registered\.|Server deleted\.)?$/.test(answer.trim());
 }

@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
-import type { Serving } from '../../model.ts';
-import { encodeServing, makeRunDirectory, type RunPaths, writeParts, writeWhole } from './files.ts';
+import { writeWhole } from '../../write-whole.ts';
+import type { Serving } from '../serving.ts';
+import { encodeServing, makeRunDirectory, type RunPaths, writeParts } from './files.ts';
 
-/** What HAProxy reads, and beside it what it serves, for the gateway process that finds it running. */
+/** The files that HAProxy reads, and a record of what it serves for the next gateway process. */
 export class ServingFiles {
   readonly #paths: RunPaths;
   readonly #render: (serving: Serving) => string;
-  /** What is known to stand there as a whole. */
+  /** What the files are known to hold completely. */
   #saved: Serving | null = null;
 
   constructor(paths: RunPaths, render: (serving: Serving) => string) {
@@ -14,7 +15,7 @@ export class ServingFiles {
     this.#render = render;
   }
 
-  /** Writes what HAProxy reads; what it serves is unknown to others from now until `seal`. */
+  /** Writes what HAProxy reads. Until `seal`, no other process can know what it serves. */
   async open(serving: Serving): Promise<void> {
     const before = this.#saved;
     this.#saved = null;
@@ -22,19 +23,19 @@ export class ServingFiles {
     await this.#write(serving, before);
   }
 
-  /** HAProxy serves what was written. */
+  /** Records that HAProxy serves what was written. */
   async seal(serving: Serving): Promise<void> {
     await writeWhole(this.#paths.serving, encodeServing(serving));
     this.#saved = serving;
   }
 
-  /** Writes what HAProxy reads, whatever stands there. */
+  /** Writes what HAProxy reads, whatever the files hold. */
   async rewrite(serving: Serving): Promise<void> {
     this.#saved = null;
     await this.#write(serving, null);
   }
 
-  /** After changes that only the running HAProxy has. */
+  /** Brings the files up to date after changes that only the running HAProxy has. */
   async save(serving: Serving | null): Promise<void> {
     if (serving === null || serving === this.#saved) return;
     await this.#write(serving, this.#saved);

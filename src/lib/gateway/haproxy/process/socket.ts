@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 
-/** The worker's, and the master's, who may add how the last reload went. */
+/** The worker's prompt, and the master's, which may include the result of the last reload. */
 const PROMPT = /(?:^|\n)(?:master(?:\[\w+\])?)?> /g;
 const PROMPT_LENGTH = 40;
 const TIMEOUT_MS = 5000;
 
 /**
- * Commands on one connection to HAProxy's command line, and each one's answer, in order.
- * @throws the socket's error, or one that says that HAProxy went away or fell silent.
+ * Sends commands on one connection to a command socket of HAProxy. @returns their answers, in order.
+ * @throws the socket's error, or one for a connection that HAProxy closed or does not answer on.
  */
 export function ask(path: string, commands: readonly string[], timeoutMs = TIMEOUT_MS): Promise<string[]> {
   return new Promise((resolve, reject) => {
@@ -43,11 +43,11 @@ export function ask(path: string, commands: readonly string[], timeoutMs = TIMEO
       if (wanted === 0) end();
     });
     socket.on('error', end);
-    socket.on('close', () => end(new Error('HAProxy ended the conversation')));
+    socket.on('close', () => end(new Error('HAProxy closed the connection')));
   });
 }
 
-/** Long answers come in many pieces: what was looked through before is not looked through again. */
+/** Long answers come in many pieces: what was searched before is not searched again. */
 function findPrompt(text: string, scanned: number): { from: number; to: number } | null {
   PROMPT.lastIndex = Math.max(0, scanned - PROMPT_LENGTH);
   const found = PROMPT.exec(text);
@@ -59,14 +59,14 @@ export interface MasterState {
   readonly reloads: number;
   /** Reloads in a row that failed: the worker that runs is an older one. */
   readonly failed: number;
-  /** `reloads` counts what happened since it was started: 0 is what the last reload made. */
+  /** `reloads` counts those since it was started: 0 = the last reload started it. */
   readonly worker: { readonly pid: number; readonly reloads: number } | null;
   /** Workers of earlier configurations that still have connections. */
   readonly old: readonly number[];
   readonly version: string;
 }
 
-/** What the master process says of itself and its workers; null for what is no such answer. */
+/** Reads the master's answer to `show proc`; null for anything else. */
 export function readProcesses(text: string): MasterState | null {
   let section = '';
   let master: Omit<MasterState, 'worker' | 'old'> | null = null;

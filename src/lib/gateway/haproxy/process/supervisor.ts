@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../../error.ts';
 import type { Logger } from '../../logger.ts';
-import type { Serving } from '../../model.ts';
+import type { Serving } from '../serving.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
 import { makeRunDirectory, type RunPaths, runPaths } from './files.ts';
@@ -38,8 +38,8 @@ const LEAVE_MS = [100, 250, 500, 1000, 2000];
 const RESTART_MS = [0, 100, 250, 500, 1000, 2000, 5000];
 
 /**
- * Keeps one HAProxy at what `apply` was last told: by commands while it runs where that is possible, else by a reload;
- * starts it again when it dies; takes over one that an earlier gateway process left.
+ * Keeps one HAProxy serving what `apply` was last given: by commands at run time where that is possible, else by a
+ * reload. Starts it again when it dies, and takes over one that an earlier gateway process left running.
  */
 export class Supervisor {
   readonly paths: RunPaths;
@@ -116,7 +116,7 @@ export class Supervisor {
     return ask(this.paths.admin, commands);
   }
 
-  /** Whether HAProxy would take it; nothing is changed. @returns null, or what it says against it. */
+  /** Whether HAProxy would accept it; changes nothing. @returns null, or why not. */
   check(target: Serving): Promise<string | null> {
     return this.#exclusive(async () => {
       clearTimeout(this.#saveTimer);
@@ -132,7 +132,7 @@ export class Supervisor {
     });
   }
 
-  /** Ends the watching; HAProxy goes on. Files on disk say what it serves. */
+  /** Stops watching HAProxy, which goes on. The files on disk say what it serves. */
   async leave(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#leaveTimer);
@@ -172,7 +172,7 @@ export class Supervisor {
     return 'reload';
   }
 
-  /** @returns what HAProxy did not do, or null. */
+  /** @returns what went wrong, or null. */
   async #command(commands: readonly RuntimeCommand[]): Promise<string | null> {
     const lines = commands.flatMap((command) => commandLines(command));
     try {
@@ -275,7 +275,7 @@ export class Supervisor {
     this.#haproxy.gone(pid).then(() => this.#died(pid));
   }
 
-  /** HAProxy ended: what it served is started again, at once, and then more slowly while that fails. */
+  /** HAProxy ended: starts it again with what it served, at once, and at growing intervals while that fails. */
   #died(pid = this.#process?.pid): void {
     if (this.#closed || this.#process === null || this.#process.pid !== pid) return;
     this.#process = null;

@@ -1,6 +1,6 @@
 import { type LiveNames, type RuntimeCommand, serverKey } from './runtime.ts';
 
-/** How one worker calls its servers, and which of them it is to lose. */
+/** What one worker calls its servers, and which of them are being removed. */
 export class WorkerNames implements LiveNames {
   readonly aliases: Map<string, string>;
   readonly leaving: Set<string>;
@@ -10,7 +10,7 @@ export class WorkerNames implements LiveNames {
     this.leaving = new Set(leaving);
   }
 
-  /** The worker has done these. */
+  /** Records commands that the worker has carried out. */
   note(commands: readonly RuntimeCommand[]): void {
     for (const command of commands) {
       if (command.kind === 'server-leave') this.leaving.add(serverKey(command.pool, command.as));

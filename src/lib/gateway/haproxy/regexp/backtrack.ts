@@ -3,14 +3,14 @@ import type { Re } from './re2.ts';
 
 /**
  * Most places where a search has to try both ways: each can make it slower by the subject's length. (HAProxy's PCRE2
- * gives up after ten million steps, about 40 ms, and then says "no match".)
+ * gives up after ten million steps, about 40 ms, and then reports no match.)
  */
 const MAX_UNDECIDED = 4;
 
 /** A place in an expression where a character is read. */
 type Position = { readonly set: CharSet };
 
-/** Glushkov's facts of an expression; a position that can follow in two ways stands in a list twice. */
+/** Glushkov's facts of an expression; a position that can follow in two ways is in the list twice. */
 interface Facts {
   readonly nullable: boolean;
   readonly first: readonly Position[];
@@ -24,7 +24,7 @@ const MAX_CHOICES = ASCII + 2;
 
 /**
  * Whether a backtracking search may need exponential time: a repetition whose body can read the same text in two ways
- * (`(a+)+`, `(a|ab?)*`), or too many repetitions that cannot know where they end (`.*a.*b`). May say so of harmless ones.
+ * (`(a+)+`, `(a|ab?)*`), or too many repetitions that cannot know where they end (`.*a.*b`). Harmless expressions may be among them.
  */
 export function backtracks(re: Re): boolean {
   return hasAmbiguousLoop(re) || undecided(re) > MAX_UNDECIDED;

@@ -37,7 +37,7 @@ const ESCAPES: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t
 class Unsupported extends Error {}
 
 /**
- * The tree of an expression that RE2 has accepted. Null for what cannot be told in bytes: classes of characters above
+ * The tree of an expression that RE2 has accepted. Null for what cannot be expressed in bytes: classes of characters above
  * ASCII (`\pN`, `[é]`), such characters without regard to case, `^` and `$` at line ends (`(?m)`).
  */
 export function parseRe2(text: string): Re | null {
@@ -150,7 +150,7 @@ class Reader {
     return [captures ? { kind: 'capture', item } : item];
   }
 
-  /** Reads `flags:` or `flags)`; true for the latter, which holds to the end of the group it stands in. */
+  /** Reads `flags:` or `flags)`; true for the latter, which holds to the end of the enclosing group. */
   #setFlags(): boolean {
     const flags = { ...this.#flags };
     let on = true;

@@ -8,7 +8,7 @@ export const PATH = 'var(txn.path)';
 /** What HOST is made of. */
 export const HOST_FETCH = 'req.fhdr(host,1),host_only';
 
-/** Rules that set those of HOST and PATH that one of these lines reads: each costs every request some time. */
+/** Rules that set HOST and PATH, each only if one of these lines reads it: they cost every request some time. */
 export function variableRules(lines: readonly string[]): string[] {
   const rules: string[] = [];
   const read = (variable: string): boolean => lines.some((line) => line.includes(variable));
@@ -25,8 +25,8 @@ export function variableRules(lines: readonly string[]): string[] {
 const NOTHING = { method: '', host: '', path: '', headers: {} };
 
 /**
- * HAProxy's ACLs for matchers: named, since a rule has room for 64 words, and one for all rules that ask the same. Only
- * those that were used are in `lines`.
+ * HAProxy's ACLs for matchers. They have names because a rule has room for only 64 words; rules with the same test share
+ * one.
  */
 export class Acls {
   readonly lines: string[] = [];
@@ -38,7 +38,7 @@ export class Acls {
     this.#prefix = prefix;
   }
 
-  /** A condition as a word after `if`. @throws Unservable where HAProxy cannot tell. */
+  /** A condition as a word after `if`. @throws Unservable for one that HAProxy cannot test. */
   word(condition: Condition): string {
     const name = this.named(matcherTests(condition.matcher));
     return condition.negated ? `!${name}` : name;
@@ -59,7 +59,7 @@ export class Acls {
 /** Tests of which one must hold for the matcher to hold. */
 function matcherTests(matcher: Matcher): string[] {
   const tests = [`${fetchOf(matcher)} ${pattern(matcher)}`];
-  // HAProxy's test of an absent header never holds, while vulcand takes it for an empty one.
+  // HAProxy's test of an absent header is always false, while vulcand treats it as an empty one.
   if (matcher.kind === 'header' && conditionHolds({ matcher, negated: false }, NOTHING))
     tests.push(`${headerCount(matcher.header)} eq 0`);
   return tests;
@@ -83,6 +83,6 @@ function pattern(matcher: Matcher): string {
     return matcher.value === '' ? '-m len 0' : `-m str -- ${quote(matcher.value)}`;
   const regexp = toPcre(matcher.form === 'pattern' ? matcher.regexp : matcher.value);
   if (regexp === null)
-    throw new Unservable(`HAProxy has no such regular expression as ${JSON.stringify(matcher.value)}`);
+    throw new Unservable(`HAProxy cannot match the regular expression ${JSON.stringify(matcher.value)}`);
   return `-m reg -- ${quote(regexp)}`;
 }

@@ -1,10 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Host } from '../../../traffic/index.ts';
-import type { Note } from '../../model.ts';
+import type { Note, OpenKeyPair } from '../../model.ts';
 import { encodeName } from '../names.ts';
-
-/** Opens the key pair of a host: PEM with the certificates and the private key, or why it cannot be had. */
-export type OpenKeyPair = (sealed: string) => string | Error;
 
 /** Files with the hosts' key pairs, and the list of them that HAProxy chooses from by SNI. */
 export interface Certificates {
@@ -17,8 +14,11 @@ export interface Certificates {
 
 const LIST = 'certificates.list';
 
-/** The default host comes first: a client whose SNI fits none gets its certificate. */
-export function certificates(hosts: Iterable<Host>, open: OpenKeyPair): Certificates {
+/**
+ * The default host comes first: a client whose SNI fits none gets its certificate.
+ * @param open null = key pairs are not looked at: there are no files, and TLS is taken to be possible.
+ */
+export function certificates(hosts: Iterable<Host>, open: OpenKeyPair | null): Certificates {
   const files = new Map<string, string>();
   const leftOut: Note[] = [];
   const notes: Note[] = [];
@@ -28,7 +28,7 @@ export function certificates(hosts: Iterable<Host>, open: OpenKeyPair): Certific
   for (const { Name, Settings } of ordered) {
     const object = `host ${Name}`;
     if (Settings.OCSP.Enabled) notes.push({ object, message: 'OCSP answers are not stapled' });
-    if (Settings.KeyPair === null) continue;
+    if (Settings.KeyPair === null || open === null) continue;
     const pem = open(Settings.KeyPair);
     const fault = pem instanceof Error ? pem.message : faultOf(pem);
     if (fault === null && typeof pem === 'string') files.set(`certificates/${encodeName(Name)}.pem`, pem);
@@ -36,7 +36,7 @@ export function certificates(hosts: Iterable<Host>, open: OpenKeyPair): Certific
   }
   const list = [...files.keys()].map((file) => `${file}\n`).join('');
   if (files.size > 0) files.set(LIST, list);
-  return { list: files.size > 0 ? LIST : null, files, leftOut, notes };
+  return { list: files.size > 0 || open === null ? LIST : null, files, leftOut, notes };
 }
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;

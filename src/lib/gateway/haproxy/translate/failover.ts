@@ -24,44 +24,32 @@ export interface RetryProfile {
 /** What HAProxy can retry by status. */
 const RETRYABLE = [401, 403, 404, 408, 425, 500, 501, 502, 503, 504] as const;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
-/** Stands for all methods that neither the predicate nor METHODS names. */
+/** Any method that neither the predicate nor METHODS names. */
 const ANY_OTHER = '\u0000';
 
-interface Translated {
+/** How HAProxy carries out a failover predicate. */
+export interface Failover {
   readonly profile: RetryProfile;
+  /** What HAProxy does differently from the predicate, in sentences; empty = nothing. */
   readonly notes: readonly string[];
 }
 
-const known = new Map<string, Translated>();
-
-/** The profile of a frontend with this predicate ('' = none); `stream` = nothing is held back, so nothing sent again. */
-export function retryProfile(predicate: string, stream = false): RetryProfile {
-  return stream ? STREAM : translated(predicate).profile;
-}
-
-/** What HAProxy does otherwise than this predicate says, in sentences; empty = nothing. Takes predicates that parse. */
-export function failoverNotes(predicate: string): readonly string[] {
-  return translated(predicate).notes;
-}
-
-/** As few retries as a connection needs that a server refused. */
-const STREAM: RetryProfile = { tag: 'stream', retries: 1, methods: [], on: ['conn-failure'], isStream: true };
-
-function translated(text: string): Translated {
-  const predicate = text === '' ? DEFAULT_FAILOVER : text;
-  const found = known.get(predicate);
-  if (found !== undefined) return found;
-  const fresh = translate(predicate);
-  if (known.size > 1000) known.clear();
-  known.set(predicate, fresh);
-  return fresh;
-}
+/** Of a streaming frontend, which keeps no request to send again: what a connection needs that a server refused. */
+export const STREAM: RetryProfile = {
+  tag: 'stream',
+  retries: 1,
+  methods: [],
+  on: ['conn-failure'],
+  isStream: true,
+};
 
 /**
- * A predicate is asked for every method, status and number of attempts; HAProxy has one number of retries, one set of
- * methods and one set of failures for a backend. Where they cannot say the same, there are fewer retries, never more.
+ * What HAProxy makes of a predicate that parses ('' = vulcand's default). A predicate is evaluated for every method, status
+ * and number of attempts; HAProxy has one number of retries, one set of methods and one set of failures for a backend.
+ * Where they cannot express the same, there are fewer retries, never more.
  */
-function translate(text: string): Translated {
+export function failover(predicate: string): Failover {
+  const text = predicate === '' ? DEFAULT_FAILOVER : predicate;
   const table = new Table(parsePredicate(text), text);
   const methods = table.methods.filter((method) => table.statuses(method).length > 0);
   if (methods.length === 0)
@@ -134,7 +122,7 @@ class Table {
     return [`answers such as ${shown} are not retried: HAProxy retries ${RETRYABLE.join(', ')} only`];
   }
 
-  /** Attempts that the predicate leaves out and later ones that it has: never reached, in vulcand neither. */
+  /** Whether it only holds for later attempts, which are never reached without a second one; vulcand does the same. */
   gaps(): string[] {
     const never = this.methods.every((method) =>
       this.#statuses.every((status) => this.retries(method, status) === 0),
@@ -168,7 +156,7 @@ function describe(
 
 function tagged(profile: Omit<RetryProfile, 'tag' | 'isStream'>): RetryProfile {
   const text = JSON.stringify(profile);
-  if (text === USUAL) return { tag: '', ...profile, isStream: false };
+  if (text === USUAL_TEXT) return USUAL;
   return {
     tag: `r${createHash('sha256').update(text).digest('hex').slice(0, 8)}`,
     ...profile,
@@ -176,9 +164,12 @@ function tagged(profile: Omit<RetryProfile, 'tag' | 'isStream'>): RetryProfile {
   };
 }
 
-/** The default predicate's profile, which the tests hold it to. */
-const USUAL = JSON.stringify({
+const usual = {
   retries: 1,
   methods: ['GET'],
   on: ['conn-failure', 'empty-response', 'response-timeout', '502', '504'],
-});
+};
+const USUAL_TEXT = JSON.stringify(usual);
+
+/** The default predicate's profile: a test compares it with what `failover` makes of that. */
+export const USUAL: RetryProfile = { tag: '', ...usual, isStream: false };

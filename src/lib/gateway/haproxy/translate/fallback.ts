@@ -12,7 +12,7 @@ export interface FallbackRule {
 /** An answer must fit into HAProxy's buffer with its header. */
 const MOST_BYTES = 14_000;
 
-/** Answers that HTTP knows no body of; HAProxy refuses a rule that has one. */
+/** Statuses whose answers have no body in HTTP; HAProxy refuses a rule that gives them one. */
 const BODILESS = new Set([204, 304]);
 
 /** `file` is the name that the body's file would have. */

@@ -29,7 +29,7 @@ export function settingsOf(frontends: Iterable<Frontend>): Settings {
   return { trust, names, limits };
 }
 
-/** Body limits: by Content-Length, and for a body without one by as much of it as fits into the buffer. */
+/** Body limits: by Content-Length; a body without one is measured as far as it fits into the buffer. */
 export function bodyLimitRules({ limits }: Settings): string[] {
   if (limits.size === 0) return [];
   const limited = '{ var(txn.most) -m found }';
@@ -41,7 +41,8 @@ export function bodyLimitRules({ limits }: Settings): string[] {
   ];
 }
 
-export interface Heard {
+/** How requests can arrive. */
+export interface Arrivals {
   readonly hasTls: boolean;
   readonly hasPlain: boolean;
   readonly hasUnix: boolean;
@@ -50,22 +51,22 @@ export interface Heard {
 /** The client's address as text, made once for a connection; absent on Unix sockets. */
 const CLIENT = 'var(sess.ip)';
 
-/** Rule of a connection that `forwardingRules` rests on. */
+/** Rule of a connection that `forwardingRules` needs. */
 export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 
 /**
- * The headers that tell a server who asked: the client's own are replaced, or completed for frontends that trust them.
- * X-Forwarded-Host is what the client asked for.
+ * The headers that tell a server who the client is: the client's own are replaced, or completed for frontends that trust them.
+ * X-Forwarded-Host is the client's Host.
  */
-export function forwardingRules({ trust, names }: Settings, heard: Heard, hostname: string): string[] {
-  const proto = heard.hasTls ? (heard.hasPlain ? '%[ssl_fc,iif(https,http)]' : 'https') : 'http';
-  const port = heard.hasTls ? (heard.hasPlain ? '%[ssl_fc,iif(443,80)]' : '443') : '80';
+export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, hostname: string): string[] {
+  const proto = arrivals.hasTls ? (arrivals.hasPlain ? '%[ssl_fc,iif(https,http)]' : 'https') : 'http';
+  const port = arrivals.hasTls ? (arrivals.hasPlain ? '%[ssl_fc,iif(443,80)]' : '443') : '80';
   const own = quote(literal(hostname));
   const server =
     names.size === 0 || !/^[\w.-]+$/.test(hostname)
       ? own
       : `%[var(txn.fe),map_str(${NAMES_MAP},${hostname})]`;
-  const known = heard.hasUnix ? `{ ${CLIENT} -m found }` : '';
+  const known = arrivals.hasUnix ? `{ ${CLIENT} -m found }` : '';
   if (trust.size === 0)
     return [
       set('X-Forwarded-For', `%[${CLIENT}]`, known),
@@ -77,7 +78,7 @@ export function forwardingRules({ trust, names }: Settings, heard: Heard, hostna
       set('X-Forwarded-Server', server),
     ];
   const trusts = `{ var(txn.fe),map_str(${TRUST_MAP}) -m found }`;
-  /** Replaced, but where the client is trusted only set if it is not there. */
+  /** Replaces the header; for a trusted client it only fills it in where it is missing. */
   const complete = (name: string, value: string, condition = ''): string[] => {
     const free = [`!${trusts}`, condition].filter(Boolean).join(' ');
     const absent = [`{ req.fhdr_cnt(${name}) eq 0 }`, condition].filter(Boolean).join(' ');

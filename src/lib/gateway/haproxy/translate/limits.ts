@@ -15,7 +15,7 @@ export function limitOf(limit: ConnLimit | RateLimit, counter: number, group: Gr
   return limit.Type === 'connlimit' ? connLimit(limit, counter, group) : rateLimit(limit, counter, group);
 }
 
-/** What HAProxy does otherwise, in sentences. */
+/** What HAProxy does differently, in sentences. */
 export function limitNotes(limit: ConnLimit | RateLimit): string[] {
   if (limit.Type === 'connlimit') return [];
   const { RateVar } = limit.Middleware;
@@ -41,8 +41,8 @@ function connLimit({ Middleware }: ConnLimit, counter: number, group: Group): Li
 }
 
 /**
- * vulcand's bucket holds `Burst` requests and gets `Requests` new ones per period. HAProxy counts what it let through in
- * the time in which an empty bucket would be full again: the same burst and the same rate in the long run.
+ * vulcand's bucket holds `Burst` requests and gets `Requests` new ones per period. HAProxy counts the requests that it
+ * let through in the time that an empty bucket takes to fill: the same burst, and the same rate in the long run.
  */
 function rateLimit(limit: RateLimit, counter: number, group: Group): Limit {
   const { Burst, Variable } = limit.Middleware;
@@ -80,7 +80,7 @@ function track(variable: string, counter: number, group: Group): string[] {
   const wanted = variable.slice('request.header.'.length);
   const value = variable === 'request.host' ? 'var(txn.host)' : header('req', wanted);
   const key = `txn.k${counter}`;
-  // An absent header is a value too; HAProxy keeps no empty keys.
+  // An absent header counts as a value too, but HAProxy keeps no empty keys.
   const whole = isShared ? `var(txn.fe),concat(=,${key})` : `str(=),concat(,${key})`;
   return [
     `http-request unset-var(${key})${when(mine)}`,

@@ -8,7 +8,7 @@ import { Unservable } from './quote.ts';
 import { when } from './text.ts';
 import { tlsKeywords } from './tls.ts';
 
-/** Where HAProxy listens, and the rules that keep a listener to its scope. */
+/** Where HAProxy listens, and the rules that limit a listener to its scope. */
 export interface Listening {
   readonly binds: readonly string[];
   readonly rules: readonly string[];
@@ -47,15 +47,15 @@ export function listening(listeners: Iterable<Listener>, options: ListeningOptio
     try {
       const addresses = addressesOf(listener, options.ipv6);
       const other = addresses.map((address) => taken.get(address)).find((id) => id !== undefined);
-      if (other !== undefined) throw new Unservable(`its address is the one of listener ${other}`);
-      const { keywords, said } = keywordsOf(listener, options);
+      if (other !== undefined) throw new Unservable(`listener ${other} has the same address`);
+      const { keywords, notes: differences } = keywordsOf(listener, options);
       const scope = scopeRules(listener, acls, options.notFound);
       for (const address of addresses) {
         taken.set(address, listener.Id);
         binds.push(`bind ${address} name ${encodeName(listener.Id)}${keywords}`);
       }
       rules.push(...scope);
-      for (const message of said) notes.push({ object, message });
+      for (const message of differences) notes.push({ object, message });
       if (listener.Protocol === 'https') hasTls = true;
       else hasPlain = true;
       if (listener.Address.Network === 'unix') hasUnix = true;
@@ -86,12 +86,12 @@ function addressesOf({ Address: { Network, Address } }: Listener, ipv6: boolean)
   }
   const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(Address) ?? [];
   const port = Number(digits);
-  if (port < 1 || port > 65_535) throw new Unservable(`${Address} has no port that can be`);
+  if (port < 1 || port > 65_535) throw new Unservable(`${Address} has no port from 1 to 65535`);
   const bare = host.replace(/^\[|\]$/g, '');
   if (bare === 'localhost') return [`127.0.0.1:${port}`];
   if (bare === '' || bare === '::') return [`0.0.0.0:${port}`, ...(ipv6 ? [`[::]:${port} v6only`] : [])];
   const kind = isIP(bare);
-  if (kind === 0) throw new Unservable(`${bare} is no IP address`);
+  if (kind === 0) throw new Unservable(`${bare} is not an IP address`);
   if (kind === 6 && !ipv6) throw new Unservable(`${Address}: this machine has no IPv6`);
   return [kind === 6 ? `[${bare}]:${port}` : `${bare}:${port}`];
 }
@@ -99,13 +99,13 @@ function addressesOf({ Address: { Network, Address } }: Listener, ipv6: boolean)
 function keywordsOf(
   { Protocol, ProxyProtocol, Settings }: Listener,
   options: ListeningOptions,
-): { keywords: string; said: readonly string[] } {
+): { keywords: string; notes: readonly string[] } {
   const accept = ProxyProtocol === 'PROXY_V1' ? ' accept-proxy' : '';
-  if (Protocol === 'http') return { keywords: accept, said: [] };
+  if (Protocol === 'http') return { keywords: accept, notes: [] };
   if (options.certificates === null) throw new Unservable('no host has a key pair, so it cannot speak TLS');
   const tls = Settings === null ? { keywords: [], notes: [] } : tlsKeywords(Settings.TLS);
   const words = ['ssl', `crt-list ${options.certificates}`, 'alpn h2,http/1.1', ...tls.keywords];
-  return { keywords: `${accept} ${words.join(' ')}`, said: tls.notes };
+  return { keywords: `${accept} ${words.join(' ')}`, notes: tls.notes };
 }
 
 function scopeRules({ Id, Scope }: Listener, acls: Acls, notFound: string): string[] {

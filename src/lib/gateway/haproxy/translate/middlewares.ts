@@ -1,5 +1,5 @@
 import type { CircuitBreaker, Middleware, Trace } from '../../../traffic/index.ts';
-import type { BreakerRule, Note } from '../../model.ts';
+import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { fallbackRule } from './fallback.ts';
 import { limitNotes, limitOf } from './limits.ts';
@@ -9,16 +9,20 @@ import { rewriteRules } from './rewrite.ts';
 import { type Group, Steps } from './steps.ts';
 import { ofFrontend } from './text.ts';
 
+/** Holds the keys of the breakers that are open: their frontends get the fallback. */
 export const BREAKERS_MAP = 'breakers.map';
+
+export function breakerKey(frontend: string, middleware: string): string {
+  return `${encodeName(frontend)}/${encodeName(middleware)}`;
+}
 
 /** HAProxy has three counters for a request; the first counts for the statistics. */
 const COUNTERS = [1, 2] as const;
 
-/** What all middlewares of all frontends come to. */
+/** All middlewares of all frontends in HAProxy's words. */
 export class Middlewares {
   readonly steps = new Steps();
   readonly files = new Map<string, string>();
-  readonly breakers: BreakerRule[] = [];
   readonly leftOut: Note[] = [];
   readonly notes: Note[] = [];
   readonly logging = new RequestLogging();
@@ -40,9 +44,7 @@ export class Middlewares {
           case 'ratelimit': {
             const counter = COUNTERS[limits++];
             if (counter === undefined)
-              throw new Unservable(
-                `HAProxy counts for ${COUNTERS.length} limits of a frontend, this is one more`,
-              );
+              throw new Unservable(`HAProxy can enforce only ${COUNTERS.length} limits of a frontend`);
             const { Type, Middleware } = middleware;
             shared({ Type, Middleware, counter }, (group) => {
               const { rules, table } = limitOf(middleware, counter, group);
@@ -53,11 +55,11 @@ export class Middlewares {
             break;
           }
           case 'rewrite': {
-            // Not when it is known how many share it: what cannot be translated is this middleware's own fault.
+            // Tried here, before it is known who shares it: what cannot be translated leaves out this middleware only.
             rewriteRules(middleware, mine);
             const { Type, Middleware } = middleware;
             shared({ Type, Middleware }, (group) => rewriteRules(middleware, group.mine));
-            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass as they are');
+            if (Middleware.RewriteBody) note('RewriteBody is not supported: bodies pass unchanged');
             break;
           }
           case 'cbreaker':
@@ -80,7 +82,7 @@ export class Middlewares {
     mine: string,
     note: (m: string) => unknown,
   ): void {
-    const key = `${encodeName(frontend)}/${encodeName(Id)}`;
+    const key = breakerKey(frontend, Id);
     const file = `answers/${encodeName(frontend)}.${encodeName(Id)}`;
     const tripped = `{ str(${key}),map_str(${BREAKERS_MAP}) -m found }`;
     const { rule, file: body, notes } = fallbackRule(Middleware.Fallback, file, mine, tripped);
@@ -88,18 +90,6 @@ export class Middlewares {
     this.steps.own(position, [rule]);
     this.logging.want(frontend, mine, [], []);
     for (const message of notes) note(message);
-    this.breakers.push({
-      frontend,
-      middleware: Id,
-      condition: Middleware.Condition,
-      map: BREAKERS_MAP,
-      key,
-      fallbackMs: Middleware.FallbackDuration / 1e6,
-      recoveryMs: Middleware.RecoveryDuration / 1e6,
-      checkMs: Middleware.CheckPeriod / 1e6,
-      onTripped: Middleware.OnTripped,
-      onStandby: Middleware.OnStandby,
-    });
   }
 
   #trace(frontend: string, { Middleware }: Trace, mine: string): void {

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Backend, readServerUrl, type Server } from '../../../traffic/index.ts';
-import type { Note, PoolServer } from '../../model.ts';
+import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
+import type { PoolServer } from '../serving.ts';
 import { tlsKeywords } from './tls.ts';
 
 /** The servers of one backend as HAProxy's. */
 export interface Pool {
+  readonly backend: Backend;
   readonly servers: ReadonlyMap<string, PoolServer>;
   readonly hasTls: boolean;
   readonly hasNames: boolean;
@@ -16,25 +18,8 @@ export interface Pool {
 /** File with the certificates of the authorities that servers' certificates are checked against. */
 export const SYSTEM_CA = '@system-ca';
 
-const EMPTY: ReadonlyMap<string, Server> = new Map();
-const known = new WeakMap<ReadonlyMap<string, Server>, WeakMap<Backend, { caFile: string; pool: Pool }>>();
-
-/** The same servers and backend give the very same pool, so that a change of one costs nothing for the others. */
-export function poolOf(
-  backend: Backend,
-  servers: ReadonlyMap<string, Server> = EMPTY,
-  caFile = SYSTEM_CA,
-): Pool {
-  const byBackend = known.get(servers) ?? new WeakMap();
-  known.set(servers, byBackend);
-  const found = byBackend.get(backend);
-  if (found?.caFile === caFile) return found.pool;
-  const pool = makePool(backend, servers, caFile);
-  byBackend.set(backend, { caFile, pool });
-  return pool;
-}
-
-function makePool(backend: Backend, servers: ReadonlyMap<string, Server>, caFile: string): Pool {
+/** @param servers of this backend. */
+export function poolOf(servers: ReadonlyMap<string, Server>, backend: Backend, caFile: string): Pool {
   const pool = new Map<string, PoolServer>();
   const leftOut: Note[] = [];
   let [hasTls, hasNames] = [false, false];
@@ -52,7 +37,7 @@ function makePool(backend: Backend, servers: ReadonlyMap<string, Server>, caFile
     const keywords = keywordsOf(backend, Id, scheme === 'https' ? found.host : null, named, caFile);
     pool.set(encodeName(Id), { address, port, weight: Weight, keywords });
   }
-  return { servers: pool, hasTls, hasNames, leftOut };
+  return { backend, servers: pool, hasTls, hasNames, leftOut };
 }
 
 /** `tlsName` is the host to ask for and to find in the certificate; null = no TLS. */
@@ -69,7 +54,7 @@ function keywordsOf(
     words.push('ssl', ...verification(TLS.InsecureSkipVerify, tlsName, caFile), ...tlsKeywords(TLS).keywords);
   if (KeepAlive.MaxIdleConnsPerHost > 0) words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
   if (StickyCookie !== '') words.push(`cookie ${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
-  // An address from /etc/hosts is known at once; DNS is asked again and again.
+  // An address from /etc/hosts is known at once; DNS is asked repeatedly.
   if (named) words.push('resolvers dns init-addr libc,none');
   return words.join(' ');
 }

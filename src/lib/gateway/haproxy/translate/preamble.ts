@@ -1,5 +1,5 @@
 import { DEFAULTS, KEEP_ALIVE } from './backends.ts';
-import { retryProfile } from './failover.ts';
+import { USUAL } from './failover.ts';
 
 /** What HAProxy answers itself, as JSON, by file name. A server that cannot be reached is a 502, as in vulcand. */
 export function ownAnswers(): ReadonlyMap<string, string> {
@@ -27,12 +27,11 @@ function answer(status: string, message: string): string {
  * worker takes commands, and hands its listening sockets to the next one.
  */
 export function preamble(adminSocket: string): string[] {
-  const usual = retryProfile('');
   return [
     'global',
     '  default-path config',
     `  stats socket ${adminSocket} mode 600 level admin expose-fd listeners`,
-    // Memory is taken for as many descriptors as the limit allows, and in containers that can be a thousand million.
+    // HAProxy allocates memory for as many descriptors as the limit allows, which in containers can be a billion.
     '  fd-hard-limit 200000',
     '  no strict-limits',
     '  tune.ssl.default-dh-param 2048',
@@ -42,8 +41,8 @@ export function preamble(adminSocket: string): string[] {
     '  balance roundrobin',
     '  option idle-close-on-response',
     '  option redispatch 1',
-    `  retries ${usual.retries}`,
-    `  retry-on ${usual.on.join(' ')}`,
+    `  retries ${USUAL.retries}`,
+    `  retry-on ${USUAL.on.join(' ')}`,
     `  timeout connect ${DEFAULTS.dialMs}ms`,
     `  timeout server ${DEFAULTS.readMs}ms`,
     '  timeout client 60s',

@@ -1,4 +1,4 @@
-import type { PoolServer, Serving } from '../../model.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 
 /** The whole configuration: the structure with its servers filled in. */
 export function renderConfig({ structure, pools }: Serving): string {

@@ -2,8 +2,8 @@ import { header, literal, quote } from './quote.ts';
 import { when } from './text.ts';
 
 /**
- * One line of JSON, as log.ts reads it, for each request of a frontend that somebody watches (cbreaker, trace); nothing
- * for the others, and no log at all where nobody does.
+ * One line of JSON, as requests/log.ts reads it, for each request of a frontend that has a cbreaker or a trace; nothing
+ * for other frontends, and no log at all if there are no others.
  */
 export class RequestLogging {
   readonly #frontends = new Map<string, string>();
@@ -20,7 +20,7 @@ export class RequestLogging {
   /** Where the log goes and what is in it, for the HAProxy frontend. */
   settings(address: string): string[] {
     if (this.#frontends.size === 0) return [];
-    // HAProxy itself puts the quotes: an absent value would be a `-` between ours.
+    // HAProxy adds the quotes: between ours, an absent value would be a `-`.
     const json = (variable: string): string => `%{+Q}[var(${variable}),json(utf8s)]`;
     const fields = [
       `"fe":${json('txn.watched')}`,
@@ -41,7 +41,7 @@ export class RequestLogging {
     ];
   }
 
-  /** Rules that remember what the line needs; they stand after the routing and before all that answers. */
+  /** Rules that remember what the line needs; they go after the routing and before every rule that answers. */
   rules(): string[] {
     if (this.#frontends.size === 0) return [];
     const watched = '{ var(txn.watched) -m found }';
@@ -62,7 +62,7 @@ export class RequestLogging {
   }
 }
 
-/** Headers that somebody wants to see; each is kept only for the frontends that ask for it. */
+/** Headers to log; each is kept only for the frontends that ask for it. */
 class Headers {
   readonly #prefix: string;
   readonly #wanted = new Map<string, Set<string>>();

@@ -6,8 +6,8 @@ import { when } from './text.ts';
 
 /**
  * The rules of a rewrite: its regular expression sees `scheme://host/path?query`, and of what comes out the path and the
- * query are used, or all of it as the Location of a 302. The scheme is https too where X-Forwarded-Proto says so, whoever
- * is trusted: a redirect to https would never end behind somebody else's TLS. @throws Unservable where HAProxy cannot do that.
+ * query are used, or all of it as the Location of a 302. The scheme is also https if X-Forwarded-Proto is, from any
+ * client: behind a TLS terminator, a redirect to https would otherwise never end. @throws Unservable where HAProxy cannot do that.
  */
 export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const { Regexp, Replacement, Redirect } = Middleware;
@@ -15,7 +15,7 @@ export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   const { pieces, headers } = readTemplate(Replacement);
   const regexp = toPcre(Regexp);
   if (regexp === null)
-    throw new Unservable(`HAProxy has no such regular expression as ${JSON.stringify(Regexp)}`);
+    throw new Unservable(`HAProxy cannot match the regular expression ${JSON.stringify(Regexp)}`);
   const words = pieces.map((piece) => substitution(Regexp, escapeBlanks(piece)));
   const substitute = `regsub(${argument(regexp)},${argument(words.join(GAP))}${headers.length === 0 ? ',g' : ''})`;
   const changed = '!{ var(txn.to),strcmp(txn.from) eq 0 }';
@@ -38,12 +38,12 @@ export function rewriteRules({ Middleware }: Rewrite, mine: string): string[] {
   ];
 }
 
-/** No URL has a blank, so one can stand where a header's value comes. */
+/** No URL contains a blank, so one can mark where a header's value goes. */
 const GAP = ' ';
 
 const HEADER_VALUE = /\{\{ *\.Request\.Header\.Get +["`]([A-Za-z0-9-]+)["`] *\}\}/;
 
-/** Text, header, text, header, text. @throws Unservable for all that Go's templates can say beyond headers. */
+/** Text, header, text, header, text. @throws Unservable for anything in Go's templates but headers. */
 function readTemplate(replacement: string): { pieces: readonly string[]; headers: readonly string[] } {
   const parts = replacement.split(HEADER_VALUE);
   const pieces = parts.filter((_, at) => at % 2 === 0);
@@ -53,7 +53,7 @@ function readTemplate(replacement: string): { pieces: readonly string[]; headers
   return { pieces, headers };
 }
 
-/** As Go writes a URL: what no request line can hold is escaped. */
+/** Escapes what a request line cannot hold, as Go does. */
 const escapeBlanks = (text: string): string =>
   text.replace(/[^!-~]+/g, (found) =>
     [...new TextEncoder().encode(found)]
@@ -86,7 +86,7 @@ export function substitution(regexp: string, replacement: string): string {
     const group = /^\d+$/.test(name) ? Number(name) : Number(names[name] ?? Number.NaN);
     // A group that does not exist is empty, as in Go.
     if (!(group <= compiled.groupCount())) return '';
-    if (group > 9) throw new Unservable(`HAProxy knows nine groups, not $${name}`);
+    if (group > 9) throw new Unservable(`HAProxy has only nine groups, so there is no $${name}`);
     return `\\${group}`;
   });
 }

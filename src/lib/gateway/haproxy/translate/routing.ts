@@ -2,8 +2,9 @@ import { type Ranked, type Route, type RoutedFrontend, rules } from '../../../ro
 import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { Acls, HOST, HOST_FETCH, PATH } from './acl.ts';
+import type { Memo } from './memo.ts';
 import { isMapKey, quote, Unservable } from './quote.ts';
-import { type Asked, asked } from './simple.ts';
+import { type Lookup, lookupOf } from './simple.ts';
 import { FEW, when } from './text.ts';
 
 /** How HAProxy finds the frontend that serves a request: `txn.fe` is its name afterwards, or is not set. */
@@ -13,7 +14,7 @@ export interface Routing {
   readonly paths: ReadonlyMap<string, string>;
   /** `HOST`, `*` for any host -> name. */
   readonly hosts: ReadonlyMap<string, string>;
-  /** `HOST` -> number that its rules ask for. */
+  /** `HOST` -> number that its rules compare. */
   readonly numbers: ReadonlyMap<string, string>;
   readonly leftOut: readonly Note[];
 }
@@ -25,7 +26,7 @@ export const NUMBERS_MAP = 'numbers.map';
 /** A condition has at most 64 words, the action's own among them. */
 const MAX_WORDS = 50;
 
-interface Rule extends Asked {
+interface Rule extends Lookup {
   readonly id: string;
 }
 
@@ -35,7 +36,7 @@ interface Group {
   readonly rules: Rule[];
 }
 
-/** What of a group is looked up, and what is asked before and after that. */
+/** What of a group is looked up in maps, and the rules before and after that. */
 interface Sorted {
   readonly before: readonly Rule[];
   readonly paths: ReadonlyMap<string, string>;
@@ -46,25 +47,22 @@ interface Sorted {
 
 /**
  * Rules in the order of the route room's ranks. Plain ones (a host, a host and a path, a path) are entries of two maps,
- * however many there are, and can change while HAProxy runs; the others are rules, asked only for their own host.
+ * however many there are, and can change while HAProxy runs; the others are rules, tested only for their own host.
  */
-export function routing(frontends: readonly RoutedFrontend[]): Routing {
-  if (last === null || !isSame(last.frontends, frontends)) last = { frontends, routing: arrange(frontends) };
-  return last.routing;
+export function routing(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
+  // Most changes of the registry leave all routes as they are.
+  return memo.latest(arrange, frontends, isSame);
 }
-
-/** Most changes of the registry leave all routes as they are. */
-let last: { readonly frontends: readonly RoutedFrontend[]; readonly routing: Routing } | null = null;
 
 function isSame(before: readonly RoutedFrontend[], now: readonly RoutedFrontend[]): boolean {
   if (before.length !== now.length) return false;
   return now.every(({ id, route }, index) => before[index]?.id === id && before[index]?.route === route);
 }
 
-function arrange(frontends: readonly RoutedFrontend[]): Routing {
+function arrange(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
   const leftOut: Note[] = [];
   const served = frontends.filter(({ id, route }) => {
-    const fault = faultOf(route);
+    const fault = memo.call(faultOf, route);
     if (fault !== null) leftOut.push({ object: `frontend ${id}`, message: fault });
     return fault === null;
   });
@@ -119,18 +117,8 @@ function byPath(first: readonly string[], second: readonly string[], hasPaths: b
   ];
 }
 
-const faults = new WeakMap<Route, string | null>();
-
 /** Why HAProxy cannot serve a route, or null. */
 function faultOf(route: Route): string | null {
-  const known = faults.get(route);
-  if (known !== undefined) return known;
-  const fault = fresh(route);
-  faults.set(route, fault);
-  return fault;
-}
-
-function fresh(route: Route): string | null {
   if (route.conjunctions.length === 0) return 'its route never matches';
   const acls = new Acls();
   try {
@@ -139,7 +127,7 @@ function fresh(route: Route): string | null {
         throw new Unservable(
           `its route has ${conjunction.length} conditions at once, more than ${MAX_WORDS}`,
         );
-      const rule = asked(conjunction);
+      const rule = lookupOf(conjunction);
       if (rule === null) continue;
       if (rule.host !== null) hostWord(acls, rule.host, undefined);
       words(acls, rule);
@@ -155,7 +143,7 @@ function grouped(ordered: readonly Ranked[]): { exact: Group[]; others: Group } 
   const exact = new Map<string, Group>();
   const others: Group = { host: null, rules: [] };
   for (const { id, conjunction } of ordered) {
-    const rule = asked(conjunction);
+    const rule = lookupOf(conjunction);
     if (rule === null) continue;
     if (rule.host === null) {
       others.rules.push({ id, ...rule });
@@ -169,7 +157,7 @@ function grouped(ordered: readonly Ranked[]): { exact: Group[]; others: Group } 
 }
 
 /**
- * Plain rules with an exact path are looked up all at once, so whatever goes before one of them is asked before that.
+ * Plain rules with an exact path are looked up all at once, so whatever ranks before one of them is tested before that.
  * This keeps the order: the ranks put exact paths of one host before all that has none, and a rule that asks for an
  * exact path cannot take another path's requests.
  */
@@ -206,7 +194,7 @@ function choose(acls: Acls, rule: Rule, here: string): string {
   return `http-request set-var(txn.fe) str(${encodeName(rule.id)})${when(here, ...words(acls, rule))}`;
 }
 
-function words(acls: Acls, rule: Asked): string[] {
+function words(acls: Acls, rule: Lookup): string[] {
   return [
     '!{ var(txn.fe) -m found }',
     ...(rule.path === null ? [] : [acls.named([`${PATH} -m str -- ${quote(rule.path)}`])]),

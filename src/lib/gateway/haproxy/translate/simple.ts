@@ -1,17 +1,17 @@
 import type { Condition, Conjunction, Matcher } from '../../../route/index.ts';
 
-/** What a conjunction asks, as far as look-ups in maps go. */
-export interface Asked {
+/** A conjunction, split into what maps can look up and the rest. */
+export interface Lookup {
   /** The one host it is for; null = not one exact host. */
   readonly host: string | null;
   /** The one path it is for; null = not one exact path. */
   readonly path: string | null;
-  /** What a look-up of host and path leaves open. */
+  /** Conditions that a look-up of host and path does not decide. */
   readonly rest: readonly Condition[];
 }
 
 /** null where the conjunction can never hold. */
-export function asked(conjunction: Conjunction): Asked | null {
+export function lookupOf(conjunction: Conjunction): Lookup | null {
   let host: string | null = null;
   let path: string | null = null;
   const rest: Condition[] = [];
@@ -41,7 +41,7 @@ const EVERY_PATH = new Set(['/', '^/', '/.*', '^/.*', '^/.*$', '/(.*)', '^/(.*)'
 /** Whether the matcher holds for every request, for none (false), or it depends (null). */
 function always(matcher: Matcher): boolean | null {
   if (matcher.form === 'pattern' && matcher.dead) return false;
-  // A host's place in the order rests on its matcher, even on one that lets every host through.
+  // A host's rank depends on its matcher, even on one that every host matches.
   if (matcher.kind === 'host' || matcher.form === 'literal') return null;
   if (matcher.form === 'regexp')
     return (

@@ -4,7 +4,7 @@ import { FEW, ofFrontend } from './text.ts';
 
 /** The frontends that do the same thing as the same step of theirs. */
 export interface Group {
-  /** Name of their table: no id of the registry can have it, it begins with a colon and a small letter. */
+  /** Name of their table. It begins with a colon and a lower-case letter, so that no id of the registry can have it. */
   readonly table: string;
   /** The condition for them. */
   readonly mine: string;
@@ -18,18 +18,18 @@ interface Shared {
 }
 
 /**
- * What middlewares do, step by step: first the first middleware of every frontend, then the second. Those that are equal
- * are asked for once, however many frontends have them, since each rule costs every request some time.
+ * What middlewares do, step by step: first the first middleware of every frontend, then the second. Equal
+ * ones share their rules, however many frontends have them, since each rule costs every request some time.
  */
 export class Steps {
-  /** Sections with the tables of the limits; there after `lines`. */
+  /** Sections with the tables of the limits; complete after `lines`. */
   readonly tables: string[] = [];
   /** By file name: frontend's name -> number of the group that it is in. */
   readonly maps = new Map<string, ReadonlyMap<string, string>>();
   readonly #shared: Map<string, Shared>[] = [];
   readonly #own: string[][] = [];
 
-  /** `settings` is all that `build` rests on. */
+  /** @param settings everything that `build` depends on. */
   share(
     position: number,
     frontend: string,
@@ -50,7 +50,7 @@ export class Steps {
     own.push(...rules);
   }
 
-  /** All rules; to be asked for once, when all is added. */
+  /** All rules; to be called once, after everything is added. */
   lines(): string[] {
     const last = Math.max(this.#shared.length, this.#own.length);
     return Array.from({ length: last }, (_, position) => [

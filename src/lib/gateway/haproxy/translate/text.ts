@@ -13,7 +13,7 @@ export function ofFrontend(name: string): string {
 }
 
 /**
- * Up to so many names are compared one by one. Of more, the number is looked up first: comparing numbers costs half as
- * much, and a third where there is none.
+ * Up to this many names are compared one by one. With more, a number is looked up first: comparing numbers costs half
+ * as much, and a third for a request that has none.
  */
 export const FEW = 4;

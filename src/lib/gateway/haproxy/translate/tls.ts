@@ -1,6 +1,6 @@
 import type { TlsSettings } from '../../../traffic/index.ts';
 
-/** TLS settings as keywords of a bind or server line, and what HAProxy does otherwise. */
+/** TLS settings as keywords of a bind or server line, and what HAProxy does differently. */
 export interface TlsKeywords {
   readonly keywords: readonly string[];
   readonly notes: readonly string[];
@@ -37,9 +37,7 @@ export function tlsKeywords(tls: TlsSettings): TlsKeywords {
   const notes: string[] = [];
   const [least, most] = [VERSIONS[tls.MinVersion], VERSIONS[tls.MaxVersion]];
   if (least !== undefined && most !== undefined && least > most) {
-    notes.push(
-      `TLS.MinVersion ${tls.MinVersion} is above MaxVersion ${tls.MaxVersion}: both are passed over`,
-    );
+    notes.push(`TLS.MinVersion ${tls.MinVersion} is above MaxVersion ${tls.MaxVersion}: both are ignored`);
   } else {
     if (least !== undefined) keywords.push(`ssl-min-ver ${least}`);
     if (most !== undefined) keywords.push(`ssl-max-ver ${most}`);
@@ -47,7 +45,7 @@ export function tlsKeywords(tls: TlsSettings): TlsKeywords {
   if (tls.SessionTicketsDisabled) keywords.push('no-tls-tickets');
   const suites = tls.CipherSuites.flatMap((suite) => SUITES[suite] ?? []);
   const unknown = tls.CipherSuites.filter((suite) => SUITES[suite] === undefined);
-  if (unknown.length > 0) notes.push(`cipher suites that are not known: ${unknown.join(', ')}`);
+  if (unknown.length > 0) notes.push(`unknown cipher suites: ${unknown.join(', ')}`);
   if (suites.length > 0) keywords.push(`ciphers ${suites.join(':')}`);
   return { keywords, notes };
 }

@@ -1,11 +1,12 @@
-import { parseRoute, type Route } from '../../../route/index.ts';
-import type { Frontend, TrafficState } from '../../../traffic/index.ts';
-import type { Note, PoolServer, Serving } from '../../model.ts';
+import { parseRoute } from '../../../route/index.ts';
+import type { Frontend, Server, TrafficState } from '../../../traffic/index.ts';
+import type { Note, Notes, OpenKeyPair } from '../../model.ts';
 import { backendName, encodeName } from '../names.ts';
+import type { PoolServer, Serving } from '../serving.ts';
 import { variableRules } from './acl.ts';
 import { backendSection } from './backends.ts';
-import { certificates, type OpenKeyPair } from './certificates.ts';
-import { failoverNotes, type RetryProfile, retryProfile } from './failover.ts';
+import { type Certificates, certificates } from './certificates.ts';
+import { type Failover, failover, type RetryProfile, STREAM, USUAL } from './failover.ts';
 import {
   bodyLimitRules,
   CLIENT_RULE,
@@ -17,6 +18,7 @@ import {
   TRUST_MAP,
 } from './forwarding.ts';
 import { type Listening, listening } from './listeners.ts';
+import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
 import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
 import { ownAnswers, preamble } from './preamble.ts';
@@ -24,68 +26,79 @@ import { quote } from './quote.ts';
 import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
 
 export { decodeName, encodeName, readBackendName } from '../names.ts';
-export { failoverNotes } from './failover.ts';
 export { renderConfig } from './render.ts';
 
-export interface TranslateOptions {
-  /** X-Forwarded-Server where a frontend does not say otherwise. */
-  readonly hostname: string;
+/** What a machine has, as far as it decides what can be served there. */
+interface Machine {
   /** `HOST:PORT` or `:PORT`, while the registry has no listener. */
   readonly listen: string;
-  /** Absolute path of the worker's command socket. */
-  readonly adminSocket: string;
-  /** `127.0.0.1:PORT` that takes the lines of `log.ts` as UDP. */
-  readonly logAddress: string;
-  /** Opens hosts' key pairs. */
-  readonly openKeyPair: OpenKeyPair;
+  /** Opens hosts' key pairs; null = they are not looked at, and taken to be usable. */
+  readonly openKeyPair: OpenKeyPair | null;
   /** Whether this machine has IPv6; without, only IPv4 addresses are listened on. */
   readonly ipv6?: boolean;
   /** Certificates of the authorities that `https` servers are checked against; the system's where absent. */
   readonly caFile?: string;
 }
 
+export interface TranslateOptions extends Machine {
+  readonly openKeyPair: OpenKeyPair;
+  /** X-Forwarded-Server for frontends that do not set their own. */
+  readonly hostname: string;
+  /** Absolute path of the worker's command socket. */
+  readonly adminSocket: string;
+  /** `127.0.0.1:PORT` that takes the lines of `requests/log.ts` as UDP. */
+  readonly logAddress: string;
+}
+
 /** Frontend's name in HAProxy -> HAProxy backend. A switch changes one entry of it. */
 export const FRONTENDS_MAP = 'frontends.map';
-/** Looked up twice, which costs less than to remember it. */
+/** Looked up twice, which costs less than remembering it. */
 const TARGET = `var(txn.fe),map_str(${FRONTENDS_MAP})`;
 /** Name of the table that counts requests by frontend's name. */
 export const COUNTERS_TABLE = ':frontends';
 
 const NOT_FOUND = `status 404 content-type application/json string ${quote('{"error":"not found"}')}`;
 const NO_SERVER = `status 503 content-type application/json string ${quote('{"error":"no server"}')}`;
-/** Other ways to retry are offered for every backend, so that a switch needs no reload, up to this many sections. */
+/** Every backend gets a section for each way to retry, so that a switch needs no reload, up to this many sections. */
 const MAX_SPARE_SECTIONS = 500;
+
+/** A frontend that is served, and how it retries. */
+interface Served {
+  readonly frontend: Frontend;
+  readonly failover: Failover;
+}
+
+/** The registry in HAProxy's words, before the configuration is put together. */
+interface Parts {
+  readonly served: readonly Served[];
+  readonly routes: Routing;
+  readonly settings: Settings;
+  readonly middlewares: Middlewares;
+  readonly certs: Certificates;
+  readonly listeners: Listening;
+  readonly backends: Backends;
+}
 
 /**
  * What HAProxy must serve so that it does what the registry says. Pure, and never fails: what cannot be served is in
  * `leftOut` with its reason, and everything else is served.
+ * @param memo of whoever translates one state after the other: with it a change costs only what it touches.
  */
-export function translate(state: TrafficState, options: TranslateOptions): Serving {
-  const frontends = byId(state.frontends);
-  const routes = routing(frontends.map((frontend) => ({ id: frontend.Id, route: routeOf(frontend) })));
-  const lost = new Set(routes.leftOut.map(({ object }) => object));
-  const served = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
-  const settings = settingsOf(served);
-  const middlewares = new Middlewares();
-  for (const { Id } of served) middlewares.add(Id, state.middlewares.get(Id)?.values() ?? []);
-  const certs = certificates(state.hosts.values(), options.openKeyPair);
-  const heard = listening(state.listeners.values(), {
-    listen: options.listen,
-    ipv6: options.ipv6 ?? false,
-    certificates: certs.list,
-    notFound: NOT_FOUND,
-  });
-  const backends = backendSections(state, served, options.caFile ?? SYSTEM_CA);
+export function translate(state: TrafficState, options: TranslateOptions, memo = new Memo()): Serving {
+  const parts = partsOf(state, options, memo);
+  const { served, routes, settings, middlewares, certs, backends } = parts;
+
   const structure = [
     ...preamble(options.adminSocket),
     'frontend gateway',
-    ...gatewayLines(options, routes, settings, middlewares, heard).map((line) => `  ${line}`),
+    ...gatewayLines(options, parts).map((line) => `  ${line}`),
     '',
     `backend ${COUNTERS_TABLE}`,
     '  stick-table type string len 128 size 20k expire 24h store http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt',
     ...middlewares.steps.tables,
     ...backends.lines,
   ];
+
   return {
     structure: `${structure.join('\n')}\n`,
     pools: backends.pools,
@@ -102,46 +115,66 @@ export function translate(state: TrafficState, options: TranslateOptions): Servi
       [BREAKERS_MAP, new Map()],
     ]),
     files: new Map([...ownAnswers(), ...certs.files, ...middlewares.files]),
-    breakers: middlewares.breakers,
+    ...collectNotes(state, parts),
+  };
+}
+
+/** What HAProxy leaves out of a state or does differently, on a machine that has IPv6 and can open every key pair. */
+export function notesOf(state: TrafficState): Notes {
+  const machine = { listen: ':80', openKeyPair: null, ipv6: true };
+  return collectNotes(state, partsOf(state, machine, new Memo()));
+}
+
+function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
+  const frontends = byId(state.frontends);
+  const routed = frontends.map(({ Id, Route }) => ({ id: Id, route: memo.call(parseRoute, Route) }));
+  const routes = routing(routed, memo);
+  const lost = new Set(routes.leftOut.map(({ object }) => object));
+  const kept = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
+  const served = kept.map((frontend) => ({
+    frontend,
+    failover: memo.call(failover, frontend.Settings.FailoverPredicate),
+  }));
+
+  const middlewares = new Middlewares();
+  for (const { Id } of kept) middlewares.add(Id, state.middlewares.get(Id)?.values() ?? []);
+
+  const certs = certificates(state.hosts.values(), machine.openKeyPair);
+  const listeners = listening(state.listeners.values(), {
+    listen: machine.listen,
+    ipv6: machine.ipv6 ?? false,
+    certificates: certs.list,
+    notFound: NOT_FOUND,
+  });
+
+  const backends = backendSections(state, served, machine.caFile ?? SYSTEM_CA, memo);
+  return { served, routes, settings: settingsOf(kept), middlewares, certs, listeners, backends };
+}
+
+function collectNotes(state: TrafficState, parts: Parts): Notes {
+  const { served, routes, certs, listeners, backends, middlewares } = parts;
+  return {
     leftOut: [
       ...[...state.problems.values()].map(({ key, message }) => ({ object: key, message })),
-      ...[routes, certs, heard, backends, middlewares].flatMap(({ leftOut }) => leftOut),
+      ...[routes, certs, listeners, backends, middlewares].flatMap(({ leftOut }) => leftOut),
     ],
     notes: [
-      ...served.flatMap((frontend) => frontendNotes(state, frontend)),
-      ...[certs, heard, middlewares].flatMap(({ notes }) => notes),
+      ...served.flatMap((one) => frontendNotes(state, one)),
+      ...[certs, listeners, middlewares].flatMap(({ notes }) => notes),
     ],
   };
 }
 
-/** In an order of their own: what was written last stands last in the state, and must not change the structure. */
+/** Sorted, since the state's order is that of the last writes, which must not change the structure. */
 function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string, Value>): Value[] {
   return [...objects.values()].sort((a, b) => (a.Id < b.Id ? -1 : 1));
 }
 
-const routesOf = new Map<string, Route>();
-const MAX_ROUTES = 20_000;
-
-/** The same text gives the very same route, so that a change of something else costs no reading and no sorting. */
-function routeOf({ Route: text }: Frontend): Route {
-  const known = routesOf.get(text);
-  if (known !== undefined) return known;
-  const route = parseRoute(text);
-  if (routesOf.size >= MAX_ROUTES) routesOf.clear();
-  routesOf.set(text, route);
-  return route;
-}
-
 /** From the request to the backend: the order of these rules is the order in which things happen to a request. */
-function gatewayLines(
-  options: TranslateOptions,
-  routes: Routing,
-  settings: Settings,
-  middlewares: Middlewares,
-  heard: Listening,
-): string[] {
+function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
+  const { routes, settings, middlewares, listeners } = parts;
   const rules = [
-    ...heard.rules,
+    ...listeners.rules,
     ...routes.lines,
     `http-request return ${NOT_FOUND} unless { var(txn.fe) -m found }`,
     `http-request track-sc0 var(txn.fe) table ${COUNTERS_TABLE}`,
@@ -150,11 +183,11 @@ function gatewayLines(
     ...middlewares.steps.lines(),
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
-    ...forwardingRules(settings, heard, options.hostname),
+    ...forwardingRules(settings, listeners, options.hostname),
     `use_backend %[${TARGET}]`,
   ];
   return [
-    ...heard.binds,
+    ...listeners.binds,
     CLIENT_RULE,
     ...middlewares.logging.settings(options.logAddress),
     ...variableRules(rules),
@@ -162,16 +195,19 @@ function gatewayLines(
   ];
 }
 
-const profileOf = ({ Settings }: Frontend): RetryProfile =>
-  retryProfile(Settings.FailoverPredicate, Settings.Stream);
+const profileOf = ({ frontend, failover }: Served): RetryProfile =>
+  frontend.Settings.Stream ? STREAM : failover.profile;
 
-function targets(state: TrafficState, served: readonly Frontend[]): ReadonlyMap<string, string> {
+function targets(state: TrafficState, served: readonly Served[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const frontend of served)
-    if (state.backends.has(frontend.BackendId))
-      found.set(encodeName(frontend.Id), backendName(frontend.BackendId, profileOf(frontend).tag));
+  for (const one of served) {
+    const { Id, BackendId } = one.frontend;
+    if (state.backends.has(BackendId)) found.set(encodeName(Id), backendName(BackendId, profileOf(one).tag));
+  }
   return found;
 }
+
+const NO_SERVERS: ReadonlyMap<string, Server> = new Map();
 
 interface Backends {
   readonly lines: readonly string[];
@@ -179,27 +215,31 @@ interface Backends {
   readonly leftOut: readonly Note[];
 }
 
-function backendSections(state: TrafficState, served: readonly Frontend[], caFile: string): Backends {
-  const usual = retryProfile('');
+function backendSections(
+  state: TrafficState,
+  served: readonly Served[],
+  caFile: string,
+  memo: Memo,
+): Backends {
   const others = new Map<string, RetryProfile>();
   const needed = new Set<string>();
-  for (const frontend of served) {
-    const profile = profileOf(frontend);
+  for (const one of served) {
+    const profile = profileOf(one);
     if (profile.tag === '') continue;
     others.set(profile.tag, profile);
-    needed.add(backendName(frontend.BackendId, profile.tag));
+    needed.add(backendName(one.frontend.BackendId, profile.tag));
   }
   const spare = others.size * state.backends.size <= MAX_SPARE_SECTIONS;
   const lines: string[] = [];
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
   for (const backend of byId(state.backends)) {
-    const pool = poolOf(backend, state.servers.get(backend.Id), caFile);
+    const pool = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
     all.push(pool);
-    for (const profile of [usual, ...others.values()]) {
+    for (const profile of [USUAL, ...others.values()]) {
       const name = backendName(backend.Id, profile.tag);
-      if (profile !== usual && !spare && !needed.has(name)) continue;
-      lines.push(backendSection(backend, pool, profile));
+      if (profile !== USUAL && !spare && !needed.has(name)) continue;
+      lines.push(memo.call(backendSection, pool, profile));
       pools.set(name, pool.servers);
     }
   }
@@ -216,7 +256,7 @@ function shared(pools: readonly Pool[], caFile: string): string[] {
   ];
 }
 
-/** An address that was once found is kept while DNS does not know better. */
+/** An address that was found once is kept until DNS gives another. */
 const RESOLVERS = [
   'resolvers dns',
   '  parse-resolv-conf',
@@ -224,13 +264,13 @@ const RESOLVERS = [
   ...['nx', 'refused', 'timeout', 'other', 'obsolete'].map((fault) => `  hold ${fault} 24d`),
 ];
 
-function frontendNotes(state: TrafficState, { Id, BackendId, Settings }: Frontend): Note[] {
+function frontendNotes(state: TrafficState, { frontend, failover }: Served): Note[] {
+  const { Id, BackendId, Settings } = frontend;
   const object = `frontend ${Id}`;
   const notes: Note[] = [];
   if (!state.backends.has(BackendId))
     notes.push({ object, message: `backend ${BackendId} does not exist: requests get 503 until it does` });
-  for (const message of failoverNotes(Settings.FailoverPredicate))
-    notes.push({ object, message: `FailoverPredicate: ${message}` });
+  for (const message of failover.notes) notes.push({ object, message: `FailoverPredicate: ${message}` });
   if (Settings.Limits.MaxBodyBytes > 0)
     notes.push({
       object,

@@ -1,0 +1,110 @@
+import { ClusterError } from '../../error.ts';
+import type { Machine } from '../../machine/index.ts';
+import type { Observation } from '../../plan/model.ts';
+import type { MachineRecord } from '../../registry/index.ts';
+import type { Session } from '../session.ts';
+
+/** One machine's answer, or why there is none. */
+export type Answer<Value> =
+  | { readonly machine: MachineRecord; readonly value: Value }
+  | { readonly machine: MachineRecord; readonly error: ClusterError };
+
+/** Asks all machines side by side; one that does not answer never holds up or fails the others. */
+export async function askAll<Value>(
+  session: Session,
+  machines: readonly MachineRecord[],
+  ask: (machine: Machine, record: MachineRecord) => Promise<Value>,
+): Promise<Answer<Value>[]> {
+  return Promise.all(
+    machines.map(async (record): Promise<Answer<Value>> => {
+      try {
+        return { machine: record, value: await ask(await session.machine(record), record) };
+      } catch (error) {
+        if (error instanceof ClusterError) return { machine: record, error };
+        throw error;
+      }
+    }),
+  );
+}
+
+/** Every machine that runs units of ours has it, so that asking for it shows nothing but whether systemd answers. */
+const PROBE = 'cluster.target';
+
+/**
+ * Which machines answered in this run, and why the others did not. Each is asked once: a machine that was found away
+ * stays away until the run ends, so that all of a run rests on the same answers.
+ */
+export class Reachability {
+  readonly #session: Session;
+  readonly #asked = new Set<string>();
+  readonly #errors = new Map<string, ClusterError>();
+  readonly #away = new Set<string>();
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Ids of machines that were asked and did not answer. */
+  get away(): ReadonlySet<string> {
+    return this.#away;
+  }
+
+  /** Why a machine that is away did not answer. */
+  why(id: string): ClusterError | undefined {
+    return this.#errors.get(id);
+  }
+
+  /** Asks those that were not asked yet, side by side. @returns whether all of them answered. */
+  async ask(machines: Iterable<MachineRecord>): Promise<boolean> {
+    const unknown = [...machines].filter(({ id }) => !this.#asked.has(id));
+    for (const { id } of unknown) this.#asked.add(id);
+    const answers = await askAll(this.#session, unknown, (machine) => machine.statuses([PROBE]));
+    for (const answer of answers) if ('error' in answer) this.#note(answer.machine.id, answer.error);
+    return !answers.some((answer) => 'error' in answer);
+  }
+
+  /** @throws what the machine's first answer was, where it is away; else as `Session.machine`. */
+  async machine(record: MachineRecord): Promise<Machine> {
+    const error = this.#errors.get(record.id);
+    if (error !== undefined) throw error;
+    return this.#session.machine(record);
+  }
+
+  #note(id: string, error: ClusterError): void {
+    this.#errors.set(id, error);
+    this.#away.add(id);
+  }
+}
+
+/** What one machine has of these units, and of everything else that we installed when `all` is set. */
+export async function observe(
+  machine: Machine,
+  id: string,
+  units: ReadonlySet<string>,
+  all: boolean,
+): Promise<Observation[]> {
+  const manifest = machine.manifest();
+  if (!all) {
+    const [states, entries] = await Promise.all([machine.statuses([...units]), manifest]);
+    return merge(id, states, entries);
+  }
+  const entries = await manifest;
+  const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
+  return merge(id, await machine.statuses([...names]), entries);
+}
+
+function merge(
+  machine: string,
+  states: Awaited<ReturnType<Machine['statuses']>>,
+  entries: Awaited<ReturnType<Machine['manifest']>>,
+): Observation[] {
+  const hashes = new Map(entries.map(({ unit, hash }) => [unit, hash]));
+  return states.map(({ unit, load, active, sub }) => ({
+    machine,
+    unit,
+    hash: hashes.get(unit) ?? null,
+    load,
+    active,
+    sub,
+  }));
+}

@@ -1,0 +1,33 @@
+import { type Plan, planOf } from '../../plan/index.ts';
+import type { Session } from '../session.ts';
+import { converge, UNTIL_DONE } from './converge.ts';
+import { scopeOfAll, scopeOfUnits } from './scope.ts';
+import { intendFiles } from './start.ts';
+import { preview } from './write.ts';
+
+export interface Planned {
+  readonly plan: Plan;
+  /** Machines that were asked and did not answer: of those nobody knows what there is to do. */
+  readonly silent: number;
+}
+
+/** What `start UNIT...` or, without units, `reconcile` would do, touching nothing. */
+export async function plan(session: Session, args: readonly string[]): Promise<Planned> {
+  return args.length === 0 ? planAll(session) : planUnits(session, args);
+}
+
+async function planUnits(session: Session, args: readonly string[]): Promise<Planned> {
+  const decided = await preview(session, (state) => intendFiles(state, args, 'launched', false));
+  const { before, decision } = decided;
+  const asked = new Set(decided.value.names);
+  const scope = scopeOfUnits(before, decision, new Set([...asked, ...decision.changed]));
+  const { steps, silent } = await converge(session, decided, scope, { ...UNTIL_DONE, asked, dryRun: true });
+  return { plan: planOf(decision, steps), silent: silent.size };
+}
+
+async function planAll(session: Session): Promise<Planned> {
+  const decided = await preview(session, () => ({ intent: {}, value: null }), { everywhere: true });
+  const scope = scopeOfAll(decided.before, decided.decision);
+  const { steps, silent } = await converge(session, decided, scope, { ...UNTIL_DONE, dryRun: true });
+  return { plan: planOf(decided.decision, steps), silent: silent.size };
+}

@@ -1,0 +1,57 @@
+import type { Desired } from '../../plan/model.ts';
+import type { RegistryState } from '../../registry/index.ts';
+import type { Event } from '../event.ts';
+import { throwFailures } from '../report.ts';
+import { requireMachines, type Session } from '../session.ts';
+import { converge, reportRefusals } from './converge.ts';
+import { findFiles } from './find-files.ts';
+import { intentOfFiles, refuseCircles } from './intent.ts';
+import { noTemplate } from './name-units.ts';
+import { scopeOfUnits } from './scope.ts';
+import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
+import { type Intended, warnOfPassedOver, write } from './write.ts';
+
+/** The units that `submit`, `load` and `start` name, and what a person should know about their files. */
+export interface Requested {
+  readonly names: readonly string[];
+  readonly events: readonly Event[];
+}
+
+/** `submit`, `load`, `start`: makes units known and wanted in that state, creating them from files where needed. */
+export async function start(
+  session: Session,
+  args: readonly string[],
+  desired: Desired,
+  options: VerbOptions,
+): Promise<void> {
+  const decided = await write(session, (state) => intendFiles(state, args, desired, options.replace));
+  const { before, decision } = decided;
+  const { names, events } = decided.value;
+  for (const event of events) session.emit(event);
+  if (desired === 'inactive') return warnOfPassedOver(session, decided);
+
+  const verb = desired === 'launched' ? 'start' : 'load';
+  reportTriggered(session, names, decision.globals, verb, options.block);
+  const concerned = new Set([...names, ...decision.changed]);
+  const refused = reportRefusals(session, decided, (unit) => concerned.has(unit));
+  const { failures } = await converge(session, decided, scopeOfUnits(before, decision, concerned), {
+    ...waiting(options),
+    ...(desired === 'launched' && { asked: new Set(names) }),
+  });
+  throwFailures([...refused, ...failures]);
+}
+
+/** What `start` with these arguments means on this state; `plan` asks the same. */
+export async function intendFiles(
+  state: RegistryState,
+  args: readonly string[],
+  desired: Desired,
+  replace: boolean,
+): Promise<Intended<Requested>> {
+  const active = desired !== 'inactive';
+  if (active) requireMachines(state);
+  const found = await findFiles(state, args, replace, active ? noTemplate : undefined);
+  if (active) refuseCircles(state, found, replace);
+  const { intent, events } = intentOfFiles(state, found, desired, replace);
+  return { intent, value: { names: found.map(({ name }) => name), events } };
+}

@@ -1,0 +1,2 @@
+/** The one place that says which proxy gateways drive. */
+export { haproxy as chosenProxy } from './haproxy/index.ts';

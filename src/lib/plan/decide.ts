@@ -1,0 +1,159 @@
+import { UnitFacts } from './facts.ts';
+import type {
+  Assignment,
+  ClusterState,
+  Intent,
+  Known,
+  MachineView,
+  Observation,
+  PlacementResult,
+  Snapshot,
+  StateChange,
+  UnitEntry,
+  UnitView,
+  Why,
+} from './model.ts';
+import { place } from './place.ts';
+
+/** The cluster after an intent: what to record, what each machine should have, and why. */
+export interface Decision<Machine extends MachineView = MachineView> {
+  readonly change: StateChange<Machine>;
+  /** Placements, global units and refusals; the reasons of a refusal are computed when they are read. */
+  readonly result: PlacementResult;
+  readonly machines: ReadonlyMap<string, Machine>;
+  readonly units: ReadonlyMap<string, UnitEntry>;
+  readonly files: ReadonlyMap<string, string>;
+  readonly assignments: readonly Assignment[];
+  /** Units that are wanted loaded or launched on every machine that qualifies. */
+  readonly globals: ReadonlySet<string>;
+  /** Units that the intent names, and those whose placement is different now. */
+  readonly changed: ReadonlySet<string>;
+  /** Machines where a unit is placed that was not placed there before: they have to answer. */
+  readonly chosen: ReadonlySet<string>;
+  readonly why: Why;
+}
+
+/**
+ * Decides what has to be recorded, and where every unit should be, so that the intent holds and every placement rule is
+ * kept. Pure: the same arguments give the same answer. A unit stays on a machine that is away; a unit that needs a
+ * machine gets one that is not known to be away.
+ * @throws the ClusterError of `validateUnit` for a unit file that cannot be read.
+ */
+export function decide<Machine extends MachineView>(
+  state: ClusterState<Machine>,
+  intent: Intent<Machine> = {},
+  known: Known = {},
+  facts: UnitFacts = new UnitFacts(),
+): Decision<Machine> {
+  const machines = merged(state.machines, intent.machines);
+  const files = merged(state.files, intent.files);
+  const wanted = new Map<string, UnitEntry>(state.units);
+  for (const [name, want] of intent.units ?? []) {
+    if (want === null) wanted.delete(name);
+    else wanted.set(name, { v: 1, name, machine: state.units.get(name)?.machine ?? null, ...want });
+  }
+
+  const result = place(snapshotOf(machines, wanted, files, known), facts);
+  const placed = new Map(result.placements.map(({ unit, machine }) => [unit, machine]));
+  const globals = new Map(result.global.map(({ unit, machines: on }) => [unit, on]));
+
+  const units = new Map<string, UnitEntry>();
+  const changed = new Set<string>(intent.units?.keys() ?? []);
+  const chosen = new Set<string>();
+  const assignments: Assignment[] = [];
+  for (const [name, unit] of wanted) {
+    const machine = placed.get(name) ?? null;
+    const moved = machine !== unit.machine;
+    units.set(name, moved ? { ...unit, machine } : unit);
+    if (moved) changed.add(name);
+    if (moved && machine !== null) chosen.add(machine);
+    if (unit.desired === 'inactive') continue;
+    for (const id of globals.get(name) ?? (machine === null ? [] : [machine]))
+      assignments.push({ machine: id, unit: name, desired: unit.desired, hash: unit.hash });
+  }
+
+  let reasons: Why | undefined;
+  return {
+    change: {
+      units: new Map([...changed].map((name) => [name, units.get(name) ?? null])),
+      ...(intent.machines && { machines: intent.machines }),
+      ...(intent.files && { files: intent.files }),
+    },
+    result,
+    machines,
+    units,
+    files,
+    assignments,
+    globals: new Set(globals.keys()),
+    changed,
+    chosen,
+    // Most runs ask for few reasons or none: the tables behind them are made when the first one is asked for.
+    why: (machine, unit) => {
+      reasons ??= reasonsOf(units, result);
+      return reasons(machine, unit);
+    },
+  };
+}
+
+/** Which machines have each unit installed by us, for `Known.installed`. */
+export function installedOn(observations: Iterable<Observation>): Map<string, string[]> {
+  const installed = new Map<string, string[]>();
+  for (const { unit, machine, hash } of observations) {
+    if (hash === null) continue;
+    const machines = installed.get(unit);
+    if (machines === undefined) installed.set(unit, [machine]);
+    else machines.push(machine);
+  }
+  return installed;
+}
+
+function snapshotOf(
+  machines: ReadonlyMap<string, MachineView>,
+  units: ReadonlyMap<string, UnitEntry>,
+  files: ReadonlyMap<string, string>,
+  { away, installed }: Known,
+): Snapshot {
+  const view = ({ name, hash, desired, machine }: UnitEntry): UnitView => {
+    const on = installed?.get(name);
+    const file = files.get(hash) ?? '';
+    return { name, file, desired, machine, ...(on !== undefined && { machines: on }) };
+  };
+  return {
+    machines: [...machines.values()].map((machine) =>
+      away?.has(machine.id) ? { ...machine, unreachable: true } : machine,
+    ),
+    units: [...units.values()].map(view),
+  };
+}
+
+function reasonsOf(units: ReadonlyMap<string, UnitEntry>, result: PlacementResult): Why {
+  const placed = new Map(result.placements.map((placement) => [placement.unit, placement]));
+  const refused = new Map(result.refusals.map((refusal) => [refusal.unit, refusal]));
+  const global = new Map(result.global.map(({ unit, machines }) => [unit, new Set(machines)]));
+  return (machine, unit) => {
+    const placement = placed.get(unit);
+    if (placement?.machine === machine) return placement.previous === machine ? undefined : placement.reason;
+    if (placement !== undefined) return `moves to ${placement.machine}: ${placement.reason}`;
+
+    const everywhere = global.get(unit);
+    if (everywhere !== undefined)
+      return everywhere.has(machine) ? 'global unit' : 'global unit that may not run here any more';
+
+    if (units.get(unit)?.desired === 'inactive') return 'should be inactive';
+    const why = refused.get(unit)?.reasons.find((reason) => reason.machine === machine);
+    return why === undefined ? undefined : `can no longer run here: ${why.detail}`;
+  };
+}
+
+function merged<Value>(
+  base: ReadonlyMap<string, Value>,
+  edits: ReadonlyMap<string, Value | null> | undefined,
+): ReadonlyMap<string, Value> {
+  if (edits === undefined || edits.size === 0) return base;
+  const out = new Map(base);
+  for (const [key, value] of edits) {
+    if (value === null) out.delete(key);
+    else out.set(key, value);
+  }
+  return out;
+}

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import type { MachineView, Snapshot, UnitView } from '../../../src/lib/plan/index.ts';
+
+const NAMES = ['a', 'b', 'c', 'd', 'w@1', 'w@2', 'w@3', 'x@1', 'x@2'].map((n) => `${n}.service`);
+const GLOBS = ['w@*.service', 'x@?.service', 'a.service', 'c.service', '*.service', 'w@1.service'];
+const IDS = ['M1', 'M2', 'M3', 'M4'];
+
+const machineArb: fc.Arbitrary<MachineView> = fc.record({
+  id: fc.constantFrom(...IDS),
+  metadata: fc.constantFrom<Record<string, string>>({}, { d: 'ssd' }, { d: 'hdd', z: '1' }),
+  cordoned: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+  unreachable: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+});
+
+/** Only combinations that fleet's validity rules allow. */
+const sectionArb = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('') },
+  { weight: 3, arbitrary: fc.subarray(GLOBS, { minLength: 1, maxLength: 2 }).map(lines('Conflicts')) },
+  { weight: 4, arbitrary: fc.subarray(NAMES, { minLength: 1, maxLength: 2 }).map(lines('MachineOf')) },
+  {
+    weight: 3,
+    arbitrary: fc.subarray(GLOBS.slice(0, 4), { minLength: 1, maxLength: 1 }).map(lines('Replaces')),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(...IDS).map((id) => `MachineID=${id}\n`) },
+  { weight: 2, arbitrary: fc.constantFrom('ssd', 'hdd').map((v) => `MachineMetadata=d=${v}\n`) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.subarray(GLOBS, { maxLength: 1 }), fc.constantFrom('', 'MachineMetadata=d=ssd\n'))
+      .map(([globs, metadata]) => `Global=true\n${lines('Conflicts')(globs)}${metadata}`),
+  },
+);
+
+function lines(key: string) {
+  return (values: readonly string[]): string => values.map((value) => `${key}=${value}\n`).join('');
+}
+
+const unitArb: fc.Arbitrary<UnitView> = fc
+  .record({
+    name: fc.constantFrom(...NAMES),
+    section: sectionArb,
+    desired: fc.constantFrom(
+      'launched' as const,
+      'launched' as const,
+      'loaded' as const,
+      'inactive' as const,
+    ),
+    machine: fc.option(fc.constantFrom(...IDS, 'gone')),
+  })
+  .map(({ name, section, desired, machine }) => ({
+    name,
+    file: section === '' ? '' : `[X-Fleet]\n${section}`,
+    desired,
+    machine: section.includes('Global') ? null : machine,
+  }));
+
+/** Small clusters in which rules meet often: few names, few machines, every kind of [X-Fleet] section. */
+export const snapshots: fc.Arbitrary<Snapshot> = fc.record({
+  machines: fc.uniqueArray(machineArb, { selector: (m) => m.id, maxLength: 4 }),
+  units: fc.uniqueArray(unitArb, { selector: (u) => u.name, maxLength: 9 }),
+});
