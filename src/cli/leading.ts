@@ -5,8 +5,8 @@ import { GLOBAL } from './oclif.ts';
 const VULCAN = { type: 'option', helpGroup: GLOBAL };
 
 /**
- * Flags that every command has may stand before its name, as with fleetctl, and so may vctl's `--vulcan URL`: they are
- * moved behind it. A line that does not start with such flags and a command comes back as it was.
+ * Global flags, and vctl's `--vulcan URL`, may come before the name of the command, as with fleetctl: they are moved
+ * behind it. A line that does not start with such flags and a command is returned unchanged.
  */
 export function commandFirst(argv: readonly string[], manifest: Manifest): readonly string[] {
   const flags = manifest.commands['list-units']?.flags ?? {};
