@@ -31,7 +31,10 @@ export async function candidates(words: readonly string[], manifest: Manifest): 
     );
   }
   if (current.startsWith('-')) return matching([...flagsOf(command), '--help'], current);
-  if (command.completes === 'commands') return matching(nextWords(ids, found.rest), current);
+  if (command.completes === 'commands') {
+    const pages = found.rest.length === 0 ? ['flags'] : [];
+    return matching([...nextWords(ids, found.rest), ...pages], current);
+  }
   // A word such as gateway is a command and a topic.
   const below = found.rest.length === 0 ? nextWords(ids, done) : [];
   return matching([...below, ...(await valuesOfArgument(command, typed))], current);

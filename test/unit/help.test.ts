@@ -138,6 +138,7 @@ describe('completion without a registry', () => {
     ['the values of a flag after =', ['gateway', '--log-severity=de'], ['--log-severity=debug']],
     ['an argument of few values', ['completion', ''], ['bash', 'fish', 'zsh']],
     ['a topic of help', ['help', 'machine', 'r'], ['rm']],
+    ['a page of help', ['help', 'fl'], ['flags']],
     ['what takes files only', ['verify', ''], []],
   ])('%s', async (_, words, expected) => {
     expect(await candidates(words, manifest)).toEqual(expected);
