@@ -36,6 +36,15 @@ module.exports = {
     pure('traffic', [], ['re2js', 'tweetnacl']),
     only('traffic', ['route']),
     only('discovery', ['registry', 'traffic', 'route', 'store', 'config', 'keep']),
+    only('keep', ['store']),
+    {
+      name: 'discovery-offers-are-pure',
+      severity: 'error',
+      from: { path: room('discovery/offers') },
+      to: {
+        pathNot: [SHARED, room('(discovery/offers|traffic|route)'), '^src/lib/registry/announcements\\.ts$'],
+      },
+    },
     {
       name: 'gateway-translate-is-pure',
       severity: 'error',
@@ -72,7 +81,8 @@ module.exports = {
         pathNot: [
           SHARED,
           room('(gateway/haproxy|traffic|route)'),
-          '^src/lib/gateway/(proxy|model|top|logger|offenders|write-whole)\\.ts$',
+          '^src/lib/gateway/(proxy|model|top|offenders|write-whole)\\.ts$',
+          '^src/lib/keep/reporter\\.ts$',
         ],
       },
     },
@@ -96,6 +106,7 @@ module.exports = {
       'traffic',
       'route',
       'gateway',
+      'keep',
     ]),
     {
       name: 'commands-call-verbs',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gatewaysPrefix, readGateway, TrafficRegistry } from '../src/lib/registry/index.ts';
+import { GatewayRegistry, TrafficRegistry } from '../src/lib/registry/index.ts';
 import { openEmbedded } from '../src/lib/store/embedded.ts';
 import type { Store } from '../src/lib/store/port.ts';
 import * as byHand from './by-hand.ts';
@@ -277,8 +277,8 @@ async function filled(dir: string, running: ChildProcess[], count: number) {
 
 async function reached(store: Store, revision: number): Promise<void> {
   for (const until = Date.now() + 30_000; Date.now() < until; await sleep(1)) {
-    const { entries } = await store.range(gatewaysPrefix('/cluster'));
-    if (entries.some(({ value }) => (readGateway(value)?.revision ?? 0) >= revision)) return;
+    const { gateways } = await new GatewayRegistry(store, '/cluster').load();
+    if ([...gateways.values()].some((gateway) => gateway.revision >= revision)) return;
   }
   throw new Error('the gateway does not follow');
 }

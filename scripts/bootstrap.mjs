@@ -68,6 +68,7 @@ const TOOLS = {
   haproxy: 'haproxy',
   zsh: 'zsh',
   fish: 'fish',
+  tcsh: 'tcsh',
 };
 
 /** Installs the programs that the tests need, all at once; where that cannot be, tests say what they miss. */

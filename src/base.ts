@@ -5,7 +5,7 @@ import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
-import { Session } from './lib/control/session.ts';
+import { Session, type SessionOptions } from './lib/control/session.ts';
 import { sentences } from './lib/ui/events.ts';
 
 const helpGroup = GLOBAL;
@@ -38,6 +38,10 @@ const globalFlags = {
     'CLUSTER_SSH_PERSIST',
   ),
   'ssh-config': text('OpenSSH client configuration file', 'CLUSTER_SSH_CONFIG'),
+  'ssh-transport': text(
+    'ssh2, openssh (the ssh program of this computer), or auto, which chooses',
+    'CLUSTER_SSH_TRANSPORT',
+  ),
   'ssh-parallel': text('how many connections to open at the same time', 'CLUSTER_SSH_PARALLEL'),
   'known-hosts-file': text('known_hosts file that host keys are checked against', 'CLUSTER_KNOWN_HOSTS_FILE'),
   'strict-host-key-checking': text(
@@ -65,7 +69,7 @@ export abstract class ClusterCommand extends Command {
       config,
       emit: (event) => this.show(event, json),
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(process.stdin.isTTY && process.stderr.isTTY ? { askPassphrase } : {}),
+      ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
     });
     try {
       return await work(session);
@@ -115,7 +119,18 @@ export abstract class ClusterCommand extends Command {
   }
 }
 
-async function askPassphrase(keyFile: string): Promise<string> {
-  const { askHidden } = await import('./lib/ui/prompt.ts');
-  return askHidden(`Enter passphrase for key '${keyFile}': `);
+/** Questions on the terminal, one at a time. */
+function terminal(): Required<Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>> {
+  let last: Promise<unknown> = Promise.resolve();
+  const next = <Answer>(
+    ask: (prompt: typeof import('./lib/ui/prompt.ts')) => Promise<Answer>,
+  ): Promise<Answer> => {
+    const answer = last.then(async () => ask(await import('./lib/ui/prompt.ts')));
+    last = answer.catch(() => undefined);
+    return answer;
+  };
+  return {
+    askPassphrase: (keyFile) => next((prompt) => prompt.askHidden(`Enter passphrase for key '${keyFile}': `)),
+    askHostKey: (key) => next((prompt) => prompt.askHostKey(key)),
+  };
 }

@@ -61,10 +61,47 @@ export const labFlags = {
   name: Flags.string({ description: 'name of the lab', default: 'lab', env: 'CLUSTER_LAB_NAME' }),
 };
 
-/** Words before and after `--`. oclif would drop a word of the remote command that also occurs before it. */
-export function splitCommand(argv: readonly string[]): { head: string[]; rest: string[] } {
-  const at = argv.indexOf('--');
-  return at === -1 ? { head: [...argv], rest: [] } : { head: argv.slice(0, at), rest: argv.slice(at + 1) };
+/** A command line that ends in a command for a machine. */
+export interface RemoteLine {
+  /** Our own flags, with the words that name the machine. */
+  readonly own: string[];
+  /** Words as typed, joined by spaces as ssh does: the shell of the machine reads them. Null = none. */
+  readonly command: string | null;
+}
+
+/**
+ * Where the remote command begins, as ssh has it: at its first word, and all that follows is its own. Our flags stand
+ * before or after the `targets` words that name the machine; `--` ends them.
+ */
+export function splitRemote(
+  argv: readonly string[],
+  flags: Readonly<Record<string, { readonly type: string; readonly char?: string | undefined }>>,
+  targets: (own: readonly string[]) => number,
+): RemoteLine {
+  const own: string[] = [];
+  let named = 0;
+  let at = 0;
+  for (; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (word === '--' && named >= targets(own)) {
+      at++;
+      break;
+    }
+    if (word === '--') continue;
+    if (!word.startsWith('-') || word === '-') {
+      if (named >= targets(own)) break;
+      named++;
+      own.push(word);
+      continue;
+    }
+    own.push(word);
+    const flag = Object.entries(flags).find(
+      ([name, { char }]) => word === `--${name}` || word === `-${char}`,
+    )?.[1];
+    if (flag?.type === 'option' && at + 1 < argv.length) own.push(argv[++at]!);
+  }
+  const command = argv.slice(at);
+  return { own, command: command.length === 0 ? null : command.join(' ') };
 }
 
 type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`

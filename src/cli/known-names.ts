@@ -42,10 +42,9 @@ async function namesIn(session: Session, wanted: Wanted): Promise<string[]> {
 
 /** Read from the keys, so that an object whose value is broken can be named too. */
 async function trafficIds(session: Session, wanted: WantedTraffic): Promise<string[]> {
-  const { store, prefix } = await session.traffic();
-  const { entries } = await store.range(prefix + folderOf(wanted));
-  const ids = entries.flatMap(({ key, value }) => {
-    const object = parsePath(key.slice(prefix.length));
+  const entries = await (await session.traffic()).list(folderOf(wanted));
+  const ids = entries.flatMap(({ path, value }) => {
+    const object = parsePath(path);
     if (object?.kind !== wanted.kind || /\p{Cc}/u.test(object.id)) return [];
     if (wanted.parent !== undefined && 'parent' in object && object.parent !== wanted.parent) return [];
     const type = object.kind === 'middleware' && wanted.type !== undefined ? typeOf(value) : wanted.type;

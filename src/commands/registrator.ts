@@ -1,6 +1,5 @@
 import { Flags } from '@oclif/core';
 import { camelKeys, seconds } from '../flags.ts';
-import { logLine } from '../lib/ui/log.ts';
 import { untilSignal } from './_process.ts';
 import { TrafficCommand } from './_traffic.ts';
 
@@ -60,15 +59,15 @@ export default class Registrator extends TrafficCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Registrator);
-    const { registratorOptions, runRegistrator } = await import('../lib/discovery/index.ts');
-    const json = flags.json === true;
-    const print = (message: string): void => this.print(logLine('info', message, json));
-    const problem = (message: string): void => void process.stderr.write(logLine('warning', message, json));
+    const { registratorOptions, registratorReport, runRegistrator } = await import(
+      '../lib/discovery/index.ts'
+    );
+    const report = registratorReport(flags.json === true, (text) => this.print(text));
     await this.withSession(flags, async (session) => {
       const { prefix, trafficPrefix } = session.config;
       const kept = { store: await session.store(), prefix, trafficPrefix };
       const options = await registratorOptions(camelKeys(flags));
-      await runRegistrator({ ...options, ...kept, print, problem }, untilSignal());
+      await runRegistrator({ ...options, ...kept, report }, untilSignal());
     });
   }
 }

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { splitCommand } from '../flags.ts';
+import { splitRemote } from '../flags.ts';
 import { sshTarget } from '../lib/control/units/status-and-journal.ts';
 import { ClusterError } from '../lib/error.ts';
 
@@ -12,7 +12,8 @@ export default class Ssh extends ClusterCommand {
   static passThrough = true;
   static override examples = [
     '<%= config.bin %> ssh e9436653',
-    '<%= config.bin %> ssh hello.service -- uptime',
+    '<%= config.bin %> ssh hello.service ls -la',
+    "<%= config.bin %> ssh e9436653 'uptime | wc -l'",
   ];
   static override args = {
     target: Args.string({ description: 'machine (id prefix, address, host name) or unit' }),
@@ -29,23 +30,26 @@ export default class Ssh extends ClusterCommand {
   };
 
   async run(): Promise<void> {
-    const { head, rest } = splitCommand(this.argv);
-    const { argv, flags } = await this.parse(Ssh, head);
-    const words = [...(argv as string[]), ...rest];
+    const isNamed = (own: readonly string[]) =>
+      own.some((word) => /^--(machine|unit)(=|$)/.test(word)) ||
+      Boolean(process.env.CLUSTER_MACHINE || process.env.CLUSTER_UNIT);
+    const known = { ...ClusterCommand.baseFlags, ...Ssh.flags };
+    const { own, command } = splitRemote(this.argv, known, (words) => (isNamed(words) ? 0 : 1));
+    const { args, flags } = await this.parse(Ssh, own);
     if (flags.machine !== undefined && flags.unit !== undefined)
       throw new ClusterError(
         'two-targets',
         'Both machine and unit flags provided, please specify only one.',
         { hint: 'leave one out' },
       );
-    const wanted = flags.machine ?? flags.unit ?? words.shift();
+    const wanted = flags.machine ?? flags.unit ?? args.target;
     if (wanted === undefined)
       throw new ClusterError('no-target', 'Name a machine or a unit', { hint: 'cluster list-machines' });
     const kind = flags.machine !== undefined ? 'machine' : flags.unit !== undefined ? 'unit' : 'any';
     process.exitCode = await this.withSession(flags, async (session) => {
       const machine = await session.machine(sshTarget(await session.state(), wanted, kind));
       const { stdin, stdout, stderr } = process;
-      return machine.interactive(words.length === 0 ? null : words, {
+      return machine.interactive(command, {
         stdin,
         stdout,
         stderr,

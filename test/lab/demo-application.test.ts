@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
+import { quote } from '../../src/lib/machine/quote.ts';
 import { ENTRY, type Workplace } from '../support/cli.ts';
 import { machinesOf, real, withRealLab } from '../support/real.ts';
 
@@ -17,11 +18,11 @@ let at: Workplace;
 let address = '';
 
 const on = async (...command: string[]): Promise<string> =>
-  (await at.ok('ssh', MACHINE, '--', ...command)).stdout.trim();
+  (await at.ok('ssh', MACHINE, '--', quote(command))).stdout.trim();
 
 /** `cluster ssh MACHINE -- COMMAND < FILE`: what it printed. */
 async function feed(file: string, ...command: string[]): Promise<string> {
-  const child = spawn(process.execPath, [ENTRY, 'ssh', MACHINE, '--', ...command], {
+  const child = spawn(process.execPath, [ENTRY, 'ssh', MACHINE, '--', quote(command)], {
     env: at.env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

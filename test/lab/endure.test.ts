@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { quote } from '../../src/lib/machine/quote.ts';
 import type { Ran, Workplace } from '../support/cli.ts';
 import { machinesOf, real, withRealLab } from '../support/real.ts';
 
@@ -10,7 +11,8 @@ const first = (): string => ids[0] ?? '';
 
 /** What a shell on the first machine prints. */
 async function there(script: string, ...args: string[]): Promise<string> {
-  return (await at.ok('ssh', '--machine', first(), '--', 'sh', '-c', script, 'test', ...args)).stdout;
+  return (await at.ok('ssh', '--machine', first(), '--', quote(['sh', '-c', script, 'test', ...args])))
+    .stdout;
 }
 
 async function states(): Promise<Record<string, string>> {

@@ -15,7 +15,7 @@ let ids: string[] = [];
 
 /** A shell line on a machine (1 or 2), as root. */
 async function there(n: number, line: string): Promise<Ran> {
-  return at.run('lab', 'ssh', '--name', NAME, `${NAME}-${n}`, '--', 'sh', '-c', line);
+  return at.run('lab', 'ssh', '--name', NAME, `${NAME}-${n}`, '--', line);
 }
 
 const install = (...args: string[]): Promise<Ran> => at.run('machine', 'install', ...args);

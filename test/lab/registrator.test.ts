@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
 import { type LabMachine, labSshArgs } from '../../src/lib/lab/real/index.ts';
+import { quote } from '../../src/lib/machine/quote.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { type Running, type Workplace, workplace } from '../support/cli.ts';
@@ -27,7 +28,7 @@ let socket: string;
 let running: Running | undefined;
 
 const on = async (...command: string[]): Promise<string> =>
-  (await at.ok('ssh', machine.name, '--', ...command)).stdout.trim();
+  (await at.ok('ssh', machine.name, '--', quote(command))).stdout.trim();
 
 /** `docker run` as the talk's unit does it. */
 const run = (name = NAME): Promise<string> => {

@@ -35,8 +35,7 @@ let machines: Machine[] = [];
 
 const ok = async (...args: string[]): Promise<string> => (await at.ok(...args)).stdout;
 
-const on = (machine: Machine, command: string): Promise<string> =>
-  ok('ssh', machine.address, '--', 'sh', '-c', command);
+const on = (machine: Machine, command: string): Promise<string> => ok('ssh', machine.address, '--', command);
 
 async function rows(): Promise<Row[]> {
   return JSON.parse(await ok('list-units', '--json')) as Row[];

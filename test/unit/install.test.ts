@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/lib/config/index.ts';
 import {
-  isLoopback,
+  isLocalEndpoint,
   readEndpoints,
   settingsFiles,
   settingsStamp,
@@ -20,6 +20,7 @@ const config = (etcd: Partial<NonNullable<Config['etcd']>>): Config => ({
   ssh: {
     user: 'root',
     strictHostKeyChecking: 'yes',
+    transport: 'auto',
     timeoutMs: 10_000,
     config: '/home/me/.ssh/config',
     parallel: 30,
@@ -132,6 +133,8 @@ test('endpoints are addresses with ports', () => {
   ]);
   for (const bad of ['', ',', '10.0.0.5', 'http://10.0.0.5:2379/x', 'a b:1', 'ftp://a:1'])
     expect(() => readEndpoints(bad), bad).toThrow(expect.objectContaining({ code: 'bad-endpoint' }));
-  expect(['127.0.0.1:2379', 'https://localhost:2379', '[::1]:1'].every(isLoopback)).toBe(true);
-  expect(['10.0.0.5:2379', 'http://localhost.lan:2379'].some(isLoopback)).toBe(false);
+  expect(
+    ['127.0.0.1:2379', 'https://localhost:2379', '[::1]:1', 'http://127.3.2.1:1'].every(isLocalEndpoint),
+  ).toBe(true);
+  expect(['10.0.0.5:2379', 'http://localhost.lan:2379'].some(isLocalEndpoint)).toBe(false);
 });

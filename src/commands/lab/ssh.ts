@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
-import { labFlags, splitCommand } from '../../flags.ts';
+import { labFlags, splitRemote } from '../../flags.ts';
 import { labMachines } from '../../lib/control/machines/lab.ts';
 import { ClusterError } from '../../lib/error.ts';
 
@@ -12,7 +12,7 @@ export default class LabSsh extends ClusterCommand {
   static passThrough = true;
   static override examples = [
     '<%= config.bin %> lab ssh lab-1',
-    '<%= config.bin %> lab ssh lab-2 -- systemctl list-jobs',
+    '<%= config.bin %> lab ssh lab-2 systemctl list-jobs',
   ];
   static override args = {
     machine: Args.string({ description: 'name, address or id prefix', required: true }),
@@ -20,9 +20,10 @@ export default class LabSsh extends ClusterCommand {
   static override flags = labFlags;
 
   async run(): Promise<void> {
-    const { head, rest } = splitCommand(this.argv);
-    const { argv, flags } = await this.parse(LabSsh, head);
-    const [wanted = '', ...words] = [...(argv as string[]), ...rest];
+    const known = { ...ClusterCommand.baseFlags, ...LabSsh.flags };
+    const { own, command } = splitRemote(this.argv, known, () => 1);
+    const { args, flags } = await this.parse(LabSsh, own);
+    const wanted = args.machine;
     process.exitCode = await this.withSession(flags, async (session) => {
       const machines = await labMachines(session, flags.name);
       const found = machines.find(
@@ -34,7 +35,7 @@ export default class LabSsh extends ClusterCommand {
         });
       const machine = await session.connect(found);
       const { stdin, stdout, stderr } = process;
-      return machine.interactive(words.length === 0 ? null : words, { stdin, stdout, stderr });
+      return machine.interactive(command, { stdin, stdout, stderr });
     });
   }
 }

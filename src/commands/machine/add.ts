@@ -22,6 +22,11 @@ export default class MachineAdd extends ClusterCommand {
       multipleNonGreedy: true,
       env: 'CLUSTER_METADATA',
     }),
+    'share-host-key': Flags.boolean({
+      description: 'keep the host key that you trust in the registry, for colleagues and CI',
+      default: false,
+      env: 'CLUSTER_SHARE_HOST_KEY',
+    }),
   };
 
   async run(): Promise<void> {
@@ -29,6 +34,7 @@ export default class MachineAdd extends ClusterCommand {
     if (argv.length === 0)
       throw new ClusterError('no-address', 'No address given', { hint: 'cluster machine add root@10.0.0.5' });
     const metadata = flags.metadata === undefined ? null : readMetadata(flags.metadata);
-    await this.withSession(flags, (session) => addMachines(session, argv as string[], metadata));
+    const options = { metadata, shareHostKey: flags['share-host-key'] };
+    await this.withSession(flags, (session) => addMachines(session, argv as string[], options));
   }
 }

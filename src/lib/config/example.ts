@@ -58,13 +58,17 @@ ssh:
   # accept-new records the key of a machine that was never seen before; a changed key is always refused.
   # CLUSTER_STRICT_HOST_KEY_CHECKING. One of: yes, accept-new
   strict-host-key-checking: yes
-  # How long connecting may take.
+  # How connections are made: ssh2 in this process, openssh by the ssh program of this computer, auto by that program
+  # where its configuration needs it (ProxyCommand, certificates, hardware keys...).
+  # CLUSTER_SSH_TRANSPORT. One of: auto, ssh2, openssh
+  transport: auto
+  # How long connecting may take. Default: ConnectTimeout of the OpenSSH client configuration, or 10s.
   # CLUSTER_SSH_TIMEOUT
   timeout: 10s
   # How long an unused connection is held for later commands by a background process; 0 = not at all.
   # CLUSTER_SSH_PERSIST
   persist: 60s
-  # OpenSSH client configuration to read (Host, User, Port, IdentityFile, ProxyJump).
+  # OpenSSH client configuration to follow instead of ~/.ssh/config and /etc/ssh/ssh_config.
   # CLUSTER_SSH_CONFIG
   config: ~/.ssh/config
   # How many machines are connected to at the same time.

@@ -35,6 +35,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     env: 'CLUSTER_STRICT_HOST_KEY_CHECKING',
     kind: { type: 'choice', choices: ['yes', 'accept-new'] },
   },
+  'ssh.transport': {
+    flag: 'sshTransport',
+    env: 'CLUSTER_SSH_TRANSPORT',
+    kind: { type: 'choice', choices: ['auto', 'ssh2', 'openssh'] },
+  },
   'ssh.timeout': { flag: 'sshTimeout', env: 'CLUSTER_SSH_TIMEOUT', kind: DURATION },
   'ssh.persist': { flag: 'sshPersist', env: 'CLUSTER_SSH_PERSIST', kind: { type: 'duration-or-none' } },
   'ssh.config': { flag: 'sshConfig', env: 'CLUSTER_SSH_CONFIG', path: true },
@@ -148,11 +153,16 @@ function sshConfig(text: (key: string) => string | undefined, home: string): Ssh
     ...(identity !== undefined && { identity }),
     ...(knownHosts !== undefined && { knownHosts }),
     strictHostKeyChecking: text('ssh.strict-host-key-checking') === 'accept-new' ? 'accept-new' : 'yes',
+    transport: transportOf(text('ssh.transport')),
     timeoutMs: durationMs(text('ssh.timeout') ?? '10s') ?? 10_000,
     persistMs: durationMs(text('ssh.persist') ?? '60s') ?? 0,
     config: text('ssh.config') ?? join(home, '.ssh', 'config'),
     parallel: Number(text('ssh.parallel') ?? 30),
   };
+}
+
+function transportOf(value: string | undefined): SshConfig['transport'] {
+  return value === 'ssh2' || value === 'openssh' ? value : 'auto';
 }
 
 /** A real vulcand's own default has no slash before it, so one may be missing. */

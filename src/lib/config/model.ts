@@ -23,6 +23,8 @@ export interface SshConfig {
   readonly identity?: string;
   readonly knownHosts?: string;
   readonly strictHostKeyChecking: 'yes' | 'accept-new';
+  /** By ssh2 in this process, by the system's OpenSSH client, or as the client's configuration needs it. */
+  readonly transport: 'auto' | 'ssh2' | 'openssh';
   readonly timeoutMs: number;
   /** How long an unused connection is held for later commands; 0 = not beyond the command. */
   readonly persistMs: number;
@@ -67,6 +69,7 @@ export interface ConfigFlags {
   readonly knownHostsFile?: string | undefined;
   readonly strictHostKeyChecking?: string | undefined;
   readonly sshTimeout?: string | undefined;
+  readonly sshTransport?: string | undefined;
   readonly sshPersist?: string | undefined;
   readonly sshConfig?: string | undefined;
   readonly sshParallel?: string | undefined;

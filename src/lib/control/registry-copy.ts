@@ -1,14 +1,11 @@
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
-import type { Entry, Store } from '../store/port.ts';
+import { copyKeys } from '../registry/index.ts';
 import type { Session } from './session.ts';
-
-/** etcd refuses transactions of more than 128 operations and requests of more than 1.5 MiB. */
-const CHUNK = { entries: 100, characters: 1_000_000 };
 
 export interface Copied {
   readonly copied: number;
-  /** Keys on a lease: whoever announced them announces them again there. */
+  /** Keys on a lease, which are not copied: whoever wrote them writes them again to the new store. */
   readonly leased: number;
 }
 
@@ -21,20 +18,9 @@ export async function copyRegistry(session: Session, endpoints: readonly string[
   const { openStore } = await import('../store/open.ts');
   const to = await openStore(towards(session.config, endpoints));
   try {
-    const prefixes = [`${session.config.prefix}/`, `${session.config.trafficPrefix}/`];
-    for (const prefix of prefixes) await requireEmpty(to, prefix, endpoints);
-    const all = (await Promise.all(prefixes.map((prefix) => from.range(prefix)))).flatMap(
-      ({ entries }) => entries,
-    );
-    const kept = all.filter(({ lease }) => lease === null);
-    for (const chunk of chunks(kept)) {
-      const done = await to.commit({
-        compare: chunk.map(({ key }) => ({ key, revision: 0 })),
-        writes: chunk.map(({ key, value }) => ({ put: key, value })),
-      });
-      if (done === null) throw notEmpty(chunk[0]?.key ?? '', endpoints);
-    }
-    return { copied: kept.length, leased: all.length - kept.length };
+    const result = await copyKeys(from, to, [session.config.prefix, session.config.trafficPrefix]);
+    if ('occupied' in result) throw notEmpty(result.occupied, endpoints);
+    return result;
   } finally {
     await to.close();
   }
@@ -46,29 +32,10 @@ function towards(config: Config, endpoints: readonly string[]): Config {
   return { ...config, etcd: { ...same, endpoints } };
 }
 
-async function requireEmpty(store: Store, prefix: string, endpoints: readonly string[]): Promise<void> {
-  const [first] = (await store.range(prefix)).entries;
-  if (first !== undefined) throw notEmpty(first.key, endpoints);
-}
-
 function notEmpty(key: string, endpoints: readonly string[]): ClusterError {
   return new ClusterError('registry-not-empty', `${endpoints.join(', ')} has a registry already: ${key}`, {
     hint: 'copy to an etcd without one, or use another --etcd-key-prefix',
     key,
     exit: EXIT.conflict,
   });
-}
-
-function chunks(entries: readonly Entry[]): Entry[][] {
-  const out: Entry[][] = [];
-  let size = 0;
-  for (const entry of entries) {
-    const last = out.at(-1);
-    size += entry.value.length;
-    if (last === undefined || last.length >= CHUNK.entries || size > CHUNK.characters) {
-      out.push([entry]);
-      size = entry.value.length;
-    } else last.push(entry);
-  }
-  return out;
 }

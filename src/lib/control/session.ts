@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
-import { type MachineRecord, Registry, type RegistryState, TrafficRegistry } from '../registry/index.ts';
+import {
+  GatewayRegistry,
+  GatewaySettingsRegistry,
+  type MachineRecord,
+  Registry,
+  type RegistryState,
+  SwitchRegistry,
+  TrafficRegistry,
+} from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import type { Event } from './event.ts';
 
@@ -11,6 +19,7 @@ export interface SessionOptions {
   /** Hears what happens, as it happens. */
   readonly emit: (event: Event) => void;
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
+  readonly askHostKey?: NonNullable<SshOptions['askHostKey']>;
   /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
   readonly program?: { readonly entry: string; readonly version: string };
 }
@@ -19,7 +28,7 @@ export interface SessionOptions {
 export class Session {
   readonly config: Config;
   readonly emit: (event: Event) => void;
-  readonly #askPassphrase: SessionOptions['askPassphrase'];
+  readonly #questions: Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>;
   readonly #program: SessionOptions['program'];
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
@@ -29,7 +38,8 @@ export class Session {
   constructor(options: SessionOptions) {
     this.config = options.config;
     this.emit = options.emit;
-    this.#askPassphrase = options.askPassphrase;
+    const { askPassphrase, askHostKey } = options;
+    this.#questions = { ...(askPassphrase && { askPassphrase }), ...(askHostKey && { askHostKey }) };
     this.#program = options.program;
   }
 
@@ -43,6 +53,19 @@ export class Session {
     return new TrafficRegistry(await this.store(), this.config.trafficPrefix);
   }
 
+  async gateways(): Promise<GatewayRegistry> {
+    return new GatewayRegistry(await this.store(), this.config.prefix);
+  }
+
+  async gatewaySettings(): Promise<GatewaySettingsRegistry> {
+    return new GatewaySettingsRegistry(await this.store(), this.config.prefix);
+  }
+
+  async switches(): Promise<SwitchRegistry> {
+    return new SwitchRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** For handing on: reading and writing is the registry's. */
   store(): Promise<Store> {
     this.#store ??= this.#open();
     return this.#store;
@@ -51,7 +74,7 @@ export class Session {
   /** The registry's content; broken values are announced once per call and left alone. */
   async state(): Promise<RegistryState> {
     const state = await (await this.registry()).load();
-    for (const problem of state.problems) this.emit({ kind: 'problem', ...problem });
+    for (const { key, message } of state.problems) this.emit({ kind: 'problem', key, message });
     return state;
   }
 
@@ -89,15 +112,18 @@ export class Session {
   }
 
   #sshOptions(): SshOptions {
-    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config } = this.config.ssh;
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config, transport } = this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
+    const timeoutChosen = this.config.sources['ssh.timeout'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
+      ...(timeoutChosen && { timeoutChosen }),
+      ...(transport !== 'auto' && { transport }),
       ...(chosen && { config }),
       ...(identity !== undefined && { identity }),
       ...(knownHosts !== undefined && { knownHosts }),
-      ...(this.#askPassphrase && { askPassphrase: this.#askPassphrase }),
+      ...this.#questions,
     };
   }
 

@@ -1,31 +1,31 @@
-import { type Answer, afterAnswer, type Health, UNKNOWN } from './offers/health.ts';
+import { afterProbe, type Health, type ProbeResult, UNKNOWN } from './offers/health.ts';
 
-/** Something that is asked again and again. */
+/** Something whose health is probed at intervals. */
 export interface Target {
-  /** A target with the same key and the same `signature` goes on as it was. */
+  /** A target with the same key and `signature` as before keeps its health and its schedule. */
   readonly key: string;
   readonly signature: string;
   readonly intervalMs: number;
   readonly rise: number;
   readonly fall: number;
-  /** Its container has just started: asked at once, and not called sick while nothing listens in it yet. */
+  /** Its container has just started: probed at once, and not unhealthy while nothing listens in it yet. */
   readonly fresh: boolean;
   /** Never rejects, and takes no longer than the interval. */
-  probe(): Promise<Answer>;
+  probe(): Promise<ProbeResult>;
 }
 
 export interface CheckerOptions {
-  /** Hears of every change of health; `before: null` = was not known. */
-  readonly changed: (target: Target, up: boolean, answer: Answer, before: boolean | null) => void;
-  /** 0 to 1; for the jitter of first checks. */
+  /** Called at every change of health; `before: null` = it was not known. */
+  readonly changed: (target: Target, up: boolean, result: ProbeResult, before: boolean | null) => void;
+  /** 0 to 1; for the jitter of first probes. */
   readonly random?: () => number;
 }
 
-/** First checks are spread so that about 200 start in a second. */
+/** First probes are spread so that about 200 start in a second. */
 const SPREAD_MS = 5;
 const START_PAUSES_MS = [50, 100, 200, 400, 800];
 
-/** Asks any number of targets, each on its own grid of start + n x interval, and none while it still has to answer. */
+/** Probes any number of targets, each at start + n x interval, and none again before its last probe has ended. */
 export class Checker {
   readonly #options: CheckerOptions;
   readonly #rounds = new Map<string, Round>();
@@ -34,7 +34,7 @@ export class Checker {
     this.#options = options;
   }
 
-  /** From now on these and no others. */
+  /** These and no others are probed from now on. */
   set(targets: Iterable<Target>): void {
     const wanted = new Map([...targets].map((target) => [target.key, target]));
     for (const [key, round] of this.#rounds) {
@@ -75,7 +75,7 @@ class Round {
     this.target = target;
     this.#changed = changed;
     this.#start = performance.now() + delayMs;
-    this.#timer = setTimeout(() => this.#ask(), delayMs);
+    this.#timer = setTimeout(() => this.#probe(), delayMs);
   }
 
   end(): void {
@@ -83,36 +83,36 @@ class Round {
     clearTimeout(this.#timer);
   }
 
-  async #ask(): Promise<void> {
-    const answer = await this.target.probe();
+  async #probe(): Promise<void> {
+    const result = await this.target.probe();
     if (this.#ended) return;
-    if (this.#isStarting(answer)) {
+    if (this.#isStarting(result)) {
       const pause = START_PAUSES_MS[Math.min(this.#refusals++, START_PAUSES_MS.length - 1)];
-      this.#timer = setTimeout(() => this.#ask(), pause);
+      this.#timer = setTimeout(() => this.#probe(), pause);
       return;
     }
-    this.#judge(answer);
+    this.#judge(result);
     if (!this.#ended) this.#next();
   }
 
-  #isStarting(answer: Answer): boolean {
+  #isStarting(result: ProbeResult): boolean {
     const { fresh, intervalMs } = this.target;
     const young = performance.now() - this.#start < intervalMs;
-    return fresh && young && answer.refused === true && this.health.last === null;
+    return fresh && young && result.refused === true && this.health.last === null;
   }
 
-  #judge(answer: Answer): void {
+  #judge(result: ProbeResult): void {
     const before = this.health.up;
-    this.health = afterAnswer(this.health, answer.good, this.target);
+    this.health = afterProbe(this.health, result.good, this.target);
     if (this.health.up === null || this.health.up === before) return;
-    this.#changed(this.target, this.health.up, answer, before);
+    this.#changed(this.target, this.health.up, result, before);
   }
 
-  /** The next point of the grid, however long the last answer took. */
+  /** At the next start + n x interval, however long the last probe took. */
   #next(): void {
     const { intervalMs } = this.target;
     const passed = performance.now() - this.#start;
     this.#n = Math.max(this.#n + 1, Math.ceil(passed / intervalMs));
-    this.#timer = setTimeout(() => this.#ask(), this.#start + this.#n * intervalMs - performance.now());
+    this.#timer = setTimeout(() => this.#probe(), this.#start + this.#n * intervalMs - performance.now());
   }
 }

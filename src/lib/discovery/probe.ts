@@ -2,23 +2,23 @@ import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { formatGoDuration } from '../traffic/index.ts';
-import type { Answer } from './offers/health.ts';
+import type { ProbeResult } from './offers/health.ts';
 
-export interface Place {
+export interface HostPort {
   readonly address: string;
   readonly port: number;
 }
 
 /**
- * One GET; only 200 is good, a redirect is not followed. No certificate is checked: servers are asked by address, and
- * this says whether they answer, not who they are.
+ * One GET; only 200 is good, and redirects are not followed. Certificates are not checked: servers are asked by address,
+ * and the question is whether they answer, not who they are.
  */
 export function probeHttp(
   scheme: 'http' | 'https',
-  { address, port }: Place,
+  { address, port }: HostPort,
   path: string,
   timeoutMs: number,
-): Promise<Answer> {
+): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const headers = { 'User-Agent': 'cluster-registrator', Accept: '*/*', Connection: 'close' };
     const options = { host: address, port, path, headers, agent: false as const };
@@ -30,8 +30,8 @@ export function probeHttp(
     }, timeoutMs);
     call.on('close', () => clearTimeout(late));
     call.on('response', (response) => {
-      resolve({ good: response.statusCode === 200, said: `HTTP code ${response.statusCode}` });
-      // Read to its end, so that the server sees no reset; one without an end is cut off when time is up.
+      resolve({ good: response.statusCode === 200, text: `HTTP code ${response.statusCode}` });
+      // Read to its end, so that the server sees no reset; a body without an end is cut off by the timeout.
       response.on('error', () => undefined).resume();
     });
     call.on('error', (error) => resolve(failure(error)));
@@ -40,7 +40,7 @@ export function probeHttp(
 }
 
 /** One connection, closed at once. */
-export function probeTcp({ address, port }: Place, timeoutMs: number): Promise<Answer> {
+export function probeTcp({ address, port }: HostPort, timeoutMs: number): Promise<ProbeResult> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     const late = setTimeout(() => {
@@ -49,15 +49,15 @@ export function probeTcp({ address, port }: Place, timeoutMs: number): Promise<A
     }, timeoutMs);
     socket.on('close', () => clearTimeout(late));
     socket.on('connect', () => {
-      resolve({ good: true, said: 'connected' });
+      resolve({ good: true, text: 'connected' });
       socket.destroy();
     });
     socket.on('error', (error) => resolve(failure(error)));
   });
 }
 
-export function noAnswer(timeoutMs: number): Answer {
-  return { good: false, said: `no answer within ${formatGoDuration(timeoutMs)}` };
+export function noAnswer(timeoutMs: number): ProbeResult {
+  return { good: false, text: `no answer within ${formatGoDuration(timeoutMs)}` };
 }
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -69,9 +69,9 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out',
 };
 
-function failure(error: NodeJS.ErrnoException): Answer {
+function failure(error: NodeJS.ErrnoException): ProbeResult {
   const code = error.code ?? '';
-  // What Docker's proxy does while nothing listens in the container yet.
+  // Docker's proxy resets connections while nothing listens in the container yet.
   const refused = code === 'ECONNREFUSED' || code === 'ECONNRESET';
-  return { good: false, said: WORDS[code] ?? error.message, refused };
+  return { good: false, text: WORDS[code] ?? error.message, refused };
 }

@@ -1,24 +1,23 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
-import { Tenure } from '../keep/lease-holder.ts';
-import { Registry } from '../registry/index.ts';
+import { LeaseHolder, Outage, ProblemList, type Report, together, untilDone } from '../keep/index.ts';
+import { Registry, ServiceRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
-import { Announcer } from './announcer.ts';
+import { isLoopback } from '../traffic/index.ts';
 import { Checker, type Target } from './checker.ts';
-import { Complaints } from './complaints.ts';
 import { Inventory, type Running } from './containers/inventory.ts';
-import type { Engine } from './containers/port.ts';
+import type { ContainerRuntime } from './containers/port.ts';
 import type { Instance } from './offers/edits.ts';
+import type { ProbeResult } from './offers/health.ts';
 import type { Container, Offer } from './offers/model.ts';
 import { offerOf } from './offers/offer.ts';
 import { presencePath } from './offers/presence.ts';
-import { isLoopback, type ServiceOptions, servicesOf } from './offers/services.ts';
-import { placeOf, targetOf } from './offers/targets.ts';
-import { Troubles } from './troubles.ts';
+import { type ServiceOptions, servicesOf } from './offers/services.ts';
+import { RegistryWriter } from './registry-writer.ts';
+import { addressOf, targetOf } from './targets.ts';
 
 export interface RegistratorOptions {
   readonly store: Store;
-  readonly engine: Engine;
+  readonly runtime: ContainerRuntime;
   /** machine-id: whose containers these are. */
   readonly machine: string;
   readonly hostname: string;
@@ -36,13 +35,12 @@ export interface RegistratorOptions {
   readonly internal: boolean;
   readonly explicit: boolean;
   readonly tags: readonly string[];
-  readonly print: (line: string) => void;
-  readonly problem: (message: string) => void;
+  readonly report: Report;
 }
 
 /**
  * Announces this machine's containers until the signal aborts; what is announced then stays on its lease, for the next
- * run to take over. Docker and the store may come and go.
+ * run to take over. While the container runtime or the store is away, what is announced stays as it is.
  * @throws `bad-ttl`, `registrator-no-address`, `registrator-displaced`.
  */
 export async function runRegistrator(options: RegistratorOptions, signal: AbortSignal): Promise<void> {
@@ -52,14 +50,17 @@ export async function runRegistrator(options: RegistratorOptions, signal: AbortS
       'bad-ttl',
       `--ttl ${ttlSeconds} is not greater than --ttl-refresh ${refreshSeconds}`,
       {
-        hint: 'twice as long at least, so that one lost renewal does no harm: --ttl 11 --ttl-refresh 5',
+        hint: 'use at least twice the refresh, so that one lost renewal does no harm: --ttl 11 --ttl-refresh 5',
       },
     );
-  const address = options.ip ?? (await registeredAddress(options, signal));
-  if (address !== null) await new Registrator(options, address).run(signal);
+  const outage = new Outage('the store', options.report);
+  const find = () => registeredAddress(options);
+  const address = options.ip ?? (await untilDone(find, { outage, part: 'address' }, signal));
+  if (address !== null) await new Registrator(options, address, outage).run(signal);
 }
 
-interface Read {
+/** What one container asks to have announced. */
+interface ReadOffers {
   readonly offers: readonly Offer[];
   readonly problems: readonly string[];
 }
@@ -69,85 +70,86 @@ class Registrator {
   readonly #rules: ServiceOptions;
   readonly #inventory: Inventory;
   readonly #checker: Checker;
-  readonly #announcer: Announcer;
-  readonly #tenure: Tenure;
-  /** By path of presence: the offer and what Docker's own health check says. */
+  readonly #writer: RegistryWriter;
+  readonly #leaseHolder: LeaseHolder;
+  /** By path of its presence. */
   #offers = new Map<string, { readonly offer: Offer; readonly running: Running }>();
-  readonly #reads = new WeakMap<Container, Read>();
-  #known = false;
-  #looking = false;
-  readonly #complaints: Complaints;
-  readonly #dockerHealth = new Map<string, string>();
+  readonly #offersOf = new WeakMap<Container, ReadOffers>();
+  /** The containers were listed at least once. */
+  #listed = false;
+  #lookScheduled = false;
+  readonly #problems: ProblemList;
+  /** The last health that the runtime's own check reported, by path of presence. */
+  readonly #runtimeHealth = new Map<string, string>();
 
-  constructor(options: RegistratorOptions, address: string) {
+  constructor(options: RegistratorOptions, address: string, storeOutage: Outage) {
     this.#options = options;
-    this.#complaints = new Complaints(options.problem);
-    const { hostname, internal, explicit, tags, print, problem } = options;
+    const { hostname, internal, explicit, tags, report, ttlSeconds, refreshSeconds } = options;
+    const problem = (message: string): void => report.warning(message);
+    this.#problems = new ProblemList(problem);
     this.#rules = { hostname, address, forced: options.ip !== null, internal, explicit, tags };
-    this.#checker = new Checker({
-      changed: (target, up, { said }, before) => {
-        const offer = this.#offers.get(target.key)?.offer;
-        // Of what is only asked because Docker is away, that all is as it was is no news.
-        const news = offer?.check !== null || !up || before !== null;
-        if (offer !== undefined && news)
-          print(`Health check ${offer.service.id} (${placeOf(offer)}) result ${said}`);
-        this.#announcer.wake();
-      },
-    });
+    this.#checker = new Checker({ changed: (...change) => this.#healthChanged(...change) });
     this.#inventory = new Inventory({
-      engine: options.engine,
+      runtime: options.runtime,
       changed: () => this.#lookSoon(),
+      outage: new Outage('Docker', report),
       problem,
-      keepCrashedMs: options.deregister === 'on-success' ? options.ttlSeconds * 1000 : 0,
+      keepCrashedMs: options.deregister === 'on-success' ? ttlSeconds * 1000 : 0,
       resyncMs: options.resyncMs,
     });
-    const troubles = new Troubles(problem);
-    this.#tenure = new Tenure({
-      ...options,
-      troubles,
-      renewed: (lease) => this.#announcer.setLease(lease),
+
+    const registry = new ServiceRegistry(options.store, options.prefix, options.trafficPrefix);
+    this.#leaseHolder = new LeaseHolder({
+      grant: (ttl) => registry.lease(ttl),
+      ttlSeconds,
+      refreshSeconds,
+      outage: storeOutage,
+      granted: (lease) => this.#writer.setLease(lease),
     });
-    this.#announcer = new Announcer({
-      ...options,
-      troubles,
-      instances: () => (this.#known ? this.#instances() : null),
-      leaseLost: () => this.#tenure.hurry(),
+    this.#writer = new RegistryWriter({
+      registry,
+      machine: options.machine,
+      graceMs: options.graceMs,
+      report,
+      outage: storeOutage,
+      instances: () => (this.#listed ? this.#instances() : null),
+      leaseLost: () => this.#leaseHolder.checkNow(),
     });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    const failures: unknown[] = [];
-    const part = (work: Promise<void>): Promise<void> =>
-      work.catch((error) => {
-        failures.push(error);
-        over.abort();
-      });
-    await Promise.all([
-      part(this.#inventory.follow(either)),
-      part(this.#tenure.hold(either)),
-      part(this.#announcer.run(either)),
-    ]);
-    this.#checker.stop();
-    if (failures.length > 0) throw failures[0];
+    const loops = [
+      (end: AbortSignal) => this.#inventory.follow(end),
+      (end: AbortSignal) => this.#leaseHolder.run(end),
+      (end: AbortSignal) => this.#writer.run(end),
+    ];
+    await together(loops, signal).finally(() => this.#checker.stop());
   }
 
-  /** Many events of one moment are one look. */
+  #healthChanged({ key }: Target, up: boolean, { text }: ProbeResult, before: boolean | null): void {
+    const offer = this.#offers.get(key)?.offer;
+    // While the runtime is away we only probe as a substitute: an unchanged result is not worth a line.
+    const worthALine = offer?.check !== null || !up || before !== null;
+    if (offer !== undefined && worthALine)
+      this.#options.report.info(`Health check ${offer.service.id} (${addressOf(offer)}) result ${text}`);
+    this.#writer.wake();
+  }
+
+  /** Events of the same moment are looked at together. */
   #lookSoon(): void {
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#lookScheduled) return;
+    this.#lookScheduled = true;
     setImmediate(() => {
-      this.#looking = false;
+      this.#lookScheduled = false;
       this.#look();
     });
   }
 
-  /** What Docker told last, as offers and as targets of checks. */
+  /** Makes offers, and targets of health checks, of the containers that run. */
   #look(): void {
     const { running, connected } = this.#inventory;
     if (running === null) return;
-    this.#known = true;
+    this.#listed = true;
     const offers = new Map<string, { readonly offer: Offer; readonly running: Running }>();
     const problems: string[] = [];
     for (const item of running) {
@@ -163,19 +165,19 @@ class Registrator {
       }
     }
     this.#offers = offers;
-    this.#complaints.report(problems);
-    this.#hearDocker();
+    this.#problems.set(problems);
+    this.#reportRuntimeHealth();
     const targets = [...offers.values()].flatMap(({ offer, running: { fresh } }): Target[] => {
-      const target = targetOf(offer, fresh, this.#options.engine, connected);
+      const target = targetOf(offer, fresh, this.#options.runtime, connected);
       return target === null ? [] : [target];
     });
     this.#checker.set(targets);
-    this.#announcer.wake();
+    this.#writer.wake();
   }
 
-  /** Once for each container as Docker described it: reading it is dear, and any event asks for all of them. */
-  #read(container: Container): Read {
-    const known = this.#reads.get(container);
+  /** Remembered by container: reading is expensive, and every event asks for all of them. */
+  #read(container: Container): ReadOffers {
+    const known = this.#offersOf.get(container);
     if (known !== undefined) return known;
     const found = servicesOf(container, this.#rules);
     const all = found.services.map(offerOf);
@@ -183,7 +185,7 @@ class Registrator {
       offers: all.flatMap(({ offer }) => offer ?? []),
       problems: [...found.problems, ...all.flatMap(({ problems }) => problems)],
     };
-    this.#reads.set(container, read);
+    this.#offersOf.set(container, read);
     return read;
   }
 
@@ -194,7 +196,7 @@ class Registrator {
     }));
   }
 
-  /** null = whoever stands there, stands: only for what was there before us. */
+  /** null = keep whatever is registered, which is only done for containers that were running before us. */
   #up(path: string, offer: Offer, { container, fresh }: Running): boolean | null {
     const unknown = fresh ? false : null;
     if (offer.check !== null) return this.#checker.up(path) ?? unknown;
@@ -203,44 +205,32 @@ class Registrator {
     return this.#inventory.connected ? true : this.#checker.up(path);
   }
 
-  /** One line for each change of what Docker's own health check says, where it counts. */
-  #hearDocker(): void {
-    for (const key of this.#dockerHealth.keys()) if (!this.#offers.has(key)) this.#dockerHealth.delete(key);
+  /** One line for each change that the runtime's own health check reports, where that check counts. */
+  #reportRuntimeHealth(): void {
+    for (const key of this.#runtimeHealth.keys()) if (!this.#offers.has(key)) this.#runtimeHealth.delete(key);
     for (const [path, { offer, running }] of this.#offers) {
       const { health } = running.container;
-      if (offer.check !== null || health === null || this.#dockerHealth.get(path) === health) continue;
-      this.#dockerHealth.set(path, health);
+      if (offer.check !== null || health === null || this.#runtimeHealth.get(path) === health) continue;
+      this.#runtimeHealth.set(path, health);
       if (health !== 'starting')
-        this.#options.print(
+        this.#options.report.info(
           `Health check ${offer.service.id} (HEALTHCHECK of its container) result ${health}`,
         );
     }
   }
 }
 
-const AGAIN_MS = 1000;
-
-/** null when the signal aborted before the store could say. */
-async function registeredAddress(options: RegistratorOptions, signal: AbortSignal): Promise<string | null> {
-  const registry = new Registry(options.store, options.prefix);
-  for (let said = ''; !signal.aborted; ) {
-    try {
-      const address = (await registry.load()).machines.get(options.machine)?.target.address;
-      if (address !== undefined && !isLoopback(address)) return address;
-      const id = options.machine.slice(0, 8);
-      throw new ClusterError(
-        'registrator-no-address',
-        address === undefined
-          ? `machine ${id} is not registered, so nobody knows where its containers are reached`
-          : `machine ${id} is registered as ${address}, where other machines do not reach it`,
-        { hint: 'give --ip ADDRESS (CLUSTER_IP), or register it: cluster machine add root@ADDRESS' },
-      );
-    } catch (error) {
-      if (!(error instanceof ClusterError) || !/^store-/.test(error.code)) throw error;
-      if (error.message !== said) options.problem(error.message);
-      said = error.message;
-      await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-  return null;
+/** @throws `registrator-no-address` where the machine is not registered, or only for this computer. */
+async function registeredAddress({ store, prefix, machine }: RegistratorOptions): Promise<string> {
+  const { machines } = await new Registry(store, prefix).load();
+  const address = machines.get(machine)?.target.address;
+  if (address !== undefined && !isLoopback(address)) return address;
+  const id = machine.slice(0, 8);
+  throw new ClusterError(
+    'registrator-no-address',
+    address === undefined
+      ? `machine ${id} is not registered, so the address of its containers is not known`
+      : `machine ${id} is registered as ${address}, where other machines cannot reach it`,
+    { hint: 'give --ip ADDRESS (CLUSTER_IP), or register it: cluster machine add root@ADDRESS' },
+  );
 }

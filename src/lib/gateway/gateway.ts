@@ -1,15 +1,18 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { gatewaySettingsKey, type TrafficRegistry } from '../registry/index.ts';
-import type { Store } from '../store/port.ts';
+import { follow, localMachineId, Outage, type Reporter, together } from '../keep/index.ts';
+import type {
+  GatewayRegistry,
+  GatewaySettingsRegistry,
+  GatewaySettingsState,
+  TrafficRegistry,
+} from '../registry/index.ts';
 import type { TrafficState } from '../traffic/index.ts';
 import { type GatewayStatus, listenAdmin } from './admin.ts';
-import { Announcer } from './announce.ts';
 import type { Ending } from './ending.ts';
 import { Keeper } from './keeper.ts';
-import { isSeverity, type Logger, type Severity } from './logger.ts';
+import { LiveRecord } from './live-record.ts';
 import type { ServedRequest } from './model.ts';
 import { prometheusText } from './prometheus.ts';
 import type { RunningProxy } from './proxy.ts';
@@ -19,10 +22,10 @@ import type { Top } from './top.ts';
 import { writeWhole } from './write-whole.ts';
 
 export interface GatewayOptions {
-  readonly store: Store;
   readonly traffic: TrafficRegistry;
-  /** The cluster's own prefix. */
-  readonly prefix: string;
+  /** The records of running gateways, of which this one's is kept. */
+  readonly gateways: GatewayRegistry;
+  readonly settings: GatewaySettingsRegistry;
   readonly runDirectory: string;
   readonly stateDirectory: string;
   /** host:port of the gateway's own interface. */
@@ -30,11 +33,10 @@ export interface GatewayOptions {
   readonly openProxy: (onRequest: (request: ServedRequest) => void) => RunningProxy;
   readonly machine: string;
   readonly version: string;
-  readonly logger: Logger;
+  readonly logger: Reporter;
 }
 
 const PATIENCE_MS = 500;
-const RETRY_MS = [250, 500, 1000, 2000];
 const SAVE_MS = 1000;
 
 /**
@@ -51,11 +53,11 @@ export async function runGateway(
   const gateway = new Gateway(options);
   try {
     await gateway.open();
-    const following = [gateway.follow(over.signal), gateway.followSettings(over.signal)];
-    await Promise.race([aborted(signal), gateway.fatal]);
+    const following = gateway.follow(over.signal);
+    await Promise.race([aborted(signal), gateway.fatal, following]);
     over.abort();
     await gateway.close(await ending());
-    await Promise.all(following);
+    await following;
   } catch (error) {
     over.abort();
     await gateway.abandon();
@@ -75,7 +77,9 @@ class Gateway {
   readonly #proxy: RunningProxy;
   readonly #requests: Requests;
   readonly #keeper: Keeper;
-  readonly #announcer: Announcer;
+  readonly #record: LiveRecord;
+  /** Of the store. */
+  readonly #outage: Outage;
   readonly #stateFile: string;
   readonly #pidFile: string;
   /** Rejects when the proxy cannot be started at all. */
@@ -89,7 +93,7 @@ class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { logger, runDirectory, store, prefix, admin, machine, version } = options;
+    const { logger, runDirectory, gateways, admin, machine, version } = options;
     this.#proxy = options.openProxy((request) => this.#requests.record(request));
     let giveUp: (error: unknown) => void = () => undefined;
     this.fatal = new Promise<never>((_, reject) => {
@@ -109,7 +113,8 @@ class Gateway {
     });
 
     const record = { v: 1, machine, hostname: hostname(), address: ownAddress(), admin, version } as const;
-    this.#announcer = new Announcer(store, prefix, { ...record, revision: 0 }, logger);
+    this.#outage = new Outage('the store', logger);
+    this.#record = new LiveRecord(gateways, { ...record, revision: 0 }, this.#outage);
     this.#stateFile = join(options.stateDirectory, 'state.json');
     this.#pidFile = join(runDirectory, 'gateway.pid');
   }
@@ -125,58 +130,35 @@ class Gateway {
     this.#adopted = await this.#proxy.adopt();
   }
 
-  /** Every state of the registry, and the last one on disk where the registry is slow to answer at first. */
+  /** Serves every state of the registry and follows the operators' settings, until the signal aborts. */
   async follow(signal: AbortSignal): Promise<void> {
-    const { traffic, logger } = this.#options;
+    await together([(end) => this.#followTraffic(end), (end) => this.#followSettings(end)], signal);
+  }
+
+  /** Where the registry does not answer soon, the last state that is kept on disk is served meanwhile. */
+  async #followTraffic(signal: AbortSignal): Promise<void> {
+    const { traffic } = this.#options;
     const patience = setTimeout(() => this.#fromDisk(), PATIENCE_MS);
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        const state = await traffic.load();
-        clearTimeout(patience);
-        if (failures > 0) logger.info('the registry answers again');
-        failures = 0;
-        this.#connected = true;
-        if (signal.aborted) break;
-        this.#keeper.want(state);
-        for await (const next of traffic.watch(state, signal)) this.#keeper.want(next);
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#connected = false;
-        if (failures === 0)
-          logger.warning(`the registry: ${error instanceof Error ? error.message : String(error)}`);
-      }
-      const wait = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)];
-      await sleep(wait, undefined, { signal }).catch(() => undefined);
-    }
+    const onState = (state: TrafficState): void => {
+      clearTimeout(patience);
+      this.#connected = true;
+      this.#keeper.want(state);
+    };
+    await follow(traffic, { onState, outage: this.#outage, part: 'traffic' }, signal);
     clearTimeout(patience);
   }
 
-  /** What operators set for all gateways, as soon as they do. */
-  async followSettings(signal: AbortSignal): Promise<void> {
-    const { store, prefix, logger } = this.#options;
-    const key = gatewaySettingsKey(prefix);
+  async #followSettings(signal: AbortSignal): Promise<void> {
+    const { settings: registry, logger } = this.#options;
     const own = logger.severity;
-    const set = (value: string | undefined): void => {
-      const severity = value === undefined ? own : (storedSeverity(value) ?? logger.severity);
+    const onState = ({ settings, written }: GatewaySettingsState): void => {
+      // Settings that cannot be read change nothing.
+      const severity = settings?.severity ?? (written === 0 ? own : logger.severity);
       if (severity === logger.severity) return;
       logger.severity = severity;
       logger.info(`log severity is ${severity} now`);
     };
-    while (!signal.aborted) {
-      try {
-        const { entries, revision } = await store.range(key);
-        set(entries.find((entry) => entry.key === key)?.value);
-        for await (const event of store.watch(key, revision, signal)) {
-          if (event.type === 'resync') set(event.range.entries.find((entry) => entry.key === key)?.value);
-          else if (event.type === 'put' && event.entry.key === key) set(event.entry.value);
-          else if (event.type === 'remove' && event.key === key) set(undefined);
-        }
-      } catch {
-        // The registry's own loop says that it is away.
-      }
-      await sleep(RETRY_MS.at(-1), undefined, { signal }).catch(() => undefined);
-    }
+    await follow(registry, { onState, outage: this.#outage, part: 'settings' }, signal);
   }
 
   /** After a failure: releases what this process holds open; a proxy that runs is left alone. */
@@ -190,7 +172,7 @@ class Gateway {
   async close(ending: Ending): Promise<void> {
     await this.#keeper.close();
     this.#requests.close();
-    await this.#announcer.end(ending !== 'leave');
+    await this.#record.end(ending !== 'leave');
     clearTimeout(this.#saveTimer);
     await this.#save();
     await rm(this.#pidFile, { force: true });
@@ -217,7 +199,7 @@ class Gateway {
 
   #applied(state: TrafficState): void {
     this.#revision = state.revision;
-    this.#announcer.serves(state.revision);
+    this.#record.serves(state.revision);
     this.#unsaved = state;
     this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS);
   }
@@ -241,7 +223,7 @@ class Gateway {
       revision: this.#revision,
       proxy: this.#proxy.status(),
       severity: logger.severity,
-      storeConnected: this.#connected && !this.#announcer.away,
+      storeConnected: this.#connected && !this.#outage.active,
       failing: this.#keeper.failing,
       lastChangeMs: Math.round(this.#keeper.lastMs * 10) / 10,
       leftOut: this.#keeper.leftOut(),
@@ -268,19 +250,9 @@ class Gateway {
   }
 }
 
-function storedSeverity(value: string): Severity | null {
-  try {
-    const { severity }: { severity?: unknown } = JSON.parse(value);
-    return isSeverity(severity) ? severity : null;
-  } catch {
-    return null;
-  }
-}
-
 /** The machine's id, or its host name where it has none. */
 export async function machineName(): Promise<string> {
-  const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  return id.trim() === '' ? hostname() : id.trim();
+  return (await localMachineId()) ?? hostname();
 }
 
 /** The first address that others can reach. */

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Report } from '../keep/reporter.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import type { Logger } from './logger.ts';
 import type { BreakerId, Note, Notes } from './model.ts';
 import { findOffenders, holdBack } from './offenders.ts';
 import type { Refusal, RunningProxy } from './proxy.ts';
 
 export interface KeeperOptions {
   readonly proxy: Pick<RunningProxy, 'serve' | 'check'>;
-  readonly logger: Logger;
+  readonly logger: Report;
   /** Circuit breakers that are open now. */
   readonly openBreakers: () => readonly BreakerId[];
   /** Called when `served` is live: `wanted` without the changes that are held back. */

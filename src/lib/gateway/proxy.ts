@@ -1,6 +1,6 @@
 import type { ClusterError } from '../error.ts';
+import type { Report } from '../keep/reporter.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import type { Logger } from './logger.ts';
 import type { BreakerId, Notes, OpenKeyPair, ServedRequest } from './model.ts';
 import type { Top } from './top.ts';
 
@@ -25,7 +25,7 @@ export interface ProxyOptions {
   /** `HOST:PORT` or `:PORT`, where to listen while the registry has no listener. */
   readonly listen: string;
   readonly openKeyPair: OpenKeyPair;
-  readonly logger: Logger;
+  readonly logger: Report;
   /** Called for each answered request of a frontend that has a breaker or a trace. */
   readonly onRequest: (request: ServedRequest) => void;
 }

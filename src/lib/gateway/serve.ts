@@ -1,4 +1,5 @@
-import { TrafficRegistry } from '../registry/index.ts';
+import { inJournal, plainLine, Reporter, type Severity } from '../keep/index.ts';
+import { GatewayRegistry, GatewaySettingsRegistry, TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { keyBytes } from '../traffic/seal.ts';
 import { readAddress } from './admin.ts';
@@ -6,7 +7,6 @@ import { chosenProxy } from './chosen-proxy.ts';
 import { endingOf } from './ending.ts';
 import { type GatewayOptions, runGateway } from './gateway.ts';
 import { keyPairOpener } from './key-pairs.ts';
-import { Logger, type Severity } from './logger.ts';
 
 /** The command line of `cluster gateway`. */
 export interface ServeOptions {
@@ -32,13 +32,17 @@ export interface ServeOptions {
 export async function serve(store: Store, options: ServeOptions, signal: AbortSignal): Promise<void> {
   readAddress(options.admin);
   if (options.sealKey !== null) keyBytes(options.sealKey);
-  const journal = process.env.JOURNAL_STREAM !== undefined;
-  const logger = new Logger(options.severity, (line) => process.stderr.write(`${line}\n`), journal);
-  const traffic = new TrafficRegistry(store, options.trafficPrefix);
+  const write = (line: string): boolean => process.stderr.write(`${line}\n`);
+  const logger = new Reporter(options.severity, write, inJournal(plainLine));
+  const registries = {
+    traffic: new TrafficRegistry(store, options.trafficPrefix),
+    gateways: new GatewayRegistry(store, options.prefix),
+    settings: new GatewaySettingsRegistry(store, options.prefix),
+  };
 
   const { program, runDirectory, listen } = options;
   const openKeyPair = keyPairOpener(options.sealKey);
   const openProxy: GatewayOptions['openProxy'] = (onRequest) =>
     chosenProxy.open({ program, runDirectory, listen, openKeyPair, logger, onRequest });
-  await runGateway({ ...options, store, traffic, logger, openProxy }, signal, endingOf);
+  await runGateway({ ...options, ...registries, logger, openProxy }, signal, endingOf);
 }

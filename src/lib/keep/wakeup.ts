@@ -1,20 +1,28 @@
-/** Rung any number of times, it wakes its one listener once. */
-export class Bell {
-  #rung = false;
-  #heard: (() => void) | undefined;
+/** Wakes one loop: any number of calls of `wake` before the loop looks again are one reason to look. */
+export class Wakeup {
+  #pending = false;
+  #resume: (() => void) | undefined;
 
-  ring(): void {
-    this.#rung = true;
-    this.#heard?.();
+  wake(): void {
+    this.#pending = true;
+    this.#resume?.();
   }
 
-  /** Returns when it was rung since the last time. */
-  async wait(): Promise<void> {
-    if (!this.#rung)
-      await new Promise<void>((resolve) => {
-        this.#heard = resolve;
-      });
-    this.#rung = false;
-    this.#heard = undefined;
+  /** Resolves when `wake` was called since the last time, or when the signal aborts. For one waiter at a time. */
+  async wait(signal: AbortSignal): Promise<void> {
+    if (!this.#pending && !signal.aborted) await this.#called(signal);
+    this.#pending = false;
+  }
+
+  async #called(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
+        this.#resume = undefined;
+        resolve();
+      };
+      this.#resume = done;
+      signal.addEventListener('abort', done, { once: true });
+    });
   }
 }

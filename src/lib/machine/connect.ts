@@ -1,34 +1,40 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
-import { busUnavailable, commandFailed, sudoRefused } from './errors.ts';
+import { busUnavailable, commandFailed } from './errors.ts';
 import { checkApplied, packChange, parseManifest } from './files/change.ts';
 import { parseFacts } from './files/facts.ts';
 import { scriptArgv } from './files/scripts.ts';
 import type { FileChange, JobOutcome, Machine, MachineTarget, SshOptions } from './port.ts';
-import { type Dialled, dial } from './ssh/dial.ts';
-import { interactive } from './ssh/interactive.ts';
+import { openTransport } from './ssh/open.ts';
 import { Session } from './ssh/session.ts';
+import type { Transport } from './ssh/transport.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
 import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd/manager.ts';
 
 const BUS_SOCKET = '/run/dbus/system_bus_socket';
 const JOURNAL_LINES = 10;
+const LAST_WORDS_MS = 1000;
+/** A shell's exit code for a program that is not there. */
+const NOT_FOUND = 127;
+const NO_BRIDGE = 'sshd forwards no sockets for this login, and systemd-stdio-bridge is not installed there';
 
 /** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
 export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
-  return new SshMachine(await dial(target, options), target);
+  const open = () => openTransport(target, options);
+  return new SshMachine(await open(), target, open);
 }
 
 class SshMachine implements Machine {
   readonly target: MachineTarget;
-  readonly #dialled: Dialled;
+  readonly #transport: Transport;
   readonly #session: Session;
   #opening: Promise<Bus> | undefined;
 
-  constructor(dialled: Dialled, target: MachineTarget) {
+  constructor(transport: Transport, target: MachineTarget, dialMore: () => Promise<Transport>) {
     this.target = target;
-    this.#dialled = dialled;
-    this.#session = new Session(dialled.client, target);
+    this.#transport = transport;
+    this.#session = new Session(transport, target, dialMore);
   }
 
   async facts() {
@@ -81,7 +87,7 @@ class SshMachine implements Machine {
   }
 
   interactive(...args: Parameters<Machine['interactive']>) {
-    return interactive(this.#session, ...args);
+    return this.#session.interactive(...args);
   }
 
   async forward(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
@@ -98,7 +104,8 @@ class SshMachine implements Machine {
 
   close() {
     this.#opening?.then((bus) => bus.close()).catch(() => undefined);
-    this.#dialled.close();
+    this.#session.close();
+    this.#transport.close();
   }
 
   #jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
@@ -136,17 +143,18 @@ class SshMachine implements Machine {
         if (error instanceof ClusterError) throw error;
       }
     }
-    const channel = await this.#session.channel(this.#session.command(['systemd-stdio-bridge'], true));
-    let said = '';
-    channel.stderr.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
+    const { stream, said, ended } = await this.#session.bridge(['systemd-stdio-bridge'], true);
     try {
-      return await connectBus(channel);
+      return await connectBus(stream);
     } catch (error) {
-      await this.#session.checkSudo();
-      if (/sudo: .*(password|required)/.test(said)) throw sudoRefused(this.target);
-      throw busUnavailable(this.target, said.trim().split('\n').at(-1) || String(error), error);
+      stream.end();
+      // What it said may come a moment after its end.
+      const end = await Promise.race([ended, sleep(LAST_WORDS_MS, null, { ref: false })]);
+      stream.destroy();
+      const refused = this.#session.sudoError(said());
+      if (refused !== null) throw refused;
+      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || String(error);
+      throw busUnavailable(this.target, why, error);
     }
   }
 }

@@ -32,5 +32,13 @@ export {
 export { MachinePool, type PoolOptions } from './pool.ts';
 export type * from './port.ts';
 export { quote } from './quote.ts';
+export { MARK, unframe } from './ssh/frame.ts';
 export { Limit } from './ssh/limit.ts';
-export { type MachineSpec, parseSpec, resolveTarget } from './ssh/ssh-config.ts';
+export {
+  lookupHost,
+  type MachineSpec,
+  parseSpec,
+  resolveTarget,
+  unfollowedOptions,
+} from './ssh/ssh-config.ts';
+export { trustedHostKeys } from './ssh/trust.ts';

@@ -7,6 +7,17 @@ export interface MachineTarget {
   readonly identity?: string;
   /** known_hosts file to use instead of the user's. */
   readonly knownHosts?: string;
+  /** Host keys that an operator accepted and shared (`type base64`); a known_hosts file that contradicts them wins. */
+  readonly hostKeys?: readonly string[];
+}
+
+/** A host key that no known_hosts file knows, as it is shown to a person. */
+export interface UnknownHostKey {
+  readonly address: string;
+  /** Such as `ssh-ed25519`. */
+  readonly type: string;
+  /** OpenSSH's `SHA256:...`. */
+  readonly fingerprint: string;
 }
 
 /** Session-wide SSH choices, from flags, environment and configuration. */
@@ -17,8 +28,14 @@ export interface SshOptions {
   readonly knownHosts?: string;
   /** Path of the OpenSSH client configuration; null = none. */
   readonly config?: string | null;
+  /** How connections are made; `auto` (the default) takes OpenSSH's client where the configuration needs it. */
+  readonly transport?: 'auto' | 'ssh2' | 'openssh';
+  /** `timeoutMs` was asked for, so that ConnectTimeout of the client's configuration does not apply. */
+  readonly timeoutChosen?: boolean;
   /** Asks for a passphrase on a terminal; absent = no terminal. */
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
+  /** Shows an unknown host key on a terminal and asks whether to trust it; absent = nobody is asked. */
+  readonly askHostKey?: (key: UnknownHostKey) => Promise<boolean>;
 }
 
 /** Facts read once at `machine add`. */
@@ -118,9 +135,12 @@ export interface Machine {
       onStdout?: (chunk: Buffer) => void;
     },
   ): Promise<ExecResult>;
-  /** A command or login shell on a terminal (pty, resize), or with plain pipes; resolves to the exit code. */
+  /**
+   * A command line for the login shell there (as `ssh` passes it), or the shell itself, on a terminal (pty, resize) or
+   * with plain pipes; resolves to the exit code.
+   */
   interactive(
-    argv: readonly string[] | null,
+    command: string | null,
     streams: {
       stdin: NodeJS.ReadStream;
       stdout: NodeJS.WriteStream;

@@ -1,6 +1,9 @@
-import type { Store } from '../store/port.ts';
+import { ClusterError, EXIT } from '../error.ts';
+import type { Lease, Range, Store, StoreEvent } from '../store/port.ts';
+import { below } from './keys.ts';
+import { changesOf } from './watch.ts';
 
-/** A running gateway, as it says itself; on a lease, so that a dead one is not waited for. */
+/** A running gateway, as it describes itself; on a lease, so that nobody waits for a dead one. */
 export interface GatewayRecord {
   readonly v: 1;
   /** machine-id, or a host name where there is none. */
@@ -14,47 +17,154 @@ export interface GatewayRecord {
   readonly revision: number;
 }
 
-/** One switch of a frontend, for `history` and `rollback`. */
-export interface SwitchRecord {
-  readonly v: 1;
-  readonly frontend: string;
-  readonly from: string | null;
-  readonly to: string;
-  /** user@computer. */
-  readonly who: string;
-  /** ISO 8601, UTC. */
-  readonly when: string;
+/** The gateways that are alive, at one store revision. */
+export interface GatewaysState {
+  /** By the name of its key: the machine. */
+  readonly gateways: ReadonlyMap<string, GatewayRecord>;
+  readonly revision: number;
 }
 
-/** What operators tell all gateways. */
-export interface GatewaySettings {
-  readonly v: 1;
-  readonly severity: 'debug' | 'info' | 'warning' | 'error';
+/** The records of running gateways. */
+export class GatewayRegistry {
+  readonly #store: Store;
+  readonly #prefix: string;
+
+  constructor(store: Store, prefix: string) {
+    this.#store = store;
+    this.#prefix = below(prefix, 'gateways/');
+  }
+
+  /** All gateways that are alive; values that cannot be read are left out. */
+  async load(): Promise<GatewaysState> {
+    return this.#read(await this.#store.range(this.#prefix));
+  }
+
+  /** The state after each change that follows `from`, until the signal aborts. */
+  async *watch(from: GatewaysState, signal: AbortSignal): AsyncIterable<GatewaysState> {
+    let state = from;
+    for await (const { all, events, revision } of changesOf(
+      this.#store,
+      this.#prefix,
+      from.revision,
+      signal,
+    )) {
+      state = all === null ? { gateways: this.#applied(state, events), revision } : this.#read(all);
+      yield state;
+    }
+  }
+
+  /** Writes a gateway's record, on its lease. @throws `lease-expired`. */
+  async put(record: GatewayRecord, lease: string): Promise<void> {
+    const write = { put: this.#prefix + record.machine, value: JSON.stringify(record), lease };
+    await this.#store.commit({ compare: [], writes: [write] });
+  }
+
+  /** A new lease for a record. */
+  lease(ttlSeconds: number): Promise<Lease> {
+    return this.#store.lease(ttlSeconds);
+  }
+
+  #read({ entries, revision }: Range): GatewaysState {
+    const gateways = new Map<string, GatewayRecord>();
+    for (const { key, value } of entries) {
+      const record = readGateway(value);
+      if (record !== null) gateways.set(key.slice(this.#prefix.length), record);
+    }
+    return { gateways, revision };
+  }
+
+  #applied({ gateways }: GatewaysState, events: readonly StoreEvent[]): Map<string, GatewayRecord> {
+    const next = new Map(gateways);
+    for (const event of events) {
+      const name = keyOf(event).slice(this.#prefix.length);
+      const record = event.type === 'put' ? readGateway(event.entry.value) : null;
+      if (record === null) next.delete(name);
+      else next.set(name, record);
+    }
+    return next;
+  }
 }
 
-/** Keys of the gateways and of switches, below the cluster's own prefix. */
-export const gatewayKey = (prefix: string, machine: string): string =>
-  `${trimmed(prefix)}/gateways/${machine}`;
-export const gatewaysPrefix = (prefix: string): string => `${trimmed(prefix)}/gateways/`;
-export const gatewaySettingsKey = (prefix: string): string => `${trimmed(prefix)}/gateway-settings`;
-export const switchesPrefix = (prefix: string, frontend: string): string =>
-  `${trimmed(prefix)}/switches/${frontend}/`;
-
-const trimmed = (prefix: string): string => prefix.replace(/\/$/, '');
-
-/** All gateways that are alive, by machine; values that do not read well are left out. */
-export async function loadGateways(store: Store, prefix: string): Promise<GatewayRecord[]> {
-  const { entries } = await store.range(gatewaysPrefix(prefix));
-  return entries.flatMap(({ value }) => readGateway(value) ?? []);
-}
-
-/** null for what is no gateway's record. */
-export function readGateway(value: string): GatewayRecord | null {
+/** null for what is not a gateway's record. */
+function readGateway(value: string): GatewayRecord | null {
   try {
     const record = JSON.parse(value) as GatewayRecord;
-    const fine =
+    const valid =
       record.v === 1 && typeof record.machine === 'string' && Number.isSafeInteger(record.revision);
-    return fine ? record : null;
+    return valid ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+const SEVERITIES = ['debug', 'info', 'warning', 'error'] as const;
+
+/** What operators set for all gateways. */
+export interface GatewaySettings {
+  readonly v: 1;
+  readonly severity: (typeof SEVERITIES)[number];
+}
+
+export interface GatewaySettingsState {
+  /** null where nothing was set, or nothing that can be read. */
+  readonly settings: GatewaySettings | null;
+  /** Revision of the last write; 0 = there was none. */
+  readonly written: number;
+  readonly revision: number;
+}
+
+/** The settings that all gateways follow. */
+export class GatewaySettingsRegistry {
+  readonly #store: Store;
+  readonly #key: string;
+
+  constructor(store: Store, prefix: string) {
+    this.#store = store;
+    this.#key = below(prefix, 'gateway-settings');
+  }
+
+  async load(): Promise<GatewaySettingsState> {
+    return this.#read(await this.#store.range(this.#key));
+  }
+
+  /** The state after each change that follows `from`, until the signal aborts. */
+  async *watch(from: GatewaySettingsState, signal: AbortSignal): AsyncIterable<GatewaySettingsState> {
+    for await (const { all, events, revision } of changesOf(this.#store, this.#key, from.revision, signal)) {
+      if (all !== null) yield this.#read(all);
+      // The key is a prefix of others that are not ours.
+      const last = events.findLast((event) => keyOf(event) === this.#key);
+      if (last?.type === 'put') yield this.#read({ entries: [last.entry], revision });
+      else if (last !== undefined) yield this.#read({ entries: [], revision });
+    }
+  }
+
+  /** Replaces the settings, if they are still as `state` has them. @throws `changed-meanwhile` (exit 6). */
+  async set({ written }: GatewaySettingsState, settings: GatewaySettings): Promise<void> {
+    const done = await this.#store.commit({
+      compare: [{ key: this.#key, revision: written }],
+      writes: [{ put: this.#key, value: JSON.stringify(settings) }],
+    });
+    if (done !== null) return;
+    throw new ClusterError(
+      'changed-meanwhile',
+      "somebody else changed the gateways' settings at the same moment",
+      { key: this.#key, hint: 'nothing was written; look again and repeat the command', exit: EXIT.conflict },
+    );
+  }
+
+  #read({ entries, revision }: Range): GatewaySettingsState {
+    const entry = entries.find(({ key }) => key === this.#key);
+    return { settings: readSettings(entry?.value ?? ''), written: entry?.revision ?? 0, revision };
+  }
+}
+
+const keyOf = (event: StoreEvent): string => (event.type === 'put' ? event.entry.key : event.key);
+
+function readSettings(value: string): GatewaySettings | null {
+  try {
+    const { severity } = JSON.parse(value) as Partial<GatewaySettings>;
+    const known = SEVERITIES.find((one) => one === severity);
+    return known === undefined ? null : { v: 1, severity: known };
   } catch {
     return null;
   }

@@ -1,15 +1,24 @@
+/**
+ * What the cluster should be and who is there, typed, on a store. Each part is a class with `load`, `watch` where
+ * somebody follows it, and its writes. It must not decide anything, and no other room reads or writes keys.
+ */
+export { type Presence, readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+export { type CopyResult, copyKeys } from './copy.ts';
 export {
   type GatewayRecord,
+  GatewayRegistry,
   type GatewaySettings,
-  gatewayKey,
-  gatewaySettingsKey,
-  gatewaysPrefix,
-  loadGateways,
-  readGateway,
-  type SwitchRecord,
-  switchesPrefix,
+  GatewaySettingsRegistry,
+  type GatewaySettingsState,
+  type GatewaysState,
 } from './gateways.ts';
 export type { MachineRecord, Problem, RegistryChange, RegistryState, UnitRecord } from './model.ts';
 export { Registry } from './registry.ts';
-export { forgetSwitches, loadSwitches, rememberSwitch, switchedFrontends } from './switches.ts';
+export {
+  type ServiceChange,
+  type ServiceObjects,
+  ServiceRegistry,
+  type ServiceWrite,
+} from './services.ts';
+export { type SwitchRecord, SwitchRegistry } from './switches.ts';
 export { type TrafficEdit, TrafficRegistry } from './traffic.ts';

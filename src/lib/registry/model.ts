@@ -20,30 +20,27 @@ export interface UnitRecord {
   readonly machine: string | null;
 }
 
-export interface FileRecord {
-  readonly v: 1;
-  readonly text: string;
-}
-
-/** A value that could not be read: reported by its key and left alone. */
+/** A value that cannot be read: reported by its key and left alone. */
 export interface Problem {
   readonly key: string;
   readonly message: string;
+  /** Of a unit whose file is not there: the file's hash. */
+  readonly missing?: string;
 }
 
-/** Everything under our prefix at one store revision. */
+/** Machines, units and their files at one store revision. */
 export interface RegistryState {
   readonly machines: ReadonlyMap<string, MachineRecord>;
   readonly units: ReadonlyMap<string, UnitRecord>;
   /** Unit file text by hash. */
   readonly files: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
-  /** Revision of the last write per key; absent = no such key. */
+  /** Revision of the last write per key of these kinds, and of `schedule`; absent = no such key. */
   readonly revisions: ReadonlyMap<string, number>;
   readonly revision: number;
 }
 
-/** A change to the registry: `null` removes. Files that nobody names any more go with the units. */
+/** A change to the registry: `null` removes. A file goes with the last unit that names it. */
 export interface RegistryChange {
   readonly machines?: ReadonlyMap<string, MachineRecord | null>;
   readonly units?: ReadonlyMap<string, UnitRecord | null>;

@@ -1,52 +1,39 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Compare, Entry, Store, Write } from '../store/port.ts';
-import type { MachineRecord, RegistryChange, RegistryState, UnitRecord } from './model.ts';
-import { readFileText, readMachine, readUnit } from './validate.ts';
+import { inBatches } from '../store/limits.ts';
+import type { Compare, Store, Write } from '../store/port.ts';
+import { below } from './keys.ts';
+import type { RegistryChange, RegistryState, UnitRecord } from './model.ts';
+import { applyEvents, readState } from './state.ts';
+import { changesOf } from './watch.ts';
 
-/** etcd refuses transactions of more than 128 operations and requests of more than 1.5 MiB. */
-const CHUNK = { writes: 100, characters: 1_000_000 };
-
-/** What the cluster should be, typed, on any store. */
+/** What the cluster should be: machines, units and their files. */
 export class Registry {
   readonly #store: Store;
   readonly #prefix: string;
 
   constructor(store: Store, prefix: string) {
     this.#store = store;
-    this.#prefix = prefix.endsWith('/') ? prefix : `${prefix}/`;
+    this.#prefix = below(prefix);
   }
 
-  /** Everything, in one consistent read. Values that do not read well are in `problems`, never an error. */
+  /** Everything, in one consistent read. Values that cannot be read are in `problems`, never an error. */
   async load(): Promise<RegistryState> {
-    const range = await this.#store.range(this.#prefix);
-    const machines = new Map<string, MachineRecord>();
-    const units = new Map<string, UnitRecord>();
-    const files = new Map<string, string>();
-    const problems: { key: string; message: string }[] = [];
-    const revisions = new Map<string, number>();
-    for (const entry of range.entries) {
-      const path = entry.key.slice(this.#prefix.length);
-      revisions.set(path, entry.revision);
-      const slash = path.indexOf('/');
-      const kind = path.slice(0, slash);
-      const name = path.slice(slash + 1);
-      try {
-        if (kind === 'machines') machines.set(name, readMachine(json(entry), name));
-        else if (kind === 'units') units.set(name, readUnit(json(entry), name));
-        else if (kind === 'files') files.set(name, readFileText(json(entry)));
-      } catch (error) {
-        problems.push({ key: entry.key, message: (error as Error).message });
-      }
+    return readState(this.#prefix, await this.#store.range(this.#prefix));
+  }
+
+  /**
+   * The state after each change that follows `from`, until the signal aborts; changes of one moment come as one state,
+   * and a transaction is never seen in part. A change below our prefix that is about something else yields nothing.
+   */
+  async *watch(from: RegistryState, signal: AbortSignal): AsyncIterable<RegistryState> {
+    let state = from;
+    for await (const batch of changesOf(this.#store, this.#prefix, from.revision, signal)) {
+      const next =
+        batch.all === null ? applyEvents(this.#prefix, state, batch) : readState(this.#prefix, batch.all);
+      if (next === state) continue;
+      state = next ?? (await this.load());
+      yield state;
     }
-    for (const unit of units.values()) {
-      if (files.has(unit.hash)) continue;
-      problems.push({
-        key: `${this.#prefix}units/${unit.name}`,
-        message: `its file ${unit.hash.slice(0, 7)} is missing`,
-      });
-      units.delete(unit.name);
-    }
-    return { machines, units, files, problems, revisions, revision: range.revision };
   }
 
   /**
@@ -59,20 +46,20 @@ export class Registry {
     const writes = this.#writes(state, change);
     if (writes.length === 0) return 'done';
     let schedule = state.revisions.get('schedule') ?? 0;
-    for (const chunk of chunks(writes)) {
-      const compare: Compare[] = chunk.map(({ path }) => ({
+    for (const batch of inBatches(writes, charactersOf)) {
+      const compare: Compare[] = batch.map(({ path }) => ({
         key: this.#prefix + path,
         revision: state.revisions.get(path) ?? 0,
       }));
       compare.push({ key: `${this.#prefix}schedule`, revision: schedule });
       const done = await this.#store.commit({
         compare: compare.filter((item) => !item.key.startsWith(`${this.#prefix}files/`)),
-        writes: [...chunk.map(({ write }) => write), { put: `${this.#prefix}schedule`, value: '{"v":1}' }],
+        writes: [...batch.map(({ write }) => write), { put: `${this.#prefix}schedule`, value: '{"v":1}' }],
       });
       if (done === null) {
         await this.#explain(
           state,
-          chunk.map(({ path }) => path),
+          batch.map(({ path }) => path),
         );
         return 'moved';
       }
@@ -127,29 +114,8 @@ interface PathWrite {
   readonly write: Write;
 }
 
-function chunks(writes: readonly PathWrite[]): PathWrite[][] {
-  const out: PathWrite[][] = [];
-  let size = 0;
-  for (const item of writes) {
-    const length = 'put' in item.write ? item.write.value.length : 0;
-    const last = out.at(-1);
-    if (last === undefined || last.length >= CHUNK.writes || size + length > CHUNK.characters) {
-      out.push([item]);
-      size = length;
-    } else {
-      last.push(item);
-      size += length;
-    }
-  }
-  return out;
-}
-
-function json(entry: Entry): unknown {
-  try {
-    return JSON.parse(entry.value);
-  } catch {
-    throw new Error('the value is not JSON');
-  }
+function charactersOf({ write }: PathWrite): number {
+  return 'put' in write ? write.value.length : 0;
 }
 
 function same(a: UnitRecord | undefined, b: UnitRecord): boolean {

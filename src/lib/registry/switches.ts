@@ -1,60 +1,81 @@
 import type { Store, Write } from '../store/port.ts';
-import { type SwitchRecord, switchesPrefix } from './gateways.ts';
+import { below } from './keys.ts';
 
-/** How many switches of one frontend are remembered. */
+/** One switch of a frontend, for `history` and `rollback`. */
+export interface SwitchRecord {
+  readonly v: 1;
+  readonly frontend: string;
+  readonly from: string | null;
+  readonly to: string;
+  /** user@computer. */
+  readonly who: string;
+  /** ISO 8601, UTC. */
+  readonly when: string;
+}
+
+/** How many switches of one frontend are kept. */
 const KEPT = 20;
 
-/** Switches of a frontend, newest first; values that do not read well are left out. */
-export async function loadSwitches(store: Store, prefix: string, frontend: string): Promise<SwitchRecord[]> {
-  const { entries } = await store.range(switchesPrefix(prefix, frontend));
-  return entries.flatMap(({ value }) => readSwitch(value) ?? []).reverse();
-}
+/** Which backends each frontend was switched to. */
+export class SwitchRegistry {
+  readonly #store: Store;
+  readonly #prefix: string;
 
-/** Ids of the frontends that were ever switched. */
-export async function switchedFrontends(store: Store, prefix: string): Promise<string[]> {
-  const all = switchesPrefix(prefix, '').replace(/\/$/, '');
-  const { entries } = await store.range(all);
-  const ids = entries.map(({ key }) => key.slice(all.length).split('/')[0] ?? '');
-  return [...new Set(ids)].sort();
-}
+  constructor(store: Store, prefix: string) {
+    this.#store = store;
+    this.#prefix = below(prefix, 'switches/');
+  }
 
-/**
- * The writes that remember a switch and forget what is too old. The key is the revision that the switch rests on: it
- * grows, and no two switches of one frontend can succeed on the same.
- */
-export async function rememberSwitch(
-  store: Store,
-  prefix: string,
-  record: SwitchRecord,
-  revision: number,
-): Promise<Write[]> {
-  const below = switchesPrefix(prefix, record.frontend);
-  const { entries } = await store.range(below);
-  const old = entries.slice(0, Math.max(0, entries.length - (KEPT - 1)));
-  const put = `${below}${String(revision).padStart(16, '0')}`;
-  return [
-    { put, value: JSON.stringify(record) },
-    ...old.filter(({ key }) => key !== put).map(({ key }) => ({ remove: key })),
-  ];
-}
+  /** Switches of a frontend, newest first; values that cannot be read are left out. */
+  async load(frontend: string): Promise<SwitchRecord[]> {
+    const { entries } = await this.#store.range(this.#of(frontend));
+    return entries.flatMap(({ value }) => readSwitch(value) ?? []).reverse();
+  }
 
-/** The writes that forget a frontend's switches, for when it is removed. */
-export async function forgetSwitches(store: Store, prefix: string, frontend: string): Promise<Write[]> {
-  const { entries } = await store.range(switchesPrefix(prefix, frontend));
-  return entries.slice(0, KEPT + 1).map(({ key }) => ({ remove: key }));
+  /** Ids of the frontends that were ever switched, sorted. */
+  async frontends(): Promise<string[]> {
+    const { entries } = await this.#store.range(this.#prefix);
+    const ids = entries.map(({ key }) => key.slice(this.#prefix.length).split('/')[0] ?? '');
+    return [...new Set(ids)].sort();
+  }
+
+  /**
+   * The writes that record a switch and remove the oldest ones, to go into the transaction that switches. The key is the
+   * revision that the switch rests on: it grows, and no two switches of one frontend can succeed on the same.
+   */
+  async writesToRecord(record: SwitchRecord, revision: number): Promise<Write[]> {
+    const prefix = this.#of(record.frontend);
+    const { entries } = await this.#store.range(prefix);
+    const old = entries.slice(0, Math.max(0, entries.length - (KEPT - 1)));
+    const put = `${prefix}${String(revision).padStart(16, '0')}`;
+    return [
+      { put, value: JSON.stringify(record) },
+      ...old.filter(({ key }) => key !== put).map(({ key }) => ({ remove: key })),
+    ];
+  }
+
+  /** The writes that remove a frontend's switches, to go into the transaction that removes it. */
+  async writesToForget(frontend: string): Promise<Write[]> {
+    const { entries } = await this.#store.range(this.#of(frontend));
+    return entries.slice(0, KEPT + 1).map(({ key }) => ({ remove: key }));
+  }
+
+  #of(frontend: string): string {
+    return `${this.#prefix}${frontend}/`;
+  }
 }
 
 function readSwitch(value: string): SwitchRecord | null {
   try {
     const record = JSON.parse(value) as SwitchRecord;
-    const fine =
+    const valid =
       record.v === 1 &&
       typeof record.frontend === 'string' &&
       typeof record.to === 'string' &&
       typeof record.who === 'string' &&
       typeof record.when === 'string' &&
       (record.from === null || typeof record.from === 'string');
-    return fine ? record : null;
+    return valid ? record : null;
   } catch {
     return null;
   }

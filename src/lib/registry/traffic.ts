@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Store, StoreEvent, Write } from '../store/port.ts';
+import type { Entry, Range, Store, StoreEvent, Write } from '../store/port.ts';
 import {
   applyTraffic,
   encode,
@@ -10,6 +10,8 @@ import {
   type TrafficChange,
   type TrafficState,
 } from '../traffic/index.ts';
+import { below } from './keys.ts';
+import { changesOf } from './watch.ts';
 
 /** One write, by path below the prefix. Fields of the stored value that `value` does not have are kept. */
 export type TrafficEdit =
@@ -17,51 +19,60 @@ export type TrafficEdit =
       readonly put: string;
       readonly value: JsonObject;
       readonly lease?: string;
-      /** `value` is all there will be: fields that only the stored value has are not kept. */
+      /** Replaces the stored value as a whole: fields that only it has are not kept. */
       readonly whole?: true;
     }
   | { readonly remove: string };
 
-/** vulcand's objects, in vulcand's own keys, on any store. */
+/** What gateways should serve: vulcand's objects, in vulcand's own keys. */
 export class TrafficRegistry {
-  readonly store: Store;
+  readonly #store: Store;
   readonly prefix: string;
 
   constructor(store: Store, prefix: string) {
-    this.store = store;
-    this.prefix = prefix.endsWith('/') ? prefix : `${prefix}/`;
+    this.#store = store;
+    this.prefix = below(prefix);
   }
 
-  /** Everything, in one consistent read. Values that do not read well are in `problems`, never an error. */
+  /** Everything, in one consistent read. Values that cannot be read are in `problems`, never an error. */
   async load(): Promise<TrafficState> {
-    const { entries, revision } = await this.store.range(this.prefix);
-    return readTraffic(
-      this.prefix,
-      entries.map((entry) => this.#entry(entry)),
-      revision,
-    );
+    return this.#read(await this.#store.range(this.prefix));
   }
 
   /**
-   * The state after each change that follows `state`, until `signal` aborts; changes of one moment come as one state.
-   * Across reconnects and compactions, as Store.watch.
+   * The state after each change that follows `from`, until the signal aborts; changes of one moment come as one state,
+   * and a transaction is never seen in part.
    */
-  async *watch(state: TrafficState, signal: AbortSignal): AsyncIterable<TrafficState> {
-    let now = state;
-    for await (const event of this.store.watch(this.prefix, state.revision, signal)) {
-      if (event.type === 'resync') {
-        const { entries, revision } = event.range;
-        now = readTraffic(
-          this.prefix,
-          entries.map((entry) => this.#entry(entry)),
-          revision,
-        );
-      } else {
-        const revision = event.type === 'put' ? event.entry.revision : event.revision;
-        now = applyTraffic(now, this.prefix, [this.#change(event)], revision);
-      }
-      yield now;
+  async *watch(from: TrafficState, signal: AbortSignal): AsyncIterable<TrafficState> {
+    let state = from;
+    for await (const { all, events, revision } of changesOf(
+      this.#store,
+      this.prefix,
+      from.revision,
+      signal,
+    )) {
+      state =
+        all === null
+          ? applyTraffic(
+              state,
+              this.prefix,
+              events.map((event) => this.#change(event)),
+              revision,
+            )
+          : this.#read(all);
+      yield state;
     }
+  }
+
+  /** Paths below a folder (`backends/`) and their values as text, also of objects that cannot be read. */
+  async list(folder: string): Promise<{ readonly path: string; readonly value: string }[]> {
+    const { entries } = await this.#store.range(this.prefix + folder);
+    return entries.map(({ key, value }) => ({ path: key.slice(this.prefix.length), value }));
+  }
+
+  /** Id of a new lease, for objects that go by themselves when nobody writes them again in time. */
+  async lease(ttlSeconds: number): Promise<string> {
+    return (await this.#store.lease(ttlSeconds)).id;
   }
 
   /**
@@ -78,7 +89,7 @@ export class TrafficRegistry {
   ): Promise<number> {
     if (edits.length === 0 && also.length === 0) return state.revision;
     const paths = new Set([...edits.map((edit) => ('put' in edit ? edit.put : edit.remove)), ...guards]);
-    const revision = await this.store.commit({
+    const revision = await this.#store.commit({
       compare: [...paths].map((path) => ({
         key: this.prefix + path,
         revision: state.stored.get(path)?.revision ?? 0,
@@ -87,6 +98,14 @@ export class TrafficRegistry {
     });
     if (revision !== null) return revision;
     throw await this.#lost(state, [...paths]);
+  }
+
+  #read({ entries, revision }: Range): TrafficState {
+    return readTraffic(
+      this.prefix,
+      entries.map((entry) => this.#entry(entry)),
+      revision,
+    );
   }
 
   #write(state: TrafficState, edit: TrafficEdit): Write {
@@ -102,7 +121,7 @@ export class TrafficRegistry {
   async #lost(state: TrafficState, paths: readonly string[]): Promise<ClusterError> {
     let changed = paths[0] ?? '';
     for (const path of paths) {
-      const now = await this.store.get(this.prefix + path);
+      const now = await this.#store.get(this.prefix + path);
       if ((now?.revision ?? 0) === (state.stored.get(path)?.revision ?? 0)) continue;
       changed = path;
       break;
@@ -114,8 +133,7 @@ export class TrafficRegistry {
     });
   }
 
-  #entry(entry: { key: string; value: string; revision: number; lease: string | null }): StoredEntry {
-    const { key, ...rest } = entry;
+  #entry({ key, ...rest }: Entry): StoredEntry {
     return { path: key.slice(this.prefix.length), ...rest };
   }
 

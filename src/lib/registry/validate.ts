@@ -31,6 +31,8 @@ export function readUnit(value: unknown, name: string): UnitRecord {
   return { v: version(of), name, hash: text(of, 'hash'), desired, machine };
 }
 
+const HOST_KEY = /^[\w.@-]+ [A-Za-z0-9+/]+=*$/;
+
 /** @throws Error whose message names the field that is wrong. */
 export function readMachine(value: unknown, id: string): MachineRecord {
   const of = fields(value, 'machine');
@@ -39,6 +41,9 @@ export function readMachine(value: unknown, id: string): MachineRecord {
   text(target, 'address');
   text(target, 'user');
   if (typeof target.port !== 'number') throw new Error('"target.port" is not a number');
+  const { hostKeys = [] } = target;
+  if (!Array.isArray(hostKeys) || !hostKeys.every((key) => HOST_KEY.test(String(key))))
+    throw new Error('"target.hostKeys" is not a list of "type base64"');
   for (const [key, item] of Object.entries(fields(of.metadata, '"metadata"')))
     if (typeof item !== 'string') throw new Error(`"metadata.${key}" is not a text`);
   if (text(of, 'id') !== id) throw new Error(`"id" is ${JSON.stringify(of.id)}, the key says ${id}`);

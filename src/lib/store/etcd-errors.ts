@@ -9,7 +9,7 @@ import {
 } from 'etcd3';
 import { ClusterError, EXIT } from '../error.ts';
 
-/** What etcd or gRPC said, as a person understands it. */
+/** An error of etcd or gRPC in words for people. */
 export function etcdError(error: unknown, endpoint: string, timeoutMs: number): ClusterError {
   if (error instanceof ClusterError) return error;
   const text = error instanceof Error ? error.message : String(error);
@@ -50,7 +50,9 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
     const message = `etcd at ${endpoint} gave no answer within ${timeoutMs} ms`;
     return make('store-timeout', message, 'see how etcd is doing, or raise --request-timeout');
   }
-  if (error instanceof GRPCDeadlineExceededError || error instanceof GRPCUnavailableError) {
+  // The errors of a stream, as of a lease's renewal, are gRPC's own and not etcd3's.
+  const unavailable = error instanceof GRPCUnavailableError || text.startsWith('14 UNAVAILABLE');
+  if (error instanceof GRPCDeadlineExceededError || unavailable) {
     return unreachable(endpoint, error);
   }
   return make('store-failed', `etcd at ${endpoint} refused the request: ${text}`, 'see the log of etcd');

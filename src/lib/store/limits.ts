@@ -4,6 +4,8 @@ import type { Transaction } from './port.ts';
 /** etcd's defaults; both drivers hold them, so that what works on one works on the other. */
 export const MAX_WRITES = 128;
 export const MAX_BYTES = 1.5 * 1024 * 1024 - 16 * 1024;
+/** What one transaction takes of a long list of writes: below the limits, with room for the writes that go with it. */
+export const BATCH = { writes: 100, characters: 1_000_000 } as const;
 /** LMDB's bound is 1978 bytes. */
 export const MAX_KEY_BYTES = 1024;
 
@@ -32,6 +34,27 @@ function tooLarge(what: string): ClusterError {
     exit: EXIT.store,
     hint: 'write less at once',
   });
+}
+
+/** A long list in parts that each fit into one transaction; `characters` is what an item adds to its size. */
+export function inBatches<Item>(
+  items: readonly Item[],
+  characters: (item: Item) => number = () => 0,
+): Item[][] {
+  const batches: Item[][] = [];
+  let size = 0;
+  for (const item of items) {
+    const length = characters(item);
+    const last = batches.at(-1);
+    if (last === undefined || last.length >= BATCH.writes || size + length > BATCH.characters) {
+      batches.push([item]);
+      size = length;
+    } else {
+      last.push(item);
+      size += length;
+    }
+  }
+  return batches;
 }
 
 /** First key after all those that start with `prefix`; undefined when there is none (the empty prefix). */

@@ -33,6 +33,11 @@ export function isHost(host: string): boolean {
   return URL.canParse(`http://${host}`);
 }
 
+/** Whether a host, without brackets, can be reached from its own computer only. */
+export function isLoopback(host: string): boolean {
+  return /^localhost$/i.test(host) || host === '::1' || /^127\.[\d.]+$/.test(host);
+}
+
 /** @throws `bad-url` unless this is `http[s]://HOST[:PORT]` and nothing else. */
 export function checkServerUrl(url: string): void {
   const other = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1];

@@ -1,6 +1,14 @@
+import { createHash } from 'node:crypto';
 import type { MachineRecord } from '../registry/index.ts';
 import { metadataText } from './format.ts';
 import { renderTable } from './table.ts';
+
+/** `type SHA256:...` of a `type base64` key, as OpenSSH shows it. */
+function fingerprintOf(key: string): string {
+  const [type = '', base64 = ''] = key.split(' ');
+  const print = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('base64');
+  return `${type} SHA256:${print.replace(/=+$/, '')}`;
+}
 
 /** A machine on a few lines. */
 export function machineCard(machine: MachineRecord, units: readonly string[]): string {
@@ -11,6 +19,7 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
     ['hostname', facts.hostname],
     ['system', `${facts.os}, systemd ${facts.systemd}, Linux ${facts.kernel} ${facts.architecture}`],
     ['sudo', facts.sudo === 'root' ? 'not needed' : facts.sudo],
+    ...(target.hostKeys ?? []).map((key) => ['shared host key', fingerprintOf(key)]),
     ['metadata', metadataText(machine.metadata) || '-'],
     ['units', units.join(' ') || '-'],
   ];

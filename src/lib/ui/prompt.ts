@@ -13,3 +13,24 @@ export async function askHidden(question: string): Promise<string> {
     process.stderr.write('\n');
   }
 }
+
+/** Shows an unknown host key and asks whether to trust it: yes, no, or the fingerprint itself, as ssh does. */
+export async function askHostKey(key: {
+  readonly address: string;
+  readonly type: string;
+  readonly fingerprint: string;
+}): Promise<boolean> {
+  const { address, type, fingerprint } = key;
+  const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  process.stderr.write(`The host key of ${address} is not known: ${type} ${fingerprint}\n`);
+  try {
+    for (let question = 'Trust it and remember it (yes/no/[fingerprint])? '; ; ) {
+      const answer = (await reader.question(question)).trim();
+      if (answer.toLowerCase() === 'yes' || answer === fingerprint) return true;
+      if (answer.toLowerCase() === 'no') return false;
+      question = "Please type 'yes', 'no' or the fingerprint: ";
+    }
+  } finally {
+    reader.close();
+  }
+}

@@ -8,9 +8,8 @@ import { runPaths } from '../../../src/lib/gateway/haproxy/process/files.ts';
 import { Haproxy } from '../../../src/lib/gateway/haproxy/process/haproxy.ts';
 import type { Top } from '../../../src/lib/gateway/top.ts';
 import {
-  gatewayKey,
-  gatewaySettingsKey,
-  readGateway,
+  GatewayRegistry,
+  GatewaySettingsRegistry,
   TrafficRegistry,
 } from '../../../src/lib/registry/index.ts';
 import { openEtcd } from '../../../src/lib/store/etcd.ts';
@@ -50,7 +49,7 @@ function start(): Running {
 
 const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
 const haproxy = () => new Haproxy('haproxy', runPaths(join(place.dir, 'run')));
-const record = async () => readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
+const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
 
 /** Puts values below vulcand's prefix in one transaction; null removes. @returns the revision. */
 async function write(values: Record<string, object | string | null>): Promise<number> {
@@ -312,15 +311,15 @@ test('statistics: top, Prometheus, the commands, and the log severity at run tim
   const ranked = await runCli(['gateway', 'top', '--json'], place.dir, env);
   expect(JSON.parse(ranked.stdout).frontends.length).toBeGreaterThan(3);
   const other = { ...(await record()), machine: 'deadbeef'.repeat(4), hostname: 'elsewhere' };
-  const away = gatewayKey('/cluster', other.machine);
+  const away = `/cluster/gateways/${other.machine}`;
   await store.commit({ compare: [], writes: [{ put: away, value: JSON.stringify(other) }] });
   const both = await runCli(['gateway', 'status'], place.dir, env);
   expect(both.code).toBe(4);
   expect(both.stdout).toMatch(/deadbeef\.\.\. .*unreachable[\s\S]*feedface\.\.\. .*serving/);
   expect(both.stderr).toContain('no machine deadbeef is registered');
   await store.commit({ compare: [], writes: [{ remove: away }] });
-  const settings = JSON.stringify({ v: 1, severity: 'debug' });
-  await store.commit({ compare: [], writes: [{ put: gatewaySettingsKey('/cluster'), value: settings }] });
+  const settings = new GatewaySettingsRegistry(store, '/cluster');
+  await settings.set(await settings.load(), { v: 1, severity: 'debug' });
   await eventually('debug', async () => (await status()).severity === 'debug');
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
-import { gatewayKey, readGateway } from '../../../src/lib/registry/index.ts';
+import { GatewayRegistry } from '../../../src/lib/registry/index.ts';
 import { openEtcd } from '../../../src/lib/store/etcd.ts';
 import type { Store } from '../../../src/lib/store/port.ts';
 import { sealKeyPair } from '../../../src/lib/traffic/seal.ts';
@@ -36,7 +36,7 @@ function start(name: string, ports: { listen: number; admin: number }, env: Node
 
 async function write(values: Record<string, object | string | null>): Promise<void> {
   const revision = (await store.commit({ compare: [], writes: writesOf('/vulcand/', values) })) ?? 0;
-  const record = async () => readGateway((await store.get(gatewayKey('/cluster', MACHINE)))?.value ?? '');
+  const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
   await eventually(`revision ${revision}`, async () => ((await record())?.revision ?? 0) >= revision, 20_000);
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
 import type { PoolServer, Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
-import { Logger } from '../../../src/lib/gateway/logger.ts';
+import { Reporter } from '../../../src/lib/keep/index.ts';
 import type { Write } from '../../../src/lib/store/port.ts';
 import { listening } from '../../support/port.ts';
 
@@ -15,9 +15,9 @@ process.env.PATH = `${process.env.PATH}:/usr/sbin`;
 execFileSync('haproxy', ['-v'], { stdio: 'ignore' });
 
 /** Collects what a gateway logs. */
-export function testLogger(): { logger: Logger; lines: string[] } {
+export function testLogger(): { logger: Reporter; lines: string[] } {
   const lines: string[] = [];
-  return { logger: new Logger('debug', (line) => void lines.push(line)), lines };
+  return { logger: new Reporter('debug', (line) => void lines.push(line)), lines };
 }
 
 export function temporary(): { dir: string; remove: () => void } {

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { gatewayKey } from '../../../src/lib/registry/index.ts';
 import { openEmbedded } from '../../../src/lib/store/embedded.ts';
 import { type Ran, type Workplace, workplace } from '../../support/cli.ts';
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts';
@@ -628,14 +627,14 @@ test('--wait with no gateway says so; a gateway that lags is named, and the swit
     version: '0',
     revision: 1,
   };
-  put(gatewayKey('/lagging', 'c0ffee'), JSON.stringify(record));
+  put('/lagging/gateways/c0ffee', JSON.stringify(record));
   const lagging = await waiting.run(...words('frontend upsert -id f1 -b app-v2.0 --wait-timeout 200ms'));
   expect(lagging).toMatchObject({ code: 1, stdout: expect.stringContaining('app-v1.0 -> app-v2.0') });
   expect(lagging.stderr).toMatch(
     /^Error: .*1 of 1 gateways .*idle \(c0ffee\)\n {2}try: the change stands.*\n$/,
   );
   expect(await ok('frontend', 'show', 'f1')).toContain('app-v2.0');
-  put(gatewayKey('/lagging', 'c0ffee'), '{oops');
+  put('/lagging/gateways/c0ffee', '{oops');
   const broken = await waiting.run(...words('frontend upsert -id f1 -b app-v1.0 --wait'));
   expect(broken.code).toBe(0);
   await waiting.remove();

@@ -12,7 +12,6 @@ import { showFrontend } from '../../../src/lib/control/traffic/lists.ts';
 import { matchRequest } from '../../../src/lib/control/traffic/match.ts';
 import { upsertMiddleware } from '../../../src/lib/control/traffic/middleware.ts';
 import { upsertBackend, upsertServer } from '../../../src/lib/control/traffic/objects.ts';
-import { gatewayKey, gatewaysPrefix } from '../../../src/lib/registry/index.ts';
 import type { Store, Transaction } from '../../../src/lib/store/port.ts';
 import { workplace } from '../../support/cli.ts';
 import { freePort } from '../../support/port.ts';
@@ -339,7 +338,7 @@ async function fakeGateway(
       compare: [],
       writes: [
         {
-          put: gatewayKey(cluster, name),
+          put: `${cluster}/gateways/${name}`,
           value: JSON.stringify({
             v: 1,
             machine: name,
@@ -354,7 +353,7 @@ async function fakeGateway(
       ],
     });
   const abort = new AbortController();
-  const { revision } = await store.range(gatewaysPrefix(cluster));
+  const { revision } = await store.range(`${cluster}/gateways/`);
   await say(revision);
   const following = (async () => {
     for await (const event of store.watch(`${env.CLUSTER_TRAFFIC_PREFIX}/`, revision, abort.signal))

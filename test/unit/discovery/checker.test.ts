@@ -1,10 +1,15 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Checker, type Target } from '../../../src/lib/discovery/checker.ts';
-import { type Answer, afterAnswer, type Health, UNKNOWN } from '../../../src/lib/discovery/offers/health.ts';
+import {
+  afterProbe,
+  type Health,
+  type ProbeResult,
+  UNKNOWN,
+} from '../../../src/lib/discovery/offers/health.ts';
 
-const GOOD: Answer = { good: true, said: 'HTTP code 200' };
-const BAD: Answer = { good: false, said: 'HTTP code 500' };
-const REFUSED: Answer = { good: false, said: 'connection refused', refused: true };
+const GOOD: ProbeResult = { good: true, text: 'HTTP code 200' };
+const BAD: ProbeResult = { good: false, text: 'HTTP code 500' };
+const REFUSED: ProbeResult = { good: false, text: 'connection refused', refused: true };
 
 beforeEach(() => void vi.useFakeTimers({ now: 0, toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
@@ -13,8 +18,8 @@ const changes: string[] = [];
 beforeEach(() => void changes.splice(0));
 function checker(random = 0): Checker {
   return new Checker({
-    changed: ({ key }, up, { said }, before) => {
-      changes.push(`${Math.round(performance.now())} ${key} ${before} -> ${up}: ${said}`);
+    changed: ({ key }, up, { text }, before) => {
+      changes.push(`${Math.round(performance.now())} ${key} ${before} -> ${up}: ${text}`);
     },
     random: () => random,
   });
@@ -24,13 +29,13 @@ function target(probe: Target['probe'], more: Partial<Target> = {}): Target {
   return { key: 'a', signature: '1', intervalMs: 3000, rise: 1, fall: 1, fresh: false, probe, ...more };
 }
 
-const wait = (ms: number): Promise<Answer> => new Promise((done) => setTimeout(() => done(GOOD), ms));
+const wait = (ms: number): Promise<ProbeResult> => new Promise((done) => setTimeout(() => done(GOOD), ms));
 
 test('rise and fall count answers in a row', () => {
   const run = (answers: string, limits: { rise: number; fall: number }, from: Health = UNKNOWN): string =>
     [...answers]
       .map((answer) => {
-        from = afterAnswer(from, answer === '+', limits);
+        from = afterProbe(from, answer === '+', limits);
         return from.up === null ? '?' : from.up ? 'u' : 'd';
       })
       .join('');
@@ -59,7 +64,7 @@ test('one that is late is not asked twice at once; the points it missed are pass
   let most = 0;
   const starts: number[] = [];
   const one = checker();
-  const probe = async (): Promise<Answer> => {
+  const probe = async (): Promise<ProbeResult> => {
     starts.push(performance.now());
     most = Math.max(most, ++running);
     await wait(4000);
@@ -117,7 +122,7 @@ test('what never listens is sick after one interval; what ran before us, at once
 
 test('what is the same goes on; what is another starts anew; what is gone is asked no more', async () => {
   let asked = 0;
-  const probe = async (): Promise<Answer> => {
+  const probe = async (): Promise<ProbeResult> => {
     asked++;
     return GOOD;
   };

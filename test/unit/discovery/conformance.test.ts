@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readCheck } from '../../../src/lib/discovery/offers/check.ts';
-import { decide } from '../../../src/lib/discovery/offers/edits.ts';
+import { registryEdits } from '../../../src/lib/discovery/offers/edits.ts';
 import { splitTags } from '../../../src/lib/discovery/offers/metadata.ts';
 import { urlOf } from '../../../src/lib/discovery/offers/offer.ts';
 import { servicesOf } from '../../../src/lib/discovery/offers/services.ts';
@@ -70,8 +70,14 @@ function announced({ given }: Case): string[] {
     port: given.service?.Port ?? 49153,
     attributes: given.attrs ?? {},
   });
-  const view = { machine: 'm', lease: '7', mine: new Set(['7']), traffic: new Map(), presence: new Map() };
-  return decide(view, [{ offer: made, up: true }])
+  const view = {
+    machine: 'm',
+    lease: '7',
+    ownLeases: new Set(['7']),
+    traffic: new Map(),
+    presence: new Map(),
+  };
+  return registryEdits(view, [{ offer: made, up: true }])
     .groups.flat()
     .flatMap(({ area, path, value, lease }) => {
       const ttl = lease === null ? '(no TTL)' : 'TTL 11s';

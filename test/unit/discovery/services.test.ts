@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readContainer } from '../../../src/lib/discovery/containers/container.ts';
+import { endsContainer, readContainer } from '../../../src/lib/discovery/containers/container.ts';
 import { readCheck } from '../../../src/lib/discovery/offers/check.ts';
 import { offerOf } from '../../../src/lib/discovery/offers/offer.ts';
 import { servicesOf } from '../../../src/lib/discovery/offers/services.ts';
-import { isEnd } from '../../../src/lib/discovery/signals.ts';
 import { container, type Described, rules, service } from './support.ts';
 
 const found = (of: Described, more: Partial<typeof rules> = {}) =>
@@ -128,7 +127,7 @@ test.each([
   ['37', 'SIGRTMIN+3', true],
   [null, 'SIGTERM', false],
 ])('signal %s where %s stops: %s', (signal, stop, ends) => {
-  expect(isEnd(signal, stop)).toBe(ends);
+  expect(endsContainer(signal, stop)).toBe(ends);
 });
 
 test('whatever Docker answers, it is read or refused with a word', () => {

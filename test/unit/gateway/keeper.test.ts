@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Keeper } from '../../../src/lib/gateway/keeper.ts';
-import { Logger } from '../../../src/lib/gateway/logger.ts';
 import type { Refusal, RunningProxy } from '../../../src/lib/gateway/proxy.ts';
+import { Reporter } from '../../../src/lib/keep/index.ts';
 import { readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -44,7 +44,7 @@ function kept() {
   const applied: number[] = [];
   const keeper = new Keeper({
     proxy,
-    logger: new Logger('debug', (line) => void lines.push(line)),
+    logger: new Reporter('debug', (line) => void lines.push(line)),
     openBreakers: () => [],
     applied: (wanted) => void applied.push(wanted.revision),
     fatal: (error) => void fatal.push(error),

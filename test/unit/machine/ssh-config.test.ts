@@ -33,7 +33,7 @@ describe('ssh_config', () => {
     const config = options(
       'Host w*\n  HostName %h.example.org\n  IdentityFile ~/.ssh/%r@%h-%p\n  IdentityFile /k%%\n  ProxyJump a@j1:2,j2\n  UserKnownHostsFile %d/kh\n  StrictHostKeyChecking accept-new\n',
     );
-    expect(lookupHost('web', config, { user: 'u', port: 7 })).toEqual({
+    expect(lookupHost('web', config, { user: 'u', port: 7 })).toMatchObject({
       hostName: 'web.example.org',
       user: 'u',
       port: 7,
@@ -52,13 +52,58 @@ describe('ssh_config', () => {
     expect(lookupHost('db', config).port).toBe(5);
   });
 
-  test('never runs Match exec', () => {
+  test('does not run Match exec where ssh is not to be asked', () => {
     const mark = join(dir, 'ran');
     const config = options(
       `Match exec "touch ${mark}"\n  User evil\nMatch !exec "touch ${mark}"\n  User evil\n`,
     );
-    expect(lookupHost('web', config).user).toBeUndefined();
+    expect(lookupHost('web', { ...config, transport: 'ssh2' }).user).toBeUndefined();
     expect(existsSync(mark)).toBe(false);
+  });
+
+  test.each([
+    ['ProxyCommand nc %h %p', ['ProxyCommand nc %h %p']],
+    ['ProxyCommand none', []],
+    ['CertificateFile ~/cert.pub', ['CertificateFile ~/cert.pub']],
+    ['PKCS11Provider /lib/p11.so', ['PKCS11Provider /lib/p11.so']],
+    ['KexAlgorithms +diffie-hellman-group14-sha1', ['KexAlgorithms +diffie-hellman-group14-sha1']],
+    ['GSSAPIAuthentication yes', []],
+    ['ForwardAgent yes', []],
+    ['SendEnv LANG LC_*', []],
+  ])('%s needs the OpenSSH client: %j', (line, needs) => {
+    const config = options(`Host other\n  Compression yes\nHost web\n  ${line}\n`);
+    const place = `${config.config}:4: `;
+    expect(lookupHost('web', config).opensshOnly).toEqual(needs.map((one) => place + one));
+  });
+
+  test('reads times, agents, families and aliases', () => {
+    const config = options(
+      'Host web\n ConnectTimeout 1m30s\n ServerAliveInterval 7\n ServerAliveCountMax 2\n IdentityAgent none\n AddressFamily inet6\n HostKeyAlias Web.Example\n IdentitiesOnly yes\n GlobalKnownHostsFile /a /b\nHost db\n IdentityAgent $AGENT_SOCKET\n ConnectTimeout none\n',
+    );
+    expect(lookupHost('web', config)).toMatchObject({
+      connectTimeoutMs: 90_000,
+      keepAliveMs: 7000,
+      keepAliveCount: 2,
+      identityAgent: null,
+      family: 6,
+      hostKeyAlias: 'web.example',
+      identitiesOnly: true,
+      globalKnownHostsFiles: ['/a', '/b'],
+    });
+    process.env.AGENT_SOCKET = '/agent';
+    expect(lookupHost('db', config).identityAgent).toBe('/agent');
+    expect(lookupHost('db', config).connectTimeoutMs).toBeUndefined();
+    delete process.env.AGENT_SOCKET;
+  });
+
+  test('knows what to type for an alias, and for an address', () => {
+    const config = options('Host web\n  HostName 10.0.0.5\n  User admin\n  Port 2222\n');
+    const file = `-F ${config.config}`;
+    expect(lookupHost('web', config, { user: 'admin', port: 2222 }).command).toBe(`ssh ${file} web`);
+    expect(lookupHost('web', config, { user: 'me', port: 22 }).command).toBe(`ssh ${file} -p 22 me@web`);
+    expect(lookupHost('10.0.0.6', { ...config, config: null }, { user: 'me', port: 22 }).command).toBe(
+      'ssh -p 22 me@10.0.0.6',
+    );
   });
 
   test('says which configuration cannot be read', () => {

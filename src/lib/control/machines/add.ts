@@ -1,37 +1,60 @@
 import { ClusterError, ClusterErrors, EXIT } from '../../error.ts';
-import { type MachineTarget, parseSpec, resolveTarget } from '../../machine/index.ts';
+import {
+  type Machine,
+  type MachineTarget,
+  parseSpec,
+  resolveTarget,
+  unfollowedOptions,
+} from '../../machine/index.ts';
 import type { MachineRecord } from '../../registry/index.ts';
 import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
 import { write } from '../units/write.ts';
 import { convergeMachines } from './converge-machines.ts';
+import { hostKeysOf } from './host-keys.ts';
 
-/** Connects, reads what each machine is, registers it, and starts the global units that fit it. */
+export interface AddOptions {
+  /** null: what an already registered machine has. */
+  readonly metadata: Record<string, string> | null;
+  /** Keep the host keys that this operator trusts in the registry, for others. */
+  readonly shareHostKey?: boolean;
+}
+
+/** Connects, reads what the machine is, registers it, and starts the global units that fit it. */
 export async function addMachines(
   session: Session,
   specs: readonly string[],
-  metadata: Record<string, string> | null,
+  options: AddOptions,
 ): Promise<void> {
-  const targets = await Promise.all(
-    specs.map((spec) => resolveTarget(parseSpec(spec), session.ssh(), { user: session.config.ssh.user })),
+  const targets = specs.map((spec) =>
+    resolveTarget(parseSpec(spec), session.ssh(), { user: session.config.ssh.user }),
   );
-  await addTargets(session, targets, metadata);
+  const passedOver = new Set(targets.flatMap((target) => unfollowedOptions(target, session.ssh())));
+  for (const message of passedOver) session.emit({ kind: 'warning', message });
+  await addTargets(session, targets, options);
 }
 
 /** As addMachines, with targets that are known already (the lab's). */
 export async function addTargets(
   session: Session,
   targets: readonly MachineTarget[],
-  metadata: Record<string, string> | null,
+  { metadata, shareHostKey = false }: AddOptions,
 ): Promise<void> {
   const errors: ClusterError[] = [];
   const found: Found[] = [];
+  const state = await (await session.registry()).load();
+  const known = [...state.machines.values()].map((machine) => machine.target);
   await Promise.all(
-    targets.map(async (target) => {
+    targets.map(async (given) => {
       try {
-        const facts = await (await session.connect(target)).facts();
-        if (facts.sudo === 'denied') throw sudoDenied(target);
-        found.push({ v: 1, id: facts.machineId, target, facts });
+        const shared = known.find((one) => sameAddress(one, given))?.hostKeys;
+        const target = { ...given, ...(shared && { hostKeys: shared }) };
+        const machine = await session.connect(target);
+        const facts = await machine.facts();
+        await checkUsable(machine, facts.sudo);
+        const hostKeys = shareHostKey ? await hostKeysOf(session, target) : shared;
+        const kept = { ...given, ...(hostKeys && { hostKeys }) };
+        found.push({ v: 1, id: facts.machineId, target: kept, facts });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         errors.push(error);
@@ -64,16 +87,26 @@ export async function addTargets(
   throwFailures(failures);
 }
 
+/** Finds out now, not at the first unit, that sudo or systemd's bus do not serve this login. */
+async function checkUsable(machine: Machine, sudo: 'root' | 'sudo' | 'denied'): Promise<void> {
+  if (sudo === 'denied') {
+    // Its error says why.
+    const { code } = await machine.exec(['sh', '-c', ':'], { sudo: true });
+    if (code !== 0) throw sudoDenied(machine.target);
+  }
+  await machine.statuses(['cluster.target']);
+}
+
 function sudoDenied(target: MachineTarget): ClusterError {
-  return new ClusterError(
-    'sudo-refused',
-    `${target.user} may not use sudo on ${target.address} without a password`,
-    {
-      machine: target.address,
-      hint: `allow it there: ${target.user} ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/, or log in as root`,
-      exit: EXIT.machine,
-    },
-  );
+  return new ClusterError('sudo-refused', `${target.user} may not use sudo on ${target.address}`, {
+    machine: target.address,
+    hint: `allow it there: ${target.user} ALL=(ALL) NOPASSWD: ALL in /etc/sudoers.d/, or log in as root`,
+    exit: EXIT.machine,
+  });
+}
+
+function sameAddress(one: MachineTarget, other: MachineTarget): boolean {
+  return one.address === other.address && one.port === other.port;
 }
 
 function refuseTwins(found: { id: string; target: MachineTarget }[], errors: ClusterError[]): void {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/index.ts';
 import { ClusterError } from '../../error.ts';
+import { isLoopback } from '../../traffic/index.ts';
 
 /** The store's certificates, as text. */
 export interface Certificates {
@@ -96,8 +97,9 @@ export function readEndpoints(text: string): string[] {
 }
 
 /** Whether an endpoint means another server on every machine that reads it. */
-export function isLoopback(endpoint: string): boolean {
-  return /^(https?:\/\/)?(localhost|127\.[\d.]+|\[::1\]):/i.test(endpoint);
+export function isLocalEndpoint(endpoint: string): boolean {
+  const [, host = ''] = /^(?:https?:\/\/)?(\[[^\]]+\]|[^:/]+):/i.exec(endpoint) ?? [];
+  return isLoopback(host.replace(/^\[|\]$/g, ''));
 }
 
 /** As both systemd and sh read it. */

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClusterError } from '../../error.ts';
+import { localMachineId } from '../../keep/machine-id.ts';
 import {
   foreignInstall,
   type Installed,
@@ -20,7 +20,7 @@ import { nameOf, reportUnreachable } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
 import { askAll } from '../units/ask.ts';
 import {
-  isLoopback,
+  isLocalEndpoint,
   readCertificates,
   readEndpoints,
   type StorePlace,
@@ -86,9 +86,9 @@ export async function installMachines(
   const machines = chosen.length > 0 ? [...new Set(chosen)] : [...state.machines.values()];
   const releases = new Releases(options);
   await releases.check();
-  const here = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  const here = await localMachineId();
   const settingsOf = (installed: Installed): ReadonlyMap<string, string> | null => {
-    const place = storePlace(session, endpoints, installed.machineId === here.trim());
+    const place = storePlace(session, endpoints, installed.machineId === here);
     return place === null ? null : settingsFiles(session.config, place, certificates);
   };
   const sending = new Limit(SENT_AT_ONCE);
@@ -191,7 +191,7 @@ function machineEndpoints(session: Session, given: string | null): readonly stri
         hint: 'say where machines reach it: --machine-endpoint http://10.0.0.5:2379 (or CLUSTER_MACHINE_ENDPOINT)',
       },
     );
-  if (etcd.endpoints.every(isLoopback))
+  if (etcd.endpoints.every(isLocalEndpoint))
     session.emit({
       kind: 'warning',
       message: `${etcd.endpoints.join(',')} means another server on each machine; --machine-endpoint says where they reach etcd`,

@@ -30,7 +30,7 @@ export async function labUp(
 ): Promise<readonly LabMachine[]> {
   const real = await import('../../lab/real/index.ts');
   const machines = await real.labUp({ ...options, onProgress });
-  await addTargets(session, machines.map(targetOf), null);
+  await addTargets(session, machines.map(targetOf), { metadata: null });
   return machines;
 }
 
@@ -55,7 +55,7 @@ export async function hollowUp(
     stateDir,
   ];
   const state = await startHollowProcess({ name, machines, stateDir, argv });
-  await addTargets(session, state.machines.map(targetOf), null);
+  await addTargets(session, state.machines.map(targetOf), { metadata: null });
   return state.machines;
 }
 

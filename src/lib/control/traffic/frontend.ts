@@ -1,6 +1,5 @@
 import { ClusterError } from '../../error.ts';
 import { quoteWord } from '../../machine/quote.ts';
-import { forgetSwitches, rememberSwitch } from '../../registry/index.ts';
 import { parseRoute } from '../../route/index.ts';
 import {
   checkId,
@@ -89,7 +88,7 @@ export async function upsertFrontend(
   const revision = await write(session, traffic, change, parent, request.ttl);
   written(change);
   if (request.wait === false) return null;
-  const served = await waitForGateways(await session.store(), session.config.prefix, revision, timeoutMs);
+  const served = await waitForGateways(await session.gateways(), revision, timeoutMs);
   if (served === null && request.wait)
     session.emit({ kind: 'warning', message: 'no gateway is registered: nobody to wait for' });
   return served;
@@ -142,7 +141,7 @@ async function write(
   const history =
     from === null || from === to
       ? []
-      : await rememberSwitch(registry.store, session.config.prefix, record, state.revision);
+      : await (await session.switches()).writesToRecord(record, state.revision);
   return registry.change(
     state,
     [{ put: path, value: storedFrontend(frontend), ...lease }],
@@ -175,7 +174,7 @@ export async function removeFrontend(session: Session, wanted: string | undefine
     warnAbsent(session, 'frontend', id, traffic.state.frontends.keys());
     return;
   }
-  const history = await forgetSwitches(await session.store(), session.config.prefix, id);
+  const history = await (await session.switches()).writesToForget(id);
   await removeAll(traffic, own, children, history);
 }
 

@@ -10,7 +10,7 @@ import {
   type Top,
   type TopRow,
 } from '../../gateway/index.ts';
-import { type GatewayRecord, loadGateways, type RegistryState } from '../../registry/index.ts';
+import type { GatewayRecord, RegistryState } from '../../registry/index.ts';
 import type { Session } from '../session.ts';
 
 /** One gateway's answer, or why there is none. */
@@ -54,7 +54,7 @@ export async function gatewayTop(
 
 /** Asks all registered gateways in parallel; one that does not answer never hides the others. */
 async function askGateways<Value>(session: Session, path: string): Promise<GatewayAnswer<Value>[]> {
-  const gateways = await loadGateways(await session.store(), session.config.prefix);
+  const gateways = [...(await (await session.gateways()).load()).gateways.values()];
   if (gateways.length === 0)
     throw new ClusterError('no-gateways', 'no gateway is running', {
       hint: 'cluster start units/gateway.service, or cluster gateway on a machine',

@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import { quoteWord } from '../../machine/quote.ts';
-import { loadSwitches, type SwitchRecord, switchedFrontends } from '../../registry/index.ts';
+import type { SwitchRecord } from '../../registry/index.ts';
 import { pathOf } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 import { type FrontendChange, type FrontendRequest, upsertFrontend } from './frontend.ts';
@@ -9,17 +9,16 @@ import { existing, loadTraffic } from './write.ts';
 
 /** Switches of this frontend, or of all of them, newest first. */
 export async function history(session: Session, frontend: string | undefined): Promise<SwitchRecord[]> {
-  const store = await session.store();
-  const { prefix } = session.config;
+  const switches = await session.switches();
   if (frontend !== undefined) {
     nonEmpty(frontend, 'history');
     const traffic = await loadTraffic(session);
     const path = pathOf({ kind: 'frontend', id: frontend });
     existing(traffic, 'frontend', frontend, traffic.state.frontends, path);
-    return loadSwitches(store, prefix, frontend);
+    return switches.load(frontend);
   }
-  const ids = await switchedFrontends(store, prefix);
-  const all = await Promise.all(ids.map((id) => loadSwitches(store, prefix, id)));
+  const ids = await switches.frontends();
+  const all = await Promise.all(ids.map((id) => switches.load(id)));
   return all.flat().sort((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0));
 }
 
@@ -36,7 +35,7 @@ export async function rollback(
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'frontend', id });
   const { BackendId: now } = existing(traffic, 'frontend', id, traffic.state.frontends, path);
-  const [last] = await loadSwitches(await session.store(), session.config.prefix, id);
+  const [last] = await (await session.switches()).load(id);
   // Somebody else's program may have moved it since: then what we know last is what was before.
   const previous = last?.to === now ? last.from : (last?.to ?? null);
   if (previous === null)
@@ -54,7 +53,7 @@ function nonEmpty(id: string, verb: string): void {
 }
 
 async function onlySwitched(session: Session): Promise<string> {
-  const ids = await switchedFrontends(await session.store(), session.config.prefix);
+  const ids = await (await session.switches()).frontends();
   const [only, second] = ids;
   if (only === undefined)
     throw new ClusterError('no-history', 'no switch of any frontend is remembered', {

@@ -1,6 +1,5 @@
 import { ClusterError } from '../../error.ts';
 import { quoteWord } from '../../machine/quote.ts';
-import { loadGateways } from '../../registry/index.ts';
 import {
   type Backend,
   type BackendEdit,
@@ -153,7 +152,7 @@ export async function upsertListener(
 
 /** It closes what gateways listened on until now: nobody should find that out from their users. */
 async function sayFirstListener(session: Session): Promise<void> {
-  if ((await loadGateways(await session.store(), session.config.prefix)).length === 0) return;
+  if ((await (await session.gateways()).load()).gateways.size === 0) return;
   const message =
     'this is the first listener: gateways listen here now, and no longer at their --listen (:80); make one for that too';
   session.emit({ kind: 'warning', message });

@@ -1,5 +1,5 @@
-import { ClusterError, EXIT } from '../../error.ts';
-import { type GatewaySettings, gatewaySettingsKey } from '../../registry/index.ts';
+import { ClusterError } from '../../error.ts';
+import type { GatewaySettings } from '../../registry/index.ts';
 import type { Session } from '../session.ts';
 
 type Severity = GatewaySettings['severity'];
@@ -15,7 +15,7 @@ const LEVELS: Readonly<Record<string, Severity>> = {
   panic: 'error',
 };
 
-/** What gateways log where nobody has said anything. */
+/** What gateways log where nothing was set. */
 const STANDARD: Severity = 'info';
 
 /** Tells every running gateway, and those to come, how much to log. @throws `bad-severity`. */
@@ -25,28 +25,11 @@ export async function setSeverity(session: Session, word: string | undefined): P
     throw new ClusterError('bad-severity', `not a valid logrus Level: ${JSON.stringify(word ?? '')}`, {
       hint: 'debug, info, warning or error',
     });
-  const store = await session.store();
-  const key = gatewaySettingsKey(session.config.prefix);
-  const now = await store.get(key);
-  const settings: GatewaySettings = { v: 1, severity };
-  const done = await store.commit({
-    compare: [{ key, revision: now?.revision ?? 0 }],
-    writes: [{ put: key, value: JSON.stringify(settings) }],
-  });
-  if (done === null)
-    throw new ClusterError('changed-meanwhile', 'somebody else changed the severity at the same moment', {
-      key,
-      hint: 'nothing was written; look again and repeat the command',
-      exit: EXIT.conflict,
-    });
+  const registry = await session.gatewaySettings();
+  await registry.set(await registry.load(), { v: 1, severity });
 }
 
 export async function getSeverity(session: Session): Promise<Severity> {
-  const entry = await (await session.store()).get(gatewaySettingsKey(session.config.prefix));
-  try {
-    const { severity } = JSON.parse(entry?.value ?? '{}') as Partial<GatewaySettings>;
-    return LEVELS[severity ?? ''] ?? STANDARD;
-  } catch {
-    return STANDARD;
-  }
+  const { settings } = await (await session.gatewaySettings()).load();
+  return settings?.severity ?? STANDARD;
 }

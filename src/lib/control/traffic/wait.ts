@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../error.ts';
-import { type GatewayRecord, loadGateways } from '../../registry/index.ts';
-import type { Store } from '../../store/port.ts';
+import type { GatewayRecord, GatewayRegistry } from '../../registry/index.ts';
 
 export interface Served {
   readonly gateways: number;
@@ -18,14 +17,13 @@ const LOOK = { first: 2, last: 100, growth: 1.3 };
  * @throws `gateway-lagging` that names those that do not after `timeoutMs`.
  */
 export async function waitForGateways(
-  store: Store,
-  clusterPrefix: string,
+  registry: GatewayRegistry,
   revision: number,
   timeoutMs: number,
 ): Promise<Served | null> {
   const started = performance.now();
   for (let pause = LOOK.first, first = true; ; first = false) {
-    const gateways = await loadGateways(store, clusterPrefix);
+    const gateways = [...(await registry.load()).gateways.values()];
     const passed = performance.now() - started;
     if (first && gateways.length === 0) return null;
     const behind = gateways.filter((gateway) => gateway.revision < revision);

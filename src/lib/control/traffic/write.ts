@@ -1,5 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import type { TrafficRegistry } from '../../registry/index.ts';
+import { inBatches } from '../../store/limits.ts';
 import {
   checkId,
   durationMs,
@@ -92,8 +93,7 @@ export async function leaseFor(
     throw new ClusterError('bad-ttl', `--ttl ${ttl} is ${ms < 1000 ? 'less than 1s' : 'more than 8760h'}`, {
       hint: 'such as --ttl 11s; 0 for no end',
     });
-  const lease = await (await session.store()).lease(Math.ceil(ms / 1000));
-  return { lease: lease.id };
+  return { lease: await (await session.traffic()).lease(Math.ceil(ms / 1000)) };
 }
 
 const YEAR_MS = 8760 * 3_600_000;
@@ -129,9 +129,6 @@ export async function put(
   return registry.change(state, [edit], guards);
 }
 
-/** etcd takes 128 keys in one transaction. */
-const CHUNK = 100;
-
 /**
  * Removes exactly these keys, `own` last, so that a run that is cut off is finished by the next.
  * @param also writes that go with the last of them.
@@ -143,12 +140,12 @@ export async function removeAll(
   also: Parameters<TrafficRegistry['change']>[3] = [],
 ): Promise<void> {
   const paths = [...children, own].filter((path) => state.stored.has(path));
-  for (let at = 0; at < paths.length; at += CHUNK) {
-    const part = paths.slice(at, at + CHUNK);
-    const last = at + CHUNK >= paths.length;
+  const batches = inBatches(paths);
+  for (const [index, batch] of batches.entries()) {
+    const last = index === batches.length - 1;
     await registry.change(
       state,
-      part.map((remove) => ({ remove })),
+      batch.map((remove) => ({ remove })),
       last ? [own] : [],
       last ? also : [],
     );

@@ -1,8 +1,9 @@
+import { constants } from 'node:os';
 import type { Container, ContainerPort } from '../offers/model.ts';
 
 type Json = { readonly [name: string]: unknown };
 
-/** Reads the answer of Docker's container inspect. Throws an Error that says what is missing. */
+/** Reads what Docker's `inspect` answers. @throws Error that says what is missing. */
 export function readContainer(inspected: unknown): Container {
   const all = object(inspected);
   const id = text(all.Id);
@@ -21,6 +22,23 @@ export function readContainer(inspected: unknown): Container {
     stopSignal: text(config.StopSignal) || 'SIGTERM',
     ports: ports(all, config),
   };
+}
+
+/** Whether a signal as Docker names it (`15`, `TERM`, `SIGTERM`, `SIGRTMIN+3`) is meant to end the container. */
+export function endsContainer(signal: string | null, stopSignal: string): boolean {
+  if (signal === null) return false;
+  const number = signalNumber(signal);
+  return number === constants.signals.SIGKILL || number === signalNumber(stopSignal);
+}
+
+/** Docker and Linux count real-time signals from 34. An unknown name stays a name. */
+function signalNumber(signal: string): number | string {
+  if (/^\d+$/.test(signal)) return Number(signal);
+  const name = `SIG${signal.toUpperCase().replace(/^SIG/, '')}`;
+  const [, edge, offset = '0'] = /^SIGRT(MIN|MAX)((?:[+-]\d+)?)$/.exec(name) ?? [];
+  if (edge === 'MIN') return 34 + Number(offset || 0);
+  if (edge === 'MAX') return 64 + Number(offset || 0);
+  return Object.entries(constants.signals).find(([known]) => known === name)?.[1] ?? name;
 }
 
 function environment(list: unknown): (readonly [string, string])[] {

@@ -4,20 +4,20 @@ import { ClusterError } from '../../error.ts';
 import { isObject } from '../../traffic/index.ts';
 import type { Container } from '../offers/model.ts';
 import { readContainer } from './container.ts';
-import type { Engine, EngineEvent } from './port.ts';
+import type { ContainerEvent, ContainerRuntime } from './port.ts';
 
 const ANSWER_MS = 10_000;
 
 /**
- * Docker at `unix:///path` or `tcp://host:port`; not asked anything yet.
+ * Docker at `unix:///path` or `tcp://host:port`. Nothing is sent yet.
  * @throws `bad-docker` for another address.
  */
-export async function openDocker(address: string): Promise<Engine> {
+export async function openDocker(address: string): Promise<ContainerRuntime> {
   const where = readAddress(address);
-  // Loads a good deal that no other command needs.
-  const { default: Docker } = await import('dockerode');
-  // The event stream is idle for as long as nothing happens, so no timeout of the socket's own.
-  return new DockerEngine(new Docker(where));
+  // It loads much that no other command needs.
+  const { default: Client } = await import('dockerode');
+  // No timeout on the socket: the stream of events is silent while nothing happens.
+  return new Docker(new Client(where));
 }
 
 function readAddress(
@@ -27,14 +27,14 @@ function readAddress(
   if (path !== undefined) return { socketPath: path };
   const [, host, port] = /^tcp:\/\/(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})\/?$/.exec(address) ?? [];
   if (host !== undefined) return { protocol: 'http', host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
-  throw new ClusterError('bad-docker', `${JSON.stringify(address)} is no address of a Docker`, {
+  throw new ClusterError('bad-docker', `${JSON.stringify(address)} is not an address of Docker`, {
     hint: 'such as unix:///var/run/docker.sock or tcp://127.0.0.1:2375',
   });
 }
 
-class DockerEngine implements Engine {
+class Docker implements ContainerRuntime {
   readonly #docker: Dockerode;
-  /** Commands that are still running, or were when last seen. */
+  /** Commands that did not end in time and may still be running. */
   readonly #late = new Map<string, Dockerode.Exec>();
 
   constructor(docker: Dockerode) {
@@ -56,11 +56,11 @@ class DockerEngine implements Engine {
     }
   }
 
-  async *events(signal: AbortSignal, listening: () => void): AsyncIterable<EngineEvent> {
+  async *events(signal: AbortSignal, listening: () => void): AsyncIterable<ContainerEvent> {
     // dockerode passes the signal on, though its types do not say so.
     const options = { filters: { type: ['container' as const] }, abortSignal: signal };
     const stream = await this.#docker.getEvents(options);
-    if (!(stream instanceof Readable)) throw new Error('Docker gave no stream of events');
+    if (!(stream instanceof Readable)) throw new Error('Docker did not answer with a stream of events');
     const end = (): void => void stream.destroy();
     signal.addEventListener('abort', end, { once: true });
     try {
@@ -85,7 +85,7 @@ class DockerEngine implements Engine {
     const key = JSON.stringify([id, command]);
     let stream: Duplex | undefined;
     try {
-      // Docker cannot end what did not end in time, and a second one beside it would make things worse.
+      // Docker cannot end such a command, and a second one beside it would make things worse.
       const late = this.#late.get(key);
       if (late !== undefined && (await late.inspect({ abortSignal })).Running) return null;
       const exec = await this.#docker.getContainer(id).exec({
@@ -130,7 +130,7 @@ async function* lines(stream: Readable): AsyncIterable<string> {
   }
 }
 
-function readEvent(line: string): EngineEvent | null {
+function readEvent(line: string): ContainerEvent | null {
   let event: unknown;
   try {
     event = JSON.parse(line);

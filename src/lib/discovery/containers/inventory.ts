@@ -1,37 +1,40 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff, type Outage, pause } from '../../keep/index.ts';
 import type { Container } from '../offers/model.ts';
-import { isEnd } from '../signals.ts';
-import type { Engine, EngineEvent } from './port.ts';
+import { endsContainer } from './container.ts';
+import type { ContainerEvent, ContainerRuntime } from './port.ts';
 
-/** A container that is there to be announced. */
+/** A container that can be announced. */
 export interface Running {
   readonly container: Container;
-  /** It started while we were listening. */
+  /** It started while we were following events. */
   readonly fresh: boolean;
 }
 
 export interface InventoryOptions {
-  readonly engine: Engine;
-  /** Something is different: containers, or whether Docker can be reached. */
+  readonly runtime: ContainerRuntime;
+  /** The containers changed, or whether the runtime can be reached. */
   readonly changed: () => void;
+  /** Of the runtime. */
+  readonly outage: Outage;
   readonly problem: (message: string) => void;
-  /** Containers that ended by themselves with an error stay for so long; 0 = none does. */
+  /** How long a container that ended by itself with an error stays listed; 0 = not at all. */
   readonly keepCrashedMs: number;
-  /** Looks at everything again after so long, with no event to say so; 0 = never. */
+  /** Interval at which everything is listed again without an event; 0 = never. */
   readonly resyncMs: number;
 }
 
-/** A container that lives so long after its stop signal will not stop: it is announced again. */
+/** A container that runs for so long after its stop signal will not stop: it is announced again. */
 const OUTLIVES_MS = 5 * 60_000;
-const RETRY_MS = [100, 250, 500, 1000];
 const AGAIN_MS = 1000;
-const QUESTIONS = 16;
+const INSPECTED_AT_ONCE = 16;
+/** The name of this part of the registrator in the runtime's outage. */
+const PART = 'events';
 
-/** The containers of this machine that run and were not told to stop, by Docker's events. */
+/** The containers of this machine that run and were not told to stop, from the runtime's events. */
 export class Inventory {
   readonly #options: InventoryOptions;
   readonly #running = new Map<string, Running>();
-  /** Told to stop, with the start that this was said of. */
+  /** Containers that were told to stop, by id: the start that was told so; '' = not known yet. */
   readonly #leaving = new Map<string, string>();
   readonly #looks = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -43,78 +46,81 @@ export class Inventory {
     this.#options = options;
   }
 
-  /** null until Docker has listed its containers for the first time. */
+  /** null until the containers were listed for the first time. */
   get running(): readonly Running[] | null {
     return this.#complete ? [...this.#running.values()].filter((item) => this.#stays(item.container)) : null;
   }
 
-  /** Is Docker telling us what happens? */
+  /** Whether the runtime reports what happens. */
   get connected(): boolean {
     return this.#connected;
   }
 
-  /** Follows Docker until the signal aborts, through its restarts. */
+  /** Follows the runtime until the signal aborts, through its restarts. */
   async follow(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    let failures = 0;
-    let said = '';
+    const backoff = new Backoff({ firstMs: 100, mostMs: 1000 });
     while (!signal.aborted) {
-      const connection = new AbortController();
-      const both = AbortSignal.any([signal, connection.signal]);
       try {
-        let listed: Promise<void> | undefined;
-        const listening = (): void => {
-          listed = this.#list().then(
-            () => {
-              failures = 0;
-              said = '';
-            },
-            (error) => connection.abort(error),
-          );
-        };
-        for await (const event of this.#options.engine.events(both, listening)) this.#hear(event);
-        await listed;
-        connection.signal.throwIfAborted();
-        throw new Error('the stream of events ended');
+        await this.#connection(signal, backoff);
       } catch (error) {
         if (signal.aborted) break;
-        const reason = connection.signal.aborted ? connection.signal.reason : error;
-        const message = `Docker is away: ${reason instanceof Error ? reason.message : String(reason)}`;
-        if (message !== said) this.#options.problem(message);
-        said = message;
+        this.#options.outage.failed(PART, error);
       }
       this.#setConnected(false);
-      await sleep(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)], undefined, { signal }).catch(
-        () => undefined,
-      );
+      await pause(backoff.next(), signal);
     }
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
-  /** All that runs now; what is gone meanwhile goes. */
+  /** One connection to the runtime. @throws when it ends. */
+  async #connection(signal: AbortSignal, backoff: Backoff): Promise<void> {
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    let listed: Promise<void> | undefined;
+    // Listed only now, so that what happens meanwhile is among the events.
+    const listening = (): void => {
+      listed = this.#list().then(
+        () => {
+          backoff.reset();
+          this.#options.outage.recovered(PART);
+        },
+        (error) => failed.abort(error),
+      );
+    };
+    try {
+      for await (const event of this.#options.runtime.events(either, listening)) this.#onEvent(event);
+    } catch (error) {
+      throw failed.signal.aborted ? failed.signal.reason : error;
+    }
+    await listed;
+    failed.signal.throwIfAborted();
+    throw new Error('the stream of events ended');
+  }
+
+  /** Lists everything that runs now, and forgets what is gone. */
   async #list(): Promise<void> {
     const first = !this.#complete;
-    const ids = new Set(await this.#options.engine.list());
+    const ids = new Set(await this.#options.runtime.list());
     for (const id of this.#running.keys()) if (!ids.has(id)) this.#forget(id);
     const rest = ids.values();
-    // Docker answers no faster to thousands of questions at once.
+    // Thousands of questions at once are not answered any faster.
     const ask = async (): Promise<void> => {
       for (const id of rest) await this.#look(id, !first);
     };
-    await Promise.all(Array.from({ length: QUESTIONS }, ask));
+    await Promise.all(Array.from({ length: INSPECTED_AT_ONCE }, ask));
     this.#complete = true;
     this.#setConnected(true);
     this.#options.changed();
     const { resyncMs } = this.#options;
-    if (resyncMs > 0) this.#later('resync', resyncMs, () => this.#resync());
+    if (resyncMs > 0) this.#schedule('resync', resyncMs, () => this.#resync());
   }
 
   #resync(): void {
-    if (this.#connected)
-      this.#list().catch((error) => this.#options.problem(`Docker does not list: ${String(error)}`));
+    if (this.#connected) this.#list().catch((error) => this.#options.outage.failed(PART, error));
   }
 
-  #hear({ action, id, signal, exitCode }: EngineEvent): void {
+  #onEvent({ action, id, signal, exitCode }: ContainerEvent): void {
     switch (action) {
       case 'start':
       case 'unpause':
@@ -123,10 +129,10 @@ export class Inventory {
         void this.#look(id, action === 'start');
         return;
       case 'kill':
-        this.#killed(id, signal);
+        this.#onKill(id, signal);
         return;
       case 'die':
-        this.#died(id, exitCode);
+        this.#onDie(id, exitCode);
         return;
       case 'pause':
       case 'destroy':
@@ -134,26 +140,26 @@ export class Inventory {
     }
   }
 
-  #killed(id: string, signal: string | null): void {
+  #onKill(id: string, signal: string | null): void {
     const container = this.#running.get(id)?.container;
-    // One that we know nothing of was just started: whatever is sent to it then is not a reload.
-    if (!isEnd(signal, container?.stopSignal ?? 'SIGTERM')) return;
+    // One that we do not know was just started: a signal at that moment is not a reload.
+    if (!endsContainer(signal, container?.stopSignal ?? 'SIGTERM')) return;
     this.#leaving.set(id, container?.startedAt ?? '');
-    this.#later(`${id} outlives`, OUTLIVES_MS, () => {
+    this.#schedule(`${id} outlives`, OUTLIVES_MS, () => {
       this.#leaving.delete(id);
       void this.#look(id, false);
     });
     this.#options.changed();
   }
 
-  #died(id: string, exitCode: number | null): void {
+  #onDie(id: string, exitCode: number | null): void {
     const crashed = exitCode !== null && exitCode !== 0 && exitCode < 128;
     const { keepCrashedMs } = this.#options;
     if (!crashed || keepCrashedMs === 0 || this.#leaving.has(id)) this.#forget(id);
-    else this.#later(`${id} crashed`, keepCrashedMs, () => void this.#look(id, false));
+    else this.#schedule(`${id} crashed`, keepCrashedMs, () => void this.#look(id, false));
   }
 
-  /** Asks Docker about one container, after what was asked of it before. */
+  /** Inspects one container, after earlier inspections of it have ended. */
   #look(id: string, fresh: boolean): Promise<void> {
     const before = this.#looks.get(id) ?? Promise.resolve();
     const look = before.then(() => this.#inspect(id, fresh));
@@ -165,7 +171,7 @@ export class Inventory {
 
   async #inspect(id: string, fresh: boolean): Promise<void> {
     try {
-      const container = await this.#options.engine.inspect(id);
+      const container = await this.#options.runtime.inspect(id);
       if (container === null || !container.running || container.paused) {
         this.#forget(id);
         return;
@@ -176,15 +182,15 @@ export class Inventory {
       const told = this.#leaving.get(id);
       if (told === '') this.#leaving.set(id, container.startedAt);
       else if (told !== container.startedAt) this.#leaving.delete(id);
-      this.#never(`${id} crashed`);
-      if (!this.#leaving.has(id)) this.#never(`${id} outlives`);
+      this.#cancel(`${id} crashed`);
+      if (!this.#leaving.has(id)) this.#cancel(`${id} outlives`);
       this.#options.changed();
     } catch (error) {
       if (this.#signal?.aborted) return;
       this.#options.problem(
         `container ${id.slice(0, 12)}: ${error instanceof Error ? error.message : error}`,
       );
-      this.#later(`${id} again`, AGAIN_MS, () => void this.#look(id, fresh));
+      this.#schedule(`${id} again`, AGAIN_MS, () => void this.#look(id, fresh));
     }
   }
 
@@ -193,7 +199,7 @@ export class Inventory {
   }
 
   #forget(id: string): void {
-    for (const what of ['outlives', 'crashed', 'again']) this.#never(`${id} ${what}`);
+    for (const what of ['outlives', 'crashed', 'again']) this.#cancel(`${id} ${what}`);
     this.#leaving.delete(id);
     if (this.#running.delete(id)) this.#options.changed();
   }
@@ -204,8 +210,8 @@ export class Inventory {
     this.#options.changed();
   }
 
-  #later(name: string, ms: number, work: () => void): void {
-    this.#never(name);
+  #schedule(name: string, ms: number, work: () => void): void {
+    this.#cancel(name);
     if (this.#signal?.aborted) return;
     this.#timers.set(
       name,
@@ -216,7 +222,7 @@ export class Inventory {
     );
   }
 
-  #never(name: string): void {
+  #cancel(name: string): void {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }

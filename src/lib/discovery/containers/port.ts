@@ -1,7 +1,7 @@
 import type { Container } from '../offers/model.ts';
 
-/** Something that happened to a container, in Docker's words. */
-export interface EngineEvent {
+/** Something that happened to a container; `action` and `signal` are Docker's words. */
+export interface ContainerEvent {
   /** `start`, `die`, `kill`, `pause`, `unpause`, `rename`, `health_status`, `destroy`, ... */
   readonly action: string;
   readonly id: string;
@@ -11,14 +11,14 @@ export interface EngineEvent {
   readonly exitCode: number | null;
 }
 
-/** What the registrator needs of Docker. Everything may fail, at any time; nothing waits for ever. */
-export interface Engine {
+/** What the registrator needs of a container runtime, such as Docker. Every call may fail; none waits for ever. */
+export interface ContainerRuntime {
   /** Ids of the containers that run. */
   list(): Promise<readonly string[]>;
   /** null = there is no such container any more. */
   inspect(id: string): Promise<Container | null>;
-  /** Calls back once events are being heard, then yields them; ends when Docker ends the stream or `signal` aborts. */
-  events(signal: AbortSignal, listening: () => void): AsyncIterable<EngineEvent>;
+  /** Calls `listening` once no event is missed any more, then yields events until the runtime or `signal` ends it. */
+  events(signal: AbortSignal, listening: () => void): AsyncIterable<ContainerEvent>;
   /** Exit code of a command in a container; null = it did not end in time. */
   exec(
     id: string,

@@ -1,71 +1,69 @@
 import {
+  type Presence,
+  readPresence,
+  type ServiceArea,
+  type ServiceEdit,
+} from '../../registry/announcements.ts';
+import {
+  isObject,
   type JsonObject,
   parsePath,
   pathOf,
   readBackend,
   readFrontend,
+  type Stored,
   storedBackend,
   storedFrontend,
 } from '../../traffic/index.ts';
-import { says } from '../json.ts';
-import type { Seen } from '../mirror.ts';
 import type { Offer } from './model.ts';
 import { routeOf } from './offer.ts';
-import { type Presence, presenceOf, presencePath, prevails, readPresence } from './presence.ts';
+import { presenceOf, presencePath, prevails } from './presence.ts';
 
-/** What a decision rests on: the registry as this registrator sees it. */
+/** The registry as this registrator sees it. */
 export interface View {
   /** machine-id */
   readonly machine: string;
   /** The lease that everything of this run hangs on. */
   readonly lease: string;
-  /** That lease and all that this machine's registrator had before, in this run or an earlier one. */
-  readonly mine: ReadonlySet<string>;
+  /** That lease and every earlier one of this machine's registrator, of this run or of runs before. */
+  readonly ownLeases: ReadonlySet<string>;
   /** By path below vulcand's prefix. */
-  readonly traffic: ReadonlyMap<string, Seen>;
+  readonly traffic: ReadonlyMap<string, Stored>;
   /** By path below the presence prefix. */
-  readonly presence: ReadonlyMap<string, Seen>;
+  readonly presence: ReadonlyMap<string, Stored>;
 }
 
-/** An offer and what is known of its health; `up: null` = nothing yet. */
+/** An offer and its health; `up: null` = not known yet. */
 export interface Instance {
   readonly offer: Offer;
   readonly up: boolean | null;
 }
 
-export interface Edit {
-  readonly area: 'traffic' | 'presence';
-  readonly path: string;
-  /** null removes. */
-  readonly value: JsonObject | null;
-  readonly lease: string | null;
-}
-
-export interface Decision {
-  /** Each is one transaction, in this order: what must go goes first. */
-  readonly groups: readonly (readonly Edit[])[];
+export interface RegistryEdits {
+  /** Each is one transaction, in this order: removals first. */
+  readonly groups: readonly (readonly ServiceEdit[])[];
   readonly problems: readonly string[];
 }
 
-/** Field by which a registrator knows the shared objects that one of them made. */
+/** The field that marks shared objects made by a registrator. */
 export const MARK = { Registrator: true } as const;
 
 /**
- * The edits that make the registry say what runs on this machine; none where it does already. `instances` has each id of
- * a service once.
+ * The edits that make the registry say what runs on this machine; none where it does already. Each id of a service is in
+ * `instances` once.
  */
-export function decide(view: View, instances: readonly Instance[]): Decision {
+export function registryEdits(view: View, instances: readonly Instance[]): RegistryEdits {
   const draft = new Draft(view);
   const shown = prevailing(view, instances, draft.problems);
   const hosts = sharedHosts(view, shown);
   const groups = shown.map((instance) => draft.announce(instance, hosts));
   return {
-    groups: [draft.takeOut(), ...groups].filter((group) => group.length > 0),
+    groups: [draft.removals(), ...groups].filter((group) => group.length > 0),
     problems: draft.problems,
   };
 }
 
-/** Those that no later start of the same id on another machine has replaced. */
+/** Instances that were not replaced by a later start of the same id on another machine. */
 function prevailing(view: View, instances: readonly Instance[], problems: string[]): Instance[] {
   return instances.filter(({ offer }) => {
     const rival = rivalOf(view, presencePath(offer))?.presence ?? null;
@@ -84,7 +82,10 @@ function rivalOf(view: View, path: string): { presence: Presence; lease: string 
   return { presence, lease: seen.lease };
 }
 
-/** Where instances of one service name different hosts, the latest start has its way: else registrators would fight. */
+/**
+ * Host name by service. Where instances name different ones, that of the latest start is taken, so that registrators do
+ * not overwrite each other's for ever.
+ */
 function sharedHosts(view: View, shown: readonly Instance[]): Map<string, string> {
   const latest = new Map<string, Presence>();
   const consider = (name: string, presence: Presence): void => {
@@ -96,12 +97,12 @@ function sharedHosts(view: View, shown: readonly Instance[]): Map<string, string
   for (const [path, { value, lease }] of view.presence) {
     const presence = readPresence(value);
     const name = path.slice(0, path.indexOf('/'));
-    if (presence !== null && !isMine(view, lease)) consider(name, presence);
+    if (presence !== null && !isOurs(view, lease)) consider(name, presence);
   }
   return new Map([...latest].flatMap(([name, { host }]) => (host === null ? [] : [[name, host]])));
 }
 
-const isMine = (view: View, lease: string | null): boolean => lease !== null && view.mine.has(lease);
+const isOurs = (view: View, lease: string | null): boolean => lease !== null && view.ownLeases.has(lease);
 
 class Draft {
   readonly problems: string[] = [];
@@ -113,18 +114,18 @@ class Draft {
     this.#view = view;
   }
 
-  announce({ offer, up }: Instance, hosts: ReadonlyMap<string, string>): Edit[] {
+  announce({ offer, up }: Instance, hosts: ReadonlyMap<string, string>): ServiceEdit[] {
     const { id, name } = offer.service;
     const presence = presencePath(offer);
     const rival = rivalOf(this.#view, presence)?.lease ?? null;
-    const edits: Edit[] = [];
+    const edits: ServiceEdit[] = [];
     const leased = (path: string, value: JsonObject): void => this.#leased(edits, path, value, rival);
     this.#put(edits, 'presence', presence, { ...presenceOf(this.#view.machine, offer) }, this.#view.lease);
     if (offer.sharedHost !== null) {
       this.#announceShared(edits, name, hosts.get(name) ?? offer.sharedHost);
       const path = pathOf({ kind: 'server', parent: name, id });
       const server = { Id: id, URL: offer.url };
-      if (up ?? this.#stands(path, server)) leased(path, server);
+      if (up ?? this.#isAnnounced(path, server)) leased(path, server);
     }
     if (offer.instanceHost !== null) {
       leased(pathOf({ kind: 'backend', id }), backendNamed(id));
@@ -134,23 +135,23 @@ class Draft {
     return edits;
   }
 
-  /** What this registrator announced and nothing backs any more. Call it when all is announced. */
-  takeOut(): Edit[] {
-    const edits: Edit[] = [];
+  /** Removals of what we announced and no instance stands for any more. To be called after all calls of `announce`. */
+  removals(): ServiceEdit[] {
+    const edits: ServiceEdit[] = [];
     for (const area of ['traffic', 'presence'] as const)
       for (const [path, { lease }] of this.#view[area])
-        if (isMine(this.#view, lease) && !this.#kept[area].has(path))
+        if (isOurs(this.#view, lease) && !this.#kept[area].has(path))
           edits.push({ area, path, value: null, lease: null });
     return edits;
   }
 
-  /** Was this very server announced by us? Then nobody has called it sick, and a restart of ours must not. */
-  #stands(path: string, server: JsonObject): boolean {
+  /** Whether we announced this very server: nobody found it unhealthy then, so our restart must not remove it. */
+  #isAnnounced(path: string, server: JsonObject): boolean {
     const seen = this.#view.traffic.get(path);
-    return seen !== undefined && isMine(this.#view, seen.lease) && says(seen.value, server);
+    return seen !== undefined && isOurs(this.#view, seen.lease) && includes(seen.value, server);
   }
 
-  #announceShared(edits: Edit[], name: string, host: string): void {
+  #announceShared(edits: ServiceEdit[], name: string, host: string): void {
     if (this.#shared.has(name)) return;
     this.#shared.add(name);
     const backend = pathOf({ kind: 'backend', id: name });
@@ -160,38 +161,51 @@ class Draft {
     const seen = this.#view.traffic.get(frontend);
     const marked = seen?.lease === null && seen.value?.Registrator === true;
     if (marked || this.#free(frontend)) this.#put(edits, 'traffic', frontend, wanted, null);
-    else if (!says(seen?.value, { BackendId: name, Route: wanted.Route }))
+    else if (!includes(seen?.value, { BackendId: name, Route: wanted.Route }))
       this.problems.push(`frontend ${name} is somebody else's and stays as it is; wanted: ${wanted.Route}`);
   }
 
-  /** Absent, or ours from when it was an instance's. */
+  /** Whether we may write it: it is absent, or ours from when it belonged to one instance. */
   #free(path: string): boolean {
     const seen = this.#view.traffic.get(path);
-    return seen === undefined || isMine(this.#view, seen.lease);
+    return seen === undefined || isOurs(this.#view, seen.lease);
   }
 
-  /** An object of one instance; one that stands there and is not a registrator's is left alone. */
-  #leased(edits: Edit[], path: string, value: JsonObject, rival: string | null): void {
+  /** Writes an object of one instance, unless there is one already that is not a registrator's. */
+  #leased(edits: ServiceEdit[], path: string, value: JsonObject, rival: string | null): void {
     const seen = this.#view.traffic.get(path);
-    const ours = seen === undefined || isMine(this.#view, seen.lease);
+    const ours = seen === undefined || isOurs(this.#view, seen.lease);
     if (ours || (rival !== null && seen.lease === rival))
       this.#put(edits, 'traffic', path, value, this.#view.lease);
     else this.problems.push(`${path} is somebody else's and stays as it is`);
   }
 
-  #put(edits: Edit[], area: Edit['area'], path: string, value: JsonObject, lease: string | null): void {
+  #put(edits: ServiceEdit[], area: ServiceArea, path: string, value: JsonObject, lease: string | null): void {
     this.#kept[area].add(path);
     const seen = this.#view[area].get(path);
-    if (seen !== undefined && seen.lease === lease && says(seen.value, value)) return;
-    edits.push({ area, path, value: seen === undefined ? spelledOut(path, value) : value, lease });
+    if (seen !== undefined && seen.lease === lease && includes(seen.value, value)) return;
+    edits.push({ area, path, value: seen === undefined ? withDefaults(path, value) : value, lease });
   }
 }
 
-/** A new object says its defaults, as vctl writes them; one that stands keeps what others set. */
-function spelledOut(path: string, value: JsonObject): JsonObject {
+/** A new object with its defaults spelled out, as vctl writes them. */
+function withDefaults(path: string, value: JsonObject): JsonObject {
   const { kind, id = '' } = parsePath(path) ?? {};
   if (kind === 'frontend') return { ...storedFrontend(readFrontend(id, value)), ...MARK };
   return kind === 'backend' ? { ...storedBackend(readBackend(id, value), null), ...MARK } : value;
+}
+
+/** Whether a stored value has every field of `wanted` with the same value, whatever else it has. */
+export function includes(stored: unknown, wanted: unknown): boolean {
+  if (isObject(wanted))
+    return isObject(stored) && Object.entries(wanted).every(([name, value]) => includes(stored[name], value));
+  if (Array.isArray(wanted))
+    return (
+      Array.isArray(stored) &&
+      stored.length === wanted.length &&
+      wanted.every((item, index) => includes(stored[index], item))
+    );
+  return stored === wanted;
 }
 
 const backendNamed = (id: string): JsonObject => ({ Id: id, Type: 'http', Settings: {}, ...MARK });

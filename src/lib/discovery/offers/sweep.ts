@@ -1,21 +1,19 @@
-import { type JsonObject, parsePath, readBackend, readFrontend } from '../../traffic/index.ts';
-import { says } from '../json.ts';
-import type { Seen } from '../mirror.ts';
-import type { Edit, View } from './edits.ts';
-import { readPresence } from './presence.ts';
+import { readPresence, type ServiceEdit } from '../../registry/announcements.ts';
+import { type JsonObject, parsePath, readBackend, readFrontend, type Stored } from '../../traffic/index.ts';
+import { includes, type View } from './edits.ts';
 
-/** Since when (milliseconds of the caller's clock) nobody needs a shared object, by path. */
+/** Since when (milliseconds of the caller's clock) a shared object has not been needed, by path. */
 export type Idle = ReadonlyMap<string, number>;
 
 export interface Sweep {
-  readonly edits: readonly Edit[];
+  readonly edits: readonly ServiceEdit[];
   readonly idle: Idle;
 }
 
 /**
- * Removes shared frontends and backends that a registrator made, once nobody has needed them for `graceMs`. A frontend is
- * needed while an instance of its service exists on any machine, sick or well; a backend also while a frontend points
- * at it or a server is in it. What an operator has given settings or middlewares stays.
+ * Removes shared frontends and backends that a registrator made, once they have not been needed for `graceMs`. A
+ * frontend is needed while an instance of its service exists on any machine, healthy or not; a backend also while a
+ * frontend points at it or a server is in it. Objects to which an operator gave settings or middlewares stay.
  */
 export function sweep(
   view: Pick<View, 'traffic' | 'presence'>,
@@ -26,7 +24,7 @@ export function sweep(
   const present = services(view.presence);
   const needed = needs(view.traffic);
   const idle = new Map<string, number>();
-  const edits: Edit[] = [];
+  const edits: ServiceEdit[] = [];
   const consider = (path: string): boolean => {
     const since = before.get(path) ?? now;
     idle.set(path, since);
@@ -40,29 +38,30 @@ export function sweep(
   });
   for (const { path, object, value } of marked) {
     if (object.kind !== 'frontend' || needed.withMiddlewares.has(object.id)) continue;
-    if (!plain(readFrontend, object.id, value)) continue;
+    if (!hasNoSettings(readFrontend, object.id, value)) continue;
     if (consider(path)) needed.pointers.get(String(value.BackendId))?.delete(object.id);
   }
   for (const { path, object, value } of marked) {
     if (object.kind !== 'backend' || needed.withServers.has(object.id)) continue;
-    if ((needed.pointers.get(object.id)?.size ?? 0) > 0 || !plain(readBackend, object.id, value)) continue;
+    if ((needed.pointers.get(object.id)?.size ?? 0) > 0 || !hasNoSettings(readBackend, object.id, value))
+      continue;
     consider(path);
   }
   return { edits, idle };
 }
 
 /** Names of load-balanced services that have an instance somewhere. */
-function services(presence: ReadonlyMap<string, Seen>): Set<string> {
+function services(presence: ReadonlyMap<string, Stored>): Set<string> {
   const out = new Set<string>();
   for (const [path, { value }] of presence) {
     const presence = readPresence(value);
-    // One that cannot be read may be a later version's: it counts.
+    // One that cannot be read may be of a later version: it counts.
     if (presence === null || presence.host !== null) out.add(path.slice(0, path.indexOf('/')));
   }
   return out;
 }
 
-function needs(traffic: ReadonlyMap<string, Seen>) {
+function needs(traffic: ReadonlyMap<string, Stored>) {
   const withServers = new Set<string>();
   const withMiddlewares = new Set<string>();
   const pointers = new Map<string, Set<string>>();
@@ -78,14 +77,14 @@ function needs(traffic: ReadonlyMap<string, Seen>) {
   return { withServers, withMiddlewares, pointers };
 }
 
-/** Has nobody given it settings? What does not read well is not ours to judge. */
-function plain(
+/** Whether it has no settings. One that cannot be read may have some. */
+function hasNoSettings(
   read: (id: string, value: JsonObject) => { readonly Settings: object },
   id: string,
   value: JsonObject,
 ): boolean {
   try {
-    return says(read(id, value).Settings, read(id, { ...value, Settings: {} }).Settings);
+    return includes(read(id, value).Settings, read(id, { ...value, Settings: {} }).Settings);
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
+import type { Report } from '../../keep/reporter.ts';
 import { readSyslogAddress, type TrafficState } from '../../traffic/index.ts';
-import type { Logger } from '../logger.ts';
 import type { BreakerId, ServedRequest } from '../model.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { breakerRules } from './rules.ts';
@@ -15,7 +15,7 @@ export interface BreakerStatus extends BreakerId {
 
 /** What happens because of the requests that a proxy answered: circuit breakers trip and recover, traces are sent. */
 export class Requests {
-  readonly #logger: Logger;
+  readonly #logger: Report;
   readonly #changed: () => void;
   readonly #sender = new TraceSender();
   readonly #breakers = new Map<string, Breaker>();
@@ -25,7 +25,7 @@ export class Requests {
   #lastOpen = '[]';
 
   /** @param changed called when `open` gives something else than before. */
-  constructor(logger: Logger, changed: () => void) {
+  constructor(logger: Report, changed: () => void) {
     this.#logger = logger;
     this.#changed = changed;
   }

@@ -1,10 +1,10 @@
+import type { Report } from '../../keep/reporter.ts';
 import type { Webhook } from '../../traffic/index.ts';
-import type { Logger } from '../logger.ts';
 
 const WEBHOOK_MS = 5000;
 
 /** Calls a breaker's webhook and logs how that went; never waits for it. */
-export function callWebhook(hook: Webhook, logger: Logger): void {
+export function callWebhook(hook: Webhook, logger: Report): void {
   const { URL: url, Method, Headers, Form, Body } = hook.Action;
   const form = pairs(Form);
   const method = Method === '' ? 'GET' : Method.toUpperCase();

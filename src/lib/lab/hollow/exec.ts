@@ -1,3 +1,4 @@
+import { MARK, unframe } from '../../machine/index.ts';
 import { runJournalctl } from './journalctl.ts';
 import type { HollowMachine } from './machine.ts';
 import { runScript } from './scripts.ts';
@@ -21,6 +22,12 @@ export interface HollowCall {
 
 /** Carries out a shell command line as far as it is simulated; the exit code, or null when the channel lives on. */
 export async function runCommand(line: string, call: Omit<HollowCall, 'argv'>): Promise<number | null> {
+  const inner = unframe(line);
+  if (inner !== null) {
+    call.out(`${MARK}\n`);
+    call.err(`${MARK}\n`);
+    return runCommand(inner, call);
+  }
   const argv = splitWords(line);
   if (!argv) {
     call.err('sh: Syntax error: Unterminated quoted string\n');

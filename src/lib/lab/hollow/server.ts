@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { AuthContext, Connection, ParsedKey, ServerChannel, Session } from 'ssh2';
 import ssh2 from 'ssh2';
+import { unframe } from '../../machine/index.ts';
 import { serveBus } from './bus.ts';
 import { runCommand } from './exec.ts';
 import type { HollowMachine } from './machine.ts';
@@ -143,7 +144,7 @@ function serveSession(session: Session, machine: HollowMachine, user: string): v
   session.on('auth-agent', (accept) => accept?.());
   session.on('signal', (accept) => accept?.());
   session.on('exec', (accept, _reject, info) => {
-    machine.requests.push(`exec ${info.command.slice(0, 200)}`);
+    machine.requests.push(`exec ${(unframe(info.command) ?? info.command).slice(0, 200)}`);
     const { slowMs } = machine.faults;
     const channel = accept();
     if (slowMs > 0) setTimeout(() => void exec(channel, info.command, machine, user, pty), slowMs);

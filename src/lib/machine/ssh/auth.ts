@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { AnyAuthMethod, ParsedKey } from 'ssh2';
 import type { MachineTarget, SshOptions } from '../port.ts';
-import type { HostConfig } from './ssh-config.ts';
+import { chooseKeys } from './agent.ts';
+import { type HostConfig, usualKeyFiles } from './ssh-config.ts';
 
-const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 const PASSPHRASE_TRIES = 3;
 
 type ParseKey = (data: Buffer, passphrase?: string) => ParsedKey | ParsedKey[] | Error;
@@ -51,7 +49,16 @@ export class KeyRing {
     return answer;
   }
 
-  #read(file: string, passphrase?: string): ParsedKey | 'locked' | null {
+  /** The public half of a key file, from the `.pub` beside it, the file itself, or an unlocked private key. */
+  async publicKey(file: string): Promise<Buffer | null> {
+    for (const path of [`${file}.pub`, file]) {
+      const key = this.#parseFile(path);
+      if (key !== null && !(key instanceof Error)) return key.getPublicSSH();
+    }
+    return null;
+  }
+
+  #parseFile(file: string, passphrase?: string): ParsedKey | Error | null {
     let data: Buffer;
     try {
       data = readFileSync(file);
@@ -59,22 +66,32 @@ export class KeyRing {
       return null;
     }
     const result = this.#parse(data, passphrase);
-    if (result instanceof Error)
-      return /passphrase|encrypted|integrity|decrypt/i.test(result.message) ? 'locked' : null;
-    const key = Array.isArray(result) ? result[0] : result;
+    return Array.isArray(result) ? (result[0] ?? null) : result;
+  }
+
+  #read(file: string, passphrase?: string): ParsedKey | 'locked' | null {
+    const key = this.#parseFile(file, passphrase);
+    if (key instanceof Error)
+      return /passphrase|encrypted|integrity|decrypt/i.test(key.message) ? 'locked' : null;
     return key?.isPrivateKey() ? key : null;
   }
 }
 
-/** What was tried at a login, for the message when nothing was accepted. */
+/** What happened at a login, for the message when it was refused and for what to try next. */
 export interface AuthLog {
   readonly tried: string[];
   readonly locked: string[];
+  /** Methods that sshd would still take, by its last answer. */
+  left: readonly string[];
+  /** A method was accepted, and sshd wants another one too. */
+  partial: boolean;
+  tooMany: boolean;
 }
 
 /**
- * The order: keys named for this machine or this run that need no passphrase (an agent full of other keys would use
- * up the server's six tries first), the agent, then all other files, then those that need a passphrase.
+ * The order of OpenSSH, but for the first: keys named for this machine or this run that need no passphrase (an agent
+ * full of other keys would use up the server's six tries), the agent's keys that the configuration names, its others
+ * unless IdentitiesOnly, then the other files, then those that need a passphrase. No key is offered twice.
  */
 export async function* authMethods(
   target: MachineTarget,
@@ -85,10 +102,16 @@ export async function* authMethods(
 ): AsyncGenerator<AnyAuthMethod, void> {
   const username = target.user;
   const named = [target.identity, options.identity].filter((file) => file !== undefined);
-  const usual = DEFAULT_FILES.map((file) => join(homedir(), '.ssh', file));
-  const files = [...new Set([...named, ...config.identityFiles, ...usual])];
+  const configured = [...named, ...config.identityFiles];
+  const usual = config.identitiesOnly && configured.length > 0 ? [] : usualKeyFiles();
+  const files = [...new Set([...configured, ...usual])];
   const locked: string[] = [];
+  const offered: Buffer[] = [];
+  const isOffered = (key: Buffer) => offered.some((one) => one.equals(key));
   const offer = function* (file: string, key: ParsedKey): Generator<AnyAuthMethod> {
+    const half = key.getPublicSSH();
+    if (isOffered(half)) return;
+    offered.push(half);
     log.tried.push(file);
     yield { type: 'publickey', username, key };
   };
@@ -96,26 +119,39 @@ export async function* authMethods(
     const key = await ring.open(file);
     if (key === 'locked') locked.push(file);
     else if (key) yield* offer(file, key);
-    else log.tried.push(`${file}, which is no private key`);
+    else if ((await ring.publicKey(file)) === null) log.tried.push(`${file}, which is no private key`);
   }
-  const agent = agentSocket();
-  if (agent) {
-    log.tried.push('ssh-agent');
-    yield { type: 'agent', username, agent };
+
+  const socket = agentSocket(config);
+  if (socket !== undefined) {
+    const halves = await Promise.all(
+      (config.identitiesOnly ? files : configured).map((file) => ring.publicKey(file)),
+    );
+    const preferred = halves.filter((half) => half !== null);
+    const chosen = await chooseKeys(socket, preferred, config.identitiesOnly, isOffered);
+    if (chosen !== null && chosen.count > 0) {
+      log.tried.push(chosen.count === 1 ? 'ssh-agent' : `${chosen.count} keys of ssh-agent`);
+      offered.push(...chosen.keys);
+      yield { type: 'agent', username, agent: chosen.agent };
+    }
   }
+
   for (const file of files.filter((one) => !named.includes(one))) {
     const key = await ring.open(file);
     if (key === 'locked') locked.push(file);
     else if (key) yield* offer(file, key);
   }
   for (const file of locked) {
+    const half = await ring.publicKey(file);
+    if (half !== null && isOffered(half)) continue;
     const key = await ring.unlock(file);
     if (key === 'locked') log.locked.push(file);
     else if (key) yield* offer(file, key);
   }
 }
 
-/** The user's ssh-agent, if one runs. */
-export function agentSocket(): string | undefined {
-  return process.env.SSH_AUTH_SOCK || undefined;
+/** The agent to ask for this host, if there is one. */
+export function agentSocket(config: Pick<HostConfig, 'identityAgent'>): string | undefined {
+  if (config.identityAgent === null) return undefined;
+  return config.identityAgent ?? (process.env.SSH_AUTH_SOCK || undefined);
 }

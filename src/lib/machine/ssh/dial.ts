@@ -3,14 +3,16 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyAuthMethod, Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { ClusterError } from '../../error.ts';
-import { authRefused, unreachable } from '../errors.ts';
+import { authRefused, needsOpenssh, unreachable } from '../errors.ts';
 import type { MachineTarget, SshOptions } from '../port.ts';
 import { type AuthLog, agentSocket, authMethods, KeyRing } from './auth.ts';
-import { lookupHost, parseSpec, resolveTarget } from './ssh-config.ts';
+import { type HostConfig, lookupHost, parseSpec, resolveTarget } from './ssh-config.ts';
 import { trustFor } from './trust.ts';
 
 const RETRY_JITTER_MS = { least: 50, most: 300 };
 const KEEPALIVE_MS = 15_000;
+/** More machines than this, one behind the other, are a loop in the configuration. */
+const MOST_JUMPS = 8;
 
 const rings = new WeakMap<SshOptions, Promise<KeyRing>>();
 
@@ -25,14 +27,17 @@ export async function dial(
   target: MachineTarget,
   options: SshOptions,
   jumps?: readonly string[],
+  depth = 0,
 ): Promise<Dialled> {
+  if (depth > MOST_JUMPS)
+    throw unreachable(target, `ProxyJump leads through more than ${MOST_JUMPS} machines`);
   try {
-    return await attempt(target, options, jumps);
+    return await attempt(target, options, jumps, depth);
   } catch (error) {
     if (!(error instanceof Dropped)) throw error;
     const { least, most } = RETRY_JITTER_MS;
     await sleep(least + Math.random() * (most - least));
-    return await attempt(target, options, jumps).catch((again: unknown) => {
+    return await attempt(target, options, jumps, depth).catch((again: unknown) => {
       throw again instanceof Dropped ? unreachable(target, again.message, again.cause) : again;
     });
   }
@@ -41,22 +46,34 @@ export async function dial(
 /** sshd hung up before it knew who we are: too many at once (MaxStartups), or restarting. */
 class Dropped extends Error {}
 
+/** Where a connection goes, and how. */
+interface Way {
+  readonly target: MachineTarget;
+  readonly options: SshOptions;
+  readonly config: HostConfig;
+  readonly timeoutMs: number;
+}
+
 async function attempt(
   target: MachineTarget,
   options: SshOptions,
   jumps: readonly string[] | undefined,
+  depth: number,
 ): Promise<Dialled> {
   const config = lookupHost(target.address, options, target);
-  const host = { name: config.hostName, port: target.port };
-  const hops = jumps ?? config.proxyJump;
-  const via = await openJump(target, options, hops);
+  const proxy = config.opensshOnly.find((option) => /proxycommand/i.test(option));
+  // Connecting directly would lead to another machine than the one that is meant.
+  if (proxy !== undefined && jumps === undefined) throw needsOpenssh(target, proxy, true);
+  const timeoutMs = loginTimeout(options, config);
+  const way: Way = { target, options, config, timeoutMs };
+  const via = await openJump(way, jumps ?? config.proxyJump, depth);
   const close = () => via?.close();
   try {
-    const trust = await trustFor(target, options, config, host);
-    const sock = via ? await through(via, target, host) : await openSocket(target, options, host);
-    const log: AuthLog = { tried: [], locked: [] };
+    const trust = await trustFor(target, options, config);
+    const sock = via ? await through(via, way) : await openSocket(way);
+    const log: AuthLog = { tried: [], locked: [], left: [], partial: false, tooMany: false };
     const methods = authMethods(target, options, config, await ringOf(options), log);
-    const client = await handshake(target, options, sock, trust, methods, log);
+    const client = await handshake(way, sock, trust, methods, log);
     client.once('close', close);
     return {
       client,
@@ -71,34 +88,62 @@ async function attempt(
   }
 }
 
+/** How long one step of a login may take, in milliseconds. */
+export function loginTimeout(options: SshOptions, config: HostConfig): number {
+  return options.timeoutChosen ? options.timeoutMs : (config.connectTimeoutMs ?? options.timeoutMs);
+}
+
+/** An sshd that answered and did not let us in, with what happened, for a second try by other means. */
+export class RefusedByServer extends Error {
+  readonly log: AuthLog;
+  readonly error: ClusterError;
+
+  constructor(log: AuthLog, error: ClusterError) {
+    super(error.message);
+    this.log = log;
+    this.error = error;
+  }
+}
+
 async function openJump(
-  target: MachineTarget,
-  options: SshOptions,
+  { target, options, config }: Way,
   hops: readonly string[],
+  depth: number,
 ): Promise<Dialled | null> {
   const last = hops.at(-1);
   if (last === undefined) return null;
-  const spec = parseSpec(last.replace(/^ssh:\/\//, ''));
-  const jump = resolveTarget(spec, options, { user: target.user });
-  const own = {
-    ...jump,
-    ...(target.knownHosts ? { knownHosts: target.knownHosts } : {}),
-    ...(target.identity ? { identity: target.identity } : {}),
-  };
-  return await dial(own, options, hops.slice(0, -1)).catch((error: unknown) => {
-    if (!(error instanceof ClusterError)) throw error;
-    throw new ClusterError(error.code, `on the way to ${target.address}: ${error.message}`, {
+  const jump = jumpTarget(last, target, options);
+  // As OpenSSH: `Host *` with ProxyJump also applies to the jump machine itself.
+  const isSelf = jump.address === target.address || jump.address === config.hostName;
+  if (isSelf && jump.port === target.port) return null;
+  const before = hops.slice(0, -1);
+  // Without a machine before it in the list, the jump machine's own configuration says how it is reached.
+  const dialled = dial(jump, options, before.length > 0 ? before : undefined, depth + 1);
+  return await dialled.catch((error: unknown) => {
+    const known = error instanceof RefusedByServer ? error.error : error;
+    if (!(known instanceof ClusterError)) throw error;
+    throw new ClusterError(known.code, `on the way to ${target.address}: ${known.message}`, {
       machine: target.address,
-      exit: error.exit,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      exit: known.exit,
+      ...(known.hint === undefined ? {} : { hint: known.hint }),
       cause: error,
     });
   });
 }
 
-function through(via: Dialled, target: MachineTarget, host: { name: string; port: number }): Promise<Duplex> {
+/** The machine that a word of ProxyJump names. */
+export function jumpTarget(hop: string, target: MachineTarget, options: SshOptions): MachineTarget {
+  const jump = resolveTarget(parseSpec(hop.replace(/^ssh:\/\//, '')), options, { user: target.user });
+  return {
+    ...jump,
+    ...(target.knownHosts ? { knownHosts: target.knownHosts } : {}),
+    ...(target.identity ? { identity: target.identity } : {}),
+  };
+}
+
+function through(via: Dialled, { target, config }: Way): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    via.client.forwardOut('127.0.0.1', 0, host.name, host.port, (error, channel) => {
+    via.client.forwardOut('127.0.0.1', 0, config.hostName, target.port, (error, channel) => {
       if (error) reject(unreachable(target, `its jump machine cannot reach it: ${error.message}`, error));
       else resolve(channel);
     });
@@ -106,14 +151,17 @@ function through(via: Dialled, target: MachineTarget, host: { name: string; port
 }
 
 /** Our own socket, since ssh2's is slow: without noDelay from the first byte a login takes 200 ms instead of 35. */
-function openSocket(
-  target: MachineTarget,
-  options: SshOptions,
-  host: { name: string; port: number },
-): Promise<Socket> {
+function openSocket({ target, config, timeoutMs }: Way): Promise<Socket> {
+  const where = { ...target, command: config.command };
   return new Promise((resolve, reject) => {
-    const socket = netConnect({ host: host.name, port: host.port, noDelay: true });
-    const timer = setTimeout(() => fail(unreachable(target, noAnswer(options))), options.timeoutMs);
+    const socket = netConnect({
+      host: config.hostName,
+      port: target.port,
+      noDelay: true,
+      ...(config.family === undefined ? {} : { family: config.family }),
+      ...(config.bindAddress === undefined ? {} : { localAddress: config.bindAddress }),
+    });
+    const timer = setTimeout(() => fail(unreachable(where, noAnswer(timeoutMs))), timeoutMs);
     const fail = (error: Error) => {
       clearTimeout(timer);
       socket.destroy();
@@ -123,7 +171,7 @@ function openSocket(
       fail(
         error.code === 'ECONNRESET'
           ? new Dropped(socketWords(error), { cause: error })
-          : unreachable(target, socketWords(error), error),
+          : unreachable(where, socketWords(error), error),
       );
     });
     socket.once('connect', () => {
@@ -135,8 +183,7 @@ function openSocket(
 }
 
 async function handshake(
-  target: MachineTarget,
-  options: SshOptions,
+  { target, config: host, timeoutMs }: Way,
   sock: Duplex,
   trust: Awaited<ReturnType<typeof trustFor>>,
   methods: AsyncGenerator<AnyAuthMethod, void>,
@@ -144,7 +191,12 @@ async function handshake(
 ): Promise<Client> {
   const { default: ssh2 } = await import('ssh2');
   const client = new ssh2.Client();
-  const agent = agentSocket();
+  const agent = agentSocket(host);
+  const where = { ...target, command: host.command };
+  const refused = () => {
+    const missing = log.partial ? log.left : [];
+    return new RefusedByServer(log, authRefused(where, { ...log, missing }));
+  };
   return await new Promise<Client>((resolve, reject) => {
     let verdict: ClusterError | null = null;
     let keyed = false;
@@ -152,7 +204,7 @@ async function handshake(
     // Our own timer, as ssh2's would also run while a person types a passphrase.
     const patience = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => fail(unreachable(target, noAnswer(options))), options.timeoutMs);
+      timer = setTimeout(() => fail(unreachable(where, noAnswer(timeoutMs))), timeoutMs);
     };
     const fail = (error: Error) => {
       clearTimeout(timer);
@@ -172,37 +224,39 @@ async function handshake(
     client.on('error', (error: Error & { level?: string; code?: string | number }) => {
       // ssh2 goes on to the next method by itself after these.
       if (error.level === 'agent') return;
-      if (error.level === 'client-authentication' || /too many authentication/i.test(error.message)) {
-        fail(authRefused(target, log.tried, log.locked));
-      } else if (!keyed && (error.code === 'ECONNRESET' || /lost before handshake/.test(error.message))) {
+      log.tooMany ||= /too many authentication/i.test(error.message);
+      if (error.level === 'client-authentication' || log.tooMany) fail(refused());
+      else if (!keyed && (error.code === 'ECONNRESET' || /lost before handshake/.test(error.message))) {
         fail(new Dropped('sshd closed the connection at once', { cause: error }));
-      } else fail(unreachable(target, error.message, error));
+      } else fail(unreachable(where, error.message, error));
     });
     client.once('close', () => {
-      fail(
-        keyed
-          ? authRefused(target, log.tried, log.locked)
-          : new Dropped('sshd closed the connection at once'),
-      );
+      fail(keyed ? refused() : new Dropped('sshd closed the connection at once'));
     });
     const config: ConnectConfig = {
       sock: sock as NonNullable<ConnectConfig['sock']>,
       username: target.user,
       readyTimeout: 0,
-      keepaliveInterval: KEEPALIVE_MS,
+      keepaliveInterval: host.keepAliveMs ?? KEEPALIVE_MS,
+      ...(host.keepAliveCount === undefined ? {} : { keepaliveCountMax: host.keepAliveCount }),
       strictVendor: false,
       algorithms: { serverHostKey: trust.algorithms as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => {
+        // A person may be asked.
+        clearTimeout(timer);
         trust.judge(key).then(
           (error) => {
+            patience();
             verdict = error;
             verify(error === null);
           },
           (error: unknown) => fail(error as Error),
         );
       },
-      authHandler: (_left, _partial, next) => {
+      authHandler: (left, partial, next) => {
         clearTimeout(timer);
+        log.left = left ?? [];
+        log.partial ||= partial === true;
         methods.next().then(
           ({ value, done }) => {
             patience();
@@ -230,8 +284,8 @@ async function ringOf(options: SshOptions): Promise<KeyRing> {
   return ring;
 }
 
-function noAnswer(options: SshOptions): string {
-  return `no answer within ${options.timeoutMs / 1000} s`;
+function noAnswer(timeoutMs: number): string {
+  return `no answer within ${timeoutMs / 1000} s`;
 }
 
 function socketWords(error: NodeJS.ErrnoException): string {

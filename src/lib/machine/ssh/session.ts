@@ -1,174 +1,256 @@
+import { constants } from 'node:os';
 import { type Duplex, Readable } from 'node:stream';
-import type { Client, ClientChannel, ExecOptions } from 'ssh2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, EXIT } from '../../error.ts';
-import { sudoRefused, unreachable } from '../errors.ts';
+import { noSession, shellUnusable, sudoRefused, unreachable } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
-import { quote } from '../quote.ts';
+import { FramedOutput, frame, MARK } from './frame.ts';
 import { Limit } from './limit.ts';
+import { PairStream } from './pair.ts';
+import { sudoRefusal } from './sudo.ts';
+import {
+  ChannelRefused,
+  type CommandEnd,
+  type InteractiveStreams,
+  type RemoteCommand,
+  type StreamPlace,
+  type Transport,
+} from './transport.ts';
 
 /** sshd's MaxSessions is 10 by default; two are left for others that share the connection. */
 const MAX_SESSIONS = 8;
+/** How long a command waits for another one to end where sshd opens no more sessions, before it connects once more. */
+const PATIENCE_MS = 1000;
+const RETRY_MS = 50;
+/** More than any rc file prints before it is clear that what answers is not our command. */
+const MOST_NOISE = 64 * 1024;
+
+/** A command whose two ends are one stream. */
+export interface Bridge {
+  readonly stream: Duplex;
+  /** Its error output so far. */
+  readonly said: () => string;
+  readonly ended: Promise<CommandEnd | null>;
+}
 
 type ExecChoices = NonNullable<Parameters<Machine['exec']>[1]>;
 
-/** The channels of one connection: commands, raw streams; counts sessions, knows when sudo is needed. */
+/** The channels of one machine's connection: commands, raw streams; counts sessions, knows when sudo is needed. */
 export class Session {
-  readonly client: Client;
   readonly target: MachineTarget;
+  readonly #transport: Transport;
+  readonly #dialMore: () => Promise<Transport>;
   readonly #sessions = new Limit(MAX_SESSIONS);
+  readonly #running = new Set<Promise<unknown>>();
+  #spare: Promise<Transport> | undefined;
   #over = false;
 
-  constructor(client: Client, target: MachineTarget) {
-    this.client = client;
+  /** `dialMore` makes a further connection to the same machine, for an sshd whose only session is taken. */
+  constructor(transport: Transport, target: MachineTarget, dialMore: () => Promise<Transport>) {
+    this.#transport = transport;
     this.target = target;
-    client.once('close', () => {
+    this.#dialMore = dialMore;
+    void transport.gone.then(() => {
       this.#over = true;
     });
-  }
-
-  /** argv as it is run: with `sudo -n` in front where the login is not root. */
-  command(argv: readonly string[], sudo: boolean): string {
-    return quote(sudo && this.needsSudo ? ['sudo', '-n', '--', ...argv] : argv);
   }
 
   get needsSudo(): boolean {
     return this.target.user !== 'root';
   }
 
-  /** Opens a session channel that runs a command; it holds one of the sessions until it closes. */
-  async channel(
-    command: string,
-    options: ExecOptions = {},
-    opened?: (channel: ClientChannel) => void,
-  ): Promise<ClientChannel> {
-    return await this.hold((done) => this.client.exec(command, options, done), opened);
-  }
-
-  /** A session channel, by `exec` or `shell` of ssh2; `opened` hears of it before anything can come through it. */
-  async hold(
-    open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
-    opened?: (channel: ClientChannel) => void,
-  ): Promise<ClientChannel> {
+  /** Runs argv, with `sudo -n` in front where that is asked for and the login is not root. */
+  async exec(argv: readonly string[], choices: ExecChoices = {}): Promise<ExecResult> {
+    const { sudo = false, signal } = choices;
+    signal?.throwIfAborted();
+    const line = frame(this.#withSudo(argv, sudo));
     const release = await this.#sessions.take();
     try {
-      const channel = await this.#ask<ClientChannel>(open, (made) => {
-        made.once('close', release);
-        opened?.(made);
+      const command = await this.#open((transport) => transport.run(line));
+      const ended = this.#collect(command, choices);
+      this.#running.add(ended);
+      const result = await ended.finally(() => this.#running.delete(ended));
+      if (sudo) this.#checkSudo(result);
+      return result;
+    } finally {
+      release();
+    }
+  }
+
+  /** The two ends of a command as one stream, such as systemd-stdio-bridge; it holds a session until it closes. */
+  async bridge(argv: readonly string[], sudo: boolean): Promise<Bridge> {
+    const release = await this.#sessions.take();
+    try {
+      const command = await this.#open((transport) => transport.run(frame(this.#withSudo(argv, sudo))));
+      void command.ended.finally(release);
+      let said = '';
+      const errors = new FramedOutput((chunk) => {
+        said += chunk.toString();
       });
-      return channel;
+      command.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+      command.stdin.on('error', () => undefined);
+      await this.#passMark(command);
+      return { stream: oneStream(command), said: () => said, ended: command.ended };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  async exec(argv: readonly string[], choices: ExecChoices = {}): Promise<ExecResult> {
-    const { sudo = false, signal } = choices;
-    signal?.throwIfAborted();
-    // A quick command's exit can stand in the same packet as its start: who listens a moment later misses it.
-    let ended: Promise<ExecResult> | undefined;
-    await this.channel(this.command(argv, sudo), {}, (channel) => {
-      ended = this.#collect(channel, choices);
-    });
-    const result = await (ended as unknown as Promise<ExecResult>);
-    if (sudo && this.needsSudo && result.code !== 0 && /sudo/.test(result.stderr)) await this.checkSudo();
-    return result;
-  }
-
-  /** A stream of the connection that is no session. */
-  async stream(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
-    return await this.#ask<ClientChannel>((done) => {
-      if ('path' in to) this.client.openssh_forwardOutStreamLocal(to.path, done);
-      else this.client.forwardOut('127.0.0.1', 0, to.host, to.port, done);
+  /** A stream of the connection that is no session. @throws ChannelRefused. */
+  async stream(to: StreamPlace): Promise<Duplex> {
+    if (this.#over) throw this.lost();
+    return await this.#transport.stream(to).catch((error: unknown) => {
+      throw error instanceof ChannelRefused || error instanceof ClusterError ? error : this.lost(error);
     });
   }
 
-  /** Throws `sudo-refused` when sudo would not run anything. */
-  async checkSudo(): Promise<void> {
-    if (!this.needsSudo) return;
-    const { code } = await this.exec(['sudo', '-n', 'true']);
-    if (code !== 0) throw sudoRefused(this.target);
+  /** A command line for the login shell, or the shell itself, on the caller's streams. */
+  async interactive(command: string | null, streams: InteractiveStreams): Promise<number> {
+    const release = await this.#sessions.take();
+    try {
+      return await this.#open((transport) => transport.interactive(command, streams));
+    } finally {
+      release();
+    }
+  }
+
+  /** Ends the further connection, if one was needed. */
+  close(): void {
+    this.#spare?.then(
+      (spare) => spare.close(),
+      () => undefined,
+    );
   }
 
   lost(cause?: unknown): ClusterError {
     return unreachable(this.target, 'the connection was lost', cause);
   }
 
-  async #ask<T>(
-    open: (done: (error: Error | undefined, value: T) => void) => void,
-    opened?: (value: T) => void,
-  ): Promise<T> {
-    if (this.#over) throw this.lost();
-    return await new Promise<T>((resolve, reject) => {
-      const ended = () => reject(this.lost());
-      this.client.once('close', ended);
-      try {
-        open((error, value) => {
-          this.client.off('close', ended);
-          if (error) reject(error);
-          else {
-            opened?.(value);
-            resolve(value);
-          }
-        });
-      } catch (error) {
-        this.client.off('close', ended);
-        reject(this.lost(error));
-      }
-    });
+  /** What sudo said, where it is sudo that refused. */
+  sudoError(stderr: string): ClusterError | null {
+    const refusal = this.needsSudo ? sudoRefusal(stderr) : null;
+    return refusal === null ? null : sudoRefused(this.target, refusal);
   }
 
-  #collect(channel: ClientChannel, { stdin, signal, onStdout }: ExecChoices): Promise<ExecResult> {
-    return new Promise((resolve, reject) => {
-      const out: Buffer[] = [];
-      const err: Buffer[] = [];
-      let exit: { code: number; signal: string | null } | undefined;
-      const stop = () => {
-        reject(
-          new ClusterError('interrupted', 'interrupted', {
-            machine: this.target.address,
-            exit: EXIT.interrupted,
-          }),
-        );
-        channel.signal('TERM');
-        channel.close();
+  #checkSudo({ code, stderr }: ExecResult): void {
+    const error = code === 0 ? null : this.sudoError(stderr);
+    if (error !== null) throw error;
+  }
+
+  #withSudo(argv: readonly string[], sudo: boolean): readonly string[] {
+    return sudo && this.needsSudo ? ['sudo', '-n', '--', ...argv] : argv;
+  }
+
+  /**
+   * sshd may allow fewer sessions than usual: then a command waits for one of ours to end. Where none ends soon, as the
+   * bus or a followed journal holds the only session, one more connection is made.
+   */
+  async #open<T>(open: (transport: Transport) => Promise<T>): Promise<T> {
+    let deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const lanes = [this.#transport, ...(this.#spare ? [await this.#spare] : [])];
+      for (const lane of lanes) {
+        if (this.#over) throw this.lost();
+        try {
+          return await open(lane);
+        } catch (error) {
+          if (error instanceof ClusterError) throw error;
+          if (!(error instanceof ChannelRefused)) throw this.lost(error);
+        }
+      }
+      // sshd frees a session a moment after its command has ended.
+      const soon = sleep(RETRY_MS);
+      const others = [...this.#running].map((one) => one.catch(() => undefined));
+      const late = sleep(deadline - performance.now(), 'late' as const, { ref: false });
+      if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late')
+        deadline = performance.now() + PATIENCE_MS;
+      await soon;
+      if (performance.now() < deadline) continue;
+      if (this.#spare === undefined) this.#spare = this.#dialMore();
+      else if (others.length === 0) throw noSession(this.target);
+      deadline = performance.now() + PATIENCE_MS;
+    }
+  }
+
+  async #collect(command: RemoteCommand, { stdin, signal, onStdout }: ExecChoices): Promise<ExecResult> {
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    const stdout = new FramedOutput(onStdout ?? ((chunk) => out.push(chunk)));
+    const stderr = new FramedOutput((chunk) => err.push(chunk));
+    command.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    command.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    command.stdin.on('error', () => undefined);
+    if (stdin instanceof Readable) stdin.pipe(command.stdin);
+    else command.stdin.end(stdin);
+
+    let stop: () => void = () => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => {
+        reject(interrupted(this.target));
+        command.stop();
       };
-      signal?.addEventListener('abort', stop, { once: true });
-      channel.on('data', onStdout ?? ((chunk: Buffer) => out.push(chunk)));
-      channel.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-      channel.on('exit', (code: number | null, name?: string) => {
-        exit = { code: code ?? exitOfSignal(name), signal: name ?? null };
-      });
-      // A command that does not read its stdin closes it early: that is its own business.
-      channel.on('error', () => undefined);
-      channel.on('close', () => {
-        signal?.removeEventListener('abort', stop);
-        if (stdin instanceof Readable) stdin.destroy();
-        if (!exit) return reject(this.lost());
-        resolve({ ...exit, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
-      });
-      if (stdin instanceof Readable) stdin.pipe(channel);
-      else channel.end(stdin);
-      if (signal?.aborted) stop();
     });
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    const end = await Promise.race([command.ended, aborted]).finally(() => {
+      signal?.removeEventListener('abort', stop);
+      if (stdin instanceof Readable) stdin.destroy();
+    });
+
+    if (end === null) throw this.lost();
+    if (!stdout.begun) throw shellUnusable(this.target, end.code, stderr.noise || stdout.noise);
+    const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString();
+    return { code: end.code, signal: signalOf(end.code), stdout: text(out), stderr: text(err) };
+  }
+
+  /** Reads up to the end of the mark and no further: what follows belongs to whoever gets the stream. */
+  async #passMark({ stdout, stderr, ended }: RemoteCommand): Promise<void> {
+    const mark = `${MARK}\n`;
+    let text = '';
+    let gone = false;
+    void ended.then(() => {
+      gone = true;
+    });
+    for (;;) {
+      for (
+        let byte = stdout.read(1) as Buffer | null;
+        byte !== null;
+        byte = stdout.read(1) as Buffer | null
+      ) {
+        text += byte.toString('latin1');
+        if (text.endsWith(mark)) return;
+        if (text.length > MOST_NOISE) throw shellUnusable(this.target, 0, text);
+      }
+      if (gone || stdout.readableEnded || stdout.destroyed) {
+        stderr.resume();
+        throw shellUnusable(this.target, (await ended)?.code ?? 0, text);
+      }
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          stdout.off('readable', go).off('end', go).off('close', go);
+          resolve();
+        };
+        stdout.on('readable', go).on('end', go).on('close', go);
+      });
+    }
   }
 }
 
-const SIGNALS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGABRT: 6,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-};
+function oneStream({ stdin, stdout }: RemoteCommand): Duplex {
+  if ((stdin as unknown) === stdout) return stdout as Duplex;
+  return new PairStream(stdout, stdin);
+}
 
-/** A shell's exit code of a command that a signal ended. */
-export function exitOfSignal(name: string | undefined): number {
-  return 128 + (SIGNALS[name ?? ''] ?? 0);
+function interrupted(target: MachineTarget): ClusterError {
+  return new ClusterError('interrupted', 'interrupted', {
+    machine: target.address,
+    exit: EXIT.interrupted,
+  });
+}
+
+/** A frame's shell outlives the command in it, so that a signal comes back as the exit code that shells give it. */
+function signalOf(code: number): string | null {
+  const known = Object.entries(constants.signals).find(([, number]) => number === code - 128);
+  return known?.[0] ?? null;
 }

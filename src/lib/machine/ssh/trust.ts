@@ -8,6 +8,7 @@ import {
   checkHostKey,
   fingerprint,
   hostKeyAlgorithms,
+  hostName,
   type KnownHost,
   keyType,
   knownHostLine,
@@ -30,38 +31,95 @@ interface FileEntries {
 
 const cache = new Map<string, { stamp: string; hosts: readonly KnownHost[] }>();
 
+/** The name and port that host keys of a machine are looked up by. */
+export function trustName(target: MachineTarget, config: HostConfig): { name: string; port: number } {
+  if (config.hostKeyAlias !== undefined) return { name: config.hostKeyAlias, port: 22 };
+  return { name: config.hostName, port: target.port };
+}
+
 /** Reads the known_hosts files that count for this machine. */
 export async function trustFor(
   target: MachineTarget,
   options: SshOptions,
   config: HostConfig,
-  host: { readonly name: string; readonly port: number },
 ): Promise<Trust> {
-  const own = target.knownHosts ?? options.knownHosts;
-  const users = own ? [own] : (config.knownHostsFiles ?? usersFiles());
-  const files = own ? users : [...users, '/etc/ssh/ssh_known_hosts'];
-  const entries = await Promise.all(files.map(async (file) => ({ file, hosts: await readHosts(file) })));
+  const { name, port } = trustName(target, config);
+  const { entries, first } = await readKnown(target, options, config);
   const hosts = entries.flatMap((one) => one.hosts);
+  const shared = sharedEntries(target, name, port);
   const acceptNew = options.strictHostKeyChecking === 'accept-new' || config.acceptNew;
-  const first = users[0] ?? usersFiles()[0]!;
+  const where = { ...target, command: config.command };
+
+  const unknown = async (key: Buffer): Promise<ClusterError | null> => {
+    const type = keyType(key);
+    const print = fingerprint(key);
+    const asked = options.askHostKey;
+    const accepted =
+      acceptNew ||
+      (asked !== undefined && (await asked({ address: target.address, type, fingerprint: print })));
+    const scan = `ssh-keyscan -p ${target.port} ${config.hostName} >> ${first}`;
+    if (!accepted) return hostKeyUnknown(where, type, print, scan);
+    return remember(first, name, port, key).catch(() =>
+      hostKeyUnknown(where, type, `${print}, and ${first} cannot be written`, scan),
+    );
+  };
+
   return {
-    algorithms: hostKeyAlgorithms(hosts, host.name, host.port),
+    algorithms: hostKeyAlgorithms([...hosts, ...shared], name, port),
     judge: async (key) => {
-      const verdict = checkHostKey(hosts, host.name, host.port, key);
-      const shown = `${keyType(key)} ${fingerprint(key)}`;
+      const verdict = checkHostKey(hosts, name, port, key);
       if (verdict.status === 'known') return null;
       if (verdict.status === 'unknown') {
-        if (!acceptNew) return hostKeyUnknown(target, keyType(key), fingerprint(key), first);
-        return remember(first, host.name, host.port, key).catch(() =>
-          hostKeyUnknown(target, keyType(key), `${fingerprint(key)}, and ${first} cannot be written`, first),
-        );
+        return shared.some((one) => one.key.equals(key)) ? null : await unknown(key);
       }
       const place = placeOf(entries, verdict.known);
       const known = `${verdict.known.type} ${fingerprint(verdict.known.key)}`;
       const says = verdict.status === 'revoked' ? `which ${place} revokes` : `${place} says ${known}`;
-      return hostKeyChanged(target, shown, says, place);
+      return hostKeyChanged(where, `${keyType(key)} ${fingerprint(key)}`, says, place);
     },
   };
+}
+
+/** The host keys of a machine that this operator's known_hosts files trust, as `type base64`. */
+export async function trustedHostKeys(
+  target: MachineTarget,
+  options: SshOptions,
+  config: HostConfig,
+): Promise<string[]> {
+  const { name, port } = trustName(target, config);
+  const { entries } = await readKnown(target, options, config);
+  const hosts = entries.flatMap((one) => one.hosts);
+  const keys = hosts.filter((one) => checkHostKey(hosts, name, port, one.key).status === 'known');
+  return [...new Set(keys.map(({ type, key }) => `${type} ${key.toString('base64')}`))];
+}
+
+/** Shared keys that no known_hosts file contradicts, as lines of such a file. */
+export async function sharedLines(
+  target: MachineTarget,
+  options: SshOptions,
+  config: HostConfig,
+): Promise<string> {
+  const { name, port } = trustName(target, config);
+  const { entries } = await readKnown(target, options, config);
+  const hosts = entries.flatMap((one) => one.hosts);
+  return sharedEntries(target, name, port)
+    .filter(({ key }) => checkHostKey(hosts, name, port, key).status === 'unknown')
+    .map(({ key }) => knownHostLine(name, port, key))
+    .join('');
+}
+
+async function readKnown(target: MachineTarget, options: SshOptions, config: HostConfig) {
+  const own = target.knownHosts ?? options.knownHosts;
+  const users = own ? [own] : (config.knownHostsFiles ?? usersFiles());
+  const global = config.globalKnownHostsFiles ?? ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
+  const files = own ? users : [...users, ...global];
+  const entries = await Promise.all(files.map(async (file) => ({ file, hosts: await readHosts(file) })));
+  return { entries, first: users[0] ?? usersFiles()[0]! };
+}
+
+function sharedEntries(target: MachineTarget, name: string, port: number): KnownHost[] {
+  const text = (target.hostKeys ?? []).map((line) => `${hostName(name, port)} ${line}`).join('\n');
+  return parseKnownHosts(text);
 }
 
 function usersFiles(): string[] {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../../error.ts';
-import type { Logger } from '../../logger.ts';
+import type { Report } from '../../../keep/reporter.ts';
 import type { Serving } from '../serving.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
@@ -16,7 +16,7 @@ export interface SupervisorOptions {
   readonly directory: string;
   readonly binary: string;
   readonly render: (serving: Serving) => string;
-  readonly logger: Logger;
+  readonly logger: Report;
 }
 
 /** What it took to bring HAProxy to a new state. */

@@ -1,17 +1,17 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
-import type { Logger } from '../../logger.ts';
+import type { Report } from '../../../keep/reporter.ts';
 import type { ServedRequest } from '../../model.ts';
 import { writeWhole } from '../../write-whole.ts';
 import { readRequestLog } from './log.ts';
 
 /** Receives HAProxy's request log on a UDP port of the loopback. */
 export class LogReceiver {
-  readonly #logger: Logger;
+  readonly #logger: Report;
   readonly #onRequest: (request: ServedRequest) => void;
   #socket: Socket | undefined;
 
-  constructor(logger: Logger, onRequest: (request: ServedRequest) => void) {
+  constructor(logger: Report, onRequest: (request: ServedRequest) => void) {
     this.#logger = logger;
     this.#onRequest = onRequest;
   }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Seen } from '../../../src/lib/discovery/mirror.ts';
-import { decide, type Instance, type View } from '../../../src/lib/discovery/offers/edits.ts';
+import { type Instance, registryEdits, type View } from '../../../src/lib/discovery/offers/edits.ts';
 import type { Service } from '../../../src/lib/discovery/offers/model.ts';
 import { presenceOf, presencePath } from '../../../src/lib/discovery/offers/presence.ts';
 import { type Idle, sweep } from '../../../src/lib/discovery/offers/sweep.ts';
-import { keepUnknown } from '../../../src/lib/traffic/index.ts';
+import { keepUnknown, type Stored } from '../../../src/lib/traffic/index.ts';
 import { offer } from './support.ts';
 
 const HOSTS = {
@@ -26,8 +25,8 @@ const instance = (up: boolean | null = true, of: Partial<Service> = {}): Instanc
 /** A registry in memory: not a store, only what a decision reads and what it would leave behind. */
 class Paper {
   revision = 0;
-  readonly traffic = new Map<string, Seen>();
-  readonly presence = new Map<string, Seen>();
+  readonly traffic = new Map<string, Stored>();
+  readonly presence = new Map<string, Stored>();
   problems: readonly string[] = [];
 
   put(
@@ -39,16 +38,16 @@ class Paper {
     this[area].set(path, { value: { ...value }, revision: ++this.revision, lease });
   }
 
-  /** What is written, as `+path`, `-path`; carried out too. */
-  decide(instances: readonly Instance[], lease = '1', mine = ['1'], machine = 'm1'): string[] {
+  /** Carries the edits out. @returns `+path` and `-path` for each. */
+  announce(instances: readonly Instance[], lease = '1', ownLeases = ['1'], machine = 'm1'): string[] {
     const view: View = {
       machine,
       lease,
-      mine: new Set(mine),
+      ownLeases: new Set(ownLeases),
       traffic: this.traffic,
       presence: this.presence,
     };
-    const { groups, problems } = decide(view, instances);
+    const { groups, problems } = registryEdits(view, instances);
     this.problems = problems;
     return groups.flat().map(({ area, path, value, lease: on }) => {
       if (value === null) this[area].delete(path);
@@ -67,25 +66,25 @@ class Paper {
 describe('one instance', () => {
   test('is written once, and nothing is written while nothing changes', () => {
     const paper = new Paper();
-    expect(paper.decide([instance()]).sort()).toEqual(
+    expect(paper.announce([instance()]).sort()).toEqual(
       [PRESENCE, SERVER, ...INSTANCE]
         .map((path) => `+${path} on 1`)
         .concat(SHARED.map((path) => `+${path}`))
         .sort(),
     );
-    expect(paper.decide([instance()])).toEqual([]);
+    expect(paper.announce([instance()])).toEqual([]);
   });
 
   test('that is sick loses its server and keeps its door, the shared frontend stays', () => {
     const paper = new Paper();
-    paper.decide([instance()]);
-    expect(paper.decide([instance(false)])).toEqual([`-${SERVER}`]);
-    expect(paper.decide([instance(true)])).toEqual([`+${SERVER} on 1`]);
+    paper.announce([instance()]);
+    expect(paper.announce([instance(false)])).toEqual([`-${SERVER}`]);
+    expect(paper.announce([instance(true)])).toEqual([`+${SERVER} on 1`]);
   });
 
   test('that nobody knows the health of is not announced', () => {
     const paper = new Paper();
-    expect(paper.decide([instance(null)])).not.toContain(`+${SERVER} on 1`);
+    expect(paper.announce([instance(null)])).not.toContain(`+${SERVER} on 1`);
     expect(paper.traffic.has(SHARED[1] ?? '')).toBe(true);
   });
 
@@ -93,8 +92,10 @@ describe('one instance', () => {
     const paper = new Paper();
     paper.put(`backends/${NAME}/servers/${ID}0`, { URL: 'http://10.0.0.9:80' });
     paper.put(`backends/${NAME}/servers/${ID}1`, { URL: 'http://10.0.0.9:81' }, '99');
-    paper.decide([instance()]);
-    expect(paper.decide([]).sort()).toEqual([PRESENCE, SERVER, ...INSTANCE].map((path) => `-${path}`).sort());
+    paper.announce([instance()]);
+    expect(paper.announce([]).sort()).toEqual(
+      [PRESENCE, SERVER, ...INSTANCE].map((path) => `-${path}`).sort(),
+    );
     expect([...paper.traffic.keys()].sort()).toEqual(
       [...SHARED, `backends/${NAME}/servers/${ID}0`, `backends/${NAME}/servers/${ID}1`].sort(),
     );
@@ -104,34 +105,34 @@ describe('one instance', () => {
 describe('a new run', () => {
   test('takes over what an earlier one left, with the same values, also what is not checked yet', () => {
     const paper = new Paper();
-    paper.decide([instance()]);
+    paper.announce([instance()]);
     const before = JSON.stringify([...paper.traffic].map(([path, { value }]) => [path, value]));
-    const moved = paper.decide([instance(null)], '2', ['1', '2']);
+    const moved = paper.announce([instance(null)], '2', ['1', '2']);
     expect(moved.sort()).toEqual([PRESENCE, SERVER, ...INSTANCE].map((path) => `+${path} on 2`).sort());
     expect(JSON.stringify([...paper.traffic].map(([path, { value }]) => [path, value]))).toBe(before);
   });
 
   test('does not take over a server at another address that nobody has checked', () => {
     const paper = new Paper();
-    paper.decide([instance()]);
-    expect(paper.decide([instance(null, { port: 50_000 })], '2', ['1', '2'])).toContain(`-${SERVER}`);
+    paper.announce([instance()]);
+    expect(paper.announce([instance(null, { port: 50_000 })], '2', ['1', '2'])).toContain(`-${SERVER}`);
   });
 
   test('removes what nothing backs any more', () => {
     const paper = new Paper();
-    paper.decide([instance()]);
-    expect(paper.decide([], '2', ['1', '2'])).toHaveLength(5);
+    paper.announce([instance()]);
+    expect(paper.announce([], '2', ['1', '2'])).toHaveLength(5);
   });
 });
 
 describe('what others wrote', () => {
   test('settings and unknown fields on a marked frontend survive a new host name', () => {
     const paper = new Paper();
-    paper.decide([instance()]);
+    paper.announce([instance()]);
     const path = `frontends/${NAME}/frontend`;
     paper.put(path, { ...paper.traffic.get(path)?.value, Settings: { Hostname: 'x' }, Other: 1 });
-    expect(paper.decide([instance()])).toEqual([]);
-    paper.decide([instance(true, { attributes: { ...HOSTS, frontend_host_load_balancer: 'new.test' } })]);
+    expect(paper.announce([instance()])).toEqual([]);
+    paper.announce([instance(true, { attributes: { ...HOSTS, frontend_host_load_balancer: 'new.test' } })]);
     expect(paper.traffic.get(path)?.value).toMatchObject({
       Route: 'Host("new.test") && PathRegexp(".*")',
       Settings: { Hostname: 'x' },
@@ -145,18 +146,18 @@ describe('what others wrote', () => {
     paper.put(`backends/${NAME}/backend`, { Type: 'http' });
     paper.put(SERVER, { URL: 'http://10.0.0.9:80' });
     paper.put(`frontends/${ID}/frontend`, { BackendId: 'b' }, '99');
-    const written = paper.decide([instance()]);
+    const written = paper.announce([instance()]);
     for (const path of [...SHARED, SERVER, `frontends/${ID}/frontend`])
       expect(written.some((line) => line.includes(path))).toBe(false);
     expect(paper.problems).toHaveLength(3);
-    expect(paper.decide([])).not.toContain(`-${SERVER}`);
+    expect(paper.announce([])).not.toContain(`-${SERVER}`);
   });
 
   test('a broken value is left alone', () => {
     const paper = new Paper();
     paper.traffic.set(`frontends/${NAME}/frontend`, { value: null, revision: 1, lease: null });
     paper.presence.set('x/y', { value: null, revision: 1, lease: null });
-    expect(paper.decide([instance()])).not.toContain(`+frontends/${NAME}/frontend`);
+    expect(paper.announce([instance()])).not.toContain(`+frontends/${NAME}/frontend`);
     expect(paper.problems).toHaveLength(1);
   });
 });
@@ -167,13 +168,13 @@ describe('two machines with the same id', () => {
 
   test('the later start is announced, also over keys of a dead machine, and the other stands back', () => {
     const paper = new Paper();
-    paper.decide([early()], '1', ['1'], 'm1');
-    expect(paper.decide([late()], '2', ['2'], 'm2')).toContain(`+${SERVER} on 2`);
-    expect(paper.decide([early()], '1', ['1'], 'm1')).toEqual([]);
+    paper.announce([early()], '1', ['1'], 'm1');
+    expect(paper.announce([late()], '2', ['2'], 'm2')).toContain(`+${SERVER} on 2`);
+    expect(paper.announce([early()], '1', ['1'], 'm1')).toEqual([]);
     expect(paper.problems[0]).toContain('announced by machine m2');
-    expect(paper.decide([late()], '2', ['2'], 'm2')).toEqual([]);
-    paper.decide([], '2', ['2'], 'm2');
-    expect(paper.decide([early()], '1', ['1'], 'm1')).toContain(`+${SERVER} on 1`);
+    expect(paper.announce([late()], '2', ['2'], 'm2')).toEqual([]);
+    paper.announce([], '2', ['2'], 'm2');
+    expect(paper.announce([early()], '1', ['1'], 'm1')).toContain(`+${SERVER} on 1`);
   });
 
   test('instances that name different hosts do not fight over the shared frontend', () => {
@@ -183,9 +184,9 @@ describe('two machines with the same id', () => {
       startedAt: '2026-01-02T00:00:00Z',
       attributes: { frontend_host_load_balancer: 'new.test' },
     });
-    paper.decide([early()], '1', ['1'], 'm1');
-    paper.decide([other], '2', ['2'], 'm2');
-    expect(paper.decide([early()], '1', ['1'], 'm1')).toEqual([]);
+    paper.announce([early()], '1', ['1'], 'm1');
+    paper.announce([other], '2', ['2'], 'm2');
+    expect(paper.announce([early()], '1', ['1'], 'm1')).toEqual([]);
     expect(paper.traffic.get(`frontends/${NAME}/frontend`)?.value?.Route).toContain('new.test');
   });
 });
@@ -193,8 +194,8 @@ describe('two machines with the same id', () => {
 describe('shared objects', () => {
   const announced = (): Paper => {
     const paper = new Paper();
-    paper.decide([instance()]);
-    paper.decide([]);
+    paper.announce([instance()]);
+    paper.announce([]);
     return paper;
   };
 

@@ -1,0 +1,42 @@
+// What registrators write, as data: nothing in this file needs a store.
+import type { JsonObject } from '../traffic/index.ts';
+
+/** `traffic`: vulcand's objects; `presence`: which instances exist, by `SERVICE NAME/SERVICE ID`. */
+export type ServiceArea = 'traffic' | 'presence';
+
+/** An object to write or remove, by its path in its area. */
+export interface ServiceEdit {
+  readonly area: ServiceArea;
+  readonly path: string;
+  /** null removes. */
+  readonly value: JsonObject | null;
+  readonly lease: string | null;
+}
+
+/**
+ * Says that an instance of a service exists on a machine, healthy or not: what keeps the shared frontend and backend of
+ * its service. It hangs on the lease of that machine's registrator, as all that is announced of the instance does.
+ */
+export interface Presence {
+  readonly v: 1;
+  /** machine-id */
+  readonly machine: string;
+  readonly container: string;
+  /** When the container started: of two instances with one id, the later one is announced. */
+  readonly since: string;
+  readonly url: string;
+  /** Host name of the version; null = not load-balanced. */
+  readonly host: string | null;
+  readonly tags: readonly string[];
+}
+
+/** null for what is not a presence. */
+export function readPresence(value: { readonly [name: string]: unknown } | null): Presence | null {
+  if (value === null || value.v !== 1) return null;
+  const { machine, container, since, url, host, tags } = value;
+  const texts = [machine, container, since, url];
+  if (!texts.every((item) => typeof item === 'string')) return null;
+  if (host !== null && typeof host !== 'string') return null;
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) return null;
+  return value as unknown as Presence;
+}

@@ -1,0 +1,130 @@
+import type { Entry, Range, Revision, StoreEvent } from '../store/port.ts';
+import type { MachineRecord, Problem, RegistryState, UnitRecord } from './model.ts';
+import { readFileText, readMachine, readUnit } from './validate.ts';
+
+/** Reads everything below the prefix. Values that cannot be read are in `problems`. */
+export function readState(prefix: string, { entries, revision }: Range): RegistryState {
+  const draft = new Draft(prefix);
+  for (const entry of entries) draft.put(entry);
+  return draft.done(revision);
+}
+
+/**
+ * The state after these events; the same one when none of them is about machines, units, files or the schedule; null
+ * when it has to be read anew, because a file came that a unit had been without.
+ */
+export function applyEvents(
+  prefix: string,
+  state: RegistryState,
+  changes: { readonly events: readonly StoreEvent[]; readonly revision: Revision },
+): RegistryState | null {
+  // A state that was read anew may already have what the watch delivers only now.
+  const events = changes.events.filter((event) => revisionOf(event) > state.revision);
+  const paths = events.map((event) => pathOf(prefix, event));
+  if (!paths.some(isRead)) return state;
+  const waiting = state.problems.some(
+    ({ missing }) => missing !== undefined && paths.includes(`files/${missing}`),
+  );
+  if (waiting) return null;
+  const draft = new Draft(prefix, state);
+  for (const event of events) {
+    if (event.type === 'put') draft.put(event.entry);
+    else draft.remove(event.key);
+  }
+  return draft.done(changes.revision);
+}
+
+function revisionOf(event: StoreEvent): Revision {
+  return event.type === 'put' ? event.entry.revision : event.revision;
+}
+
+const KINDS = ['machines', 'units', 'files'] as const;
+type Kind = (typeof KINDS)[number];
+
+function pathOf(prefix: string, event: StoreEvent): string {
+  return (event.type === 'put' ? event.entry.key : event.key).slice(prefix.length);
+}
+
+function kindOf(path: string): Kind | null {
+  const folder = path.slice(0, path.indexOf('/'));
+  return KINDS.find((kind) => kind === folder) ?? null;
+}
+
+/** Whether a state holds this path. Of the schedule only the revision matters. */
+function isRead(path: string): boolean {
+  return kindOf(path) !== null || path === 'schedule';
+}
+
+class Draft {
+  readonly #prefix: string;
+  readonly #machines: Map<string, MachineRecord>;
+  readonly #units: Map<string, UnitRecord>;
+  readonly #files: Map<string, string>;
+  /** By key. */
+  readonly #problems: Map<string, Problem>;
+  readonly #revisions: Map<string, Revision>;
+
+  constructor(prefix: string, state?: RegistryState) {
+    this.#prefix = prefix;
+    this.#machines = new Map(state?.machines);
+    this.#units = new Map(state?.units);
+    this.#files = new Map(state?.files);
+    this.#problems = new Map(state?.problems.map((problem) => [problem.key, problem]));
+    this.#revisions = new Map(state?.revisions);
+  }
+
+  put(entry: Entry): void {
+    const path = entry.key.slice(this.#prefix.length);
+    if (!isRead(path)) return;
+    this.remove(entry.key);
+    this.#revisions.set(path, entry.revision);
+    const kind = kindOf(path);
+    if (kind === null) return;
+    const name = path.slice(kind.length + 1);
+    try {
+      const value = parsed(entry.value);
+      if (kind === 'machines') this.#machines.set(name, readMachine(value, name));
+      else if (kind === 'units') this.#units.set(name, readUnit(value, name));
+      else this.#files.set(name, readFileText(value));
+    } catch (error) {
+      this.#problems.set(entry.key, { key: entry.key, message: (error as Error).message });
+    }
+  }
+
+  remove(key: string): void {
+    const path = key.slice(this.#prefix.length);
+    this.#revisions.delete(path);
+    this.#problems.delete(key);
+    const kind = kindOf(path);
+    if (kind === null) return;
+    const name = path.slice(kind.length + 1);
+    const all = { machines: this.#machines, units: this.#units, files: this.#files }[kind];
+    all.delete(name);
+  }
+
+  done(revision: Revision): RegistryState {
+    for (const unit of this.#units.values()) {
+      if (this.#files.has(unit.hash)) continue;
+      const key = `${this.#prefix}units/${unit.name}`;
+      const message = `its file ${unit.hash.slice(0, 7)} is missing`;
+      this.#problems.set(key, { key, message, missing: unit.hash });
+      this.#units.delete(unit.name);
+    }
+    return {
+      machines: this.#machines,
+      units: this.#units,
+      files: this.#files,
+      problems: [...this.#problems.values()],
+      revisions: this.#revisions,
+      revision,
+    };
+  }
+}
+
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new Error('the value is not JSON');
+  }
+}
