@@ -41,7 +41,7 @@ refuses([
     /"a\/b" is not a middleware id/,
   ],
   ['the same flag twice', [...named('one'), '-id', 'two'], 64, /--id can only be specified once/],
-  ['an id and another one', words('server rm -b app-v1.0 -id s1 s2'), 64, /two are named, "s1" and "s2"/],
+  ['an id and another one', words('server rm -b app-v1.0 -id s1 s2'), 64, /two are given: "s1" and "s2"/],
   ['two names of a host', words('host rm --name a.test b.test'), 64, /"a\.test" and "b\.test"/],
   ['an argument too many', words('frontend upsert f1 -b app-v2.0'), 64, /Unexpected argument: f1/],
 
