@@ -8,10 +8,15 @@ import { bootstrap, root } from './bootstrap.mjs';
 bootstrap();
 const bin = (/** @type {string} */ name) => path.join(root, 'node_modules', '.bin', name);
 
+const known = existsSync(path.join(root, '.dependency-cruiser-known-violations.json'))
+  ? ['--ignore-known']
+  : [];
+
 const tools = [
   ['types', [bin('tsc'), '--noEmit', '-p', '.']],
   ['lint and format', [bin('biome'), 'check', '.']],
-  ['layers', [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src']],
+  // The violations that are known are those of rooms that are being rebuilt; the file goes when they are gone.
+  ['layers', [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', ...known]],
   ['unused code', [bin('knip')]],
 ];
 

@@ -43,7 +43,7 @@ export default class LabUp extends ClusterCommand {
     const machines = await this.withSession(flags, (session) =>
       hollow === undefined
         ? labUp(session, { name, docker, machines: flags.machines }, progress)
-        : hollowUp(session, { name, docker, machines: hollow }, process.argv[1] ?? ''),
+        : hollowUp(session, { name, docker, machines: hollow }, process.argv[1] ?? '', progress),
     );
     if (flags.json) this.printJson(machines);
   }

@@ -4,4 +4,4 @@
  */
 export type { FileUser } from './file.ts';
 export { loadConfig } from './load.ts';
-export type { Config, ConfigFlags, ConfigInput, EtcdConfig, Source, SshConfig } from './model.ts';
+export type { Config, ConfigFlags, ConfigInput } from './model.ts';

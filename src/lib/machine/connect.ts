@@ -151,10 +151,14 @@ class SshMachine implements Machine {
       // What it said may come a moment after its end.
       const end = await Promise.race([ended, sleep(LAST_WORDS_MS, null, { ref: false })]);
       stream.destroy();
-      const refused = this.#session.sudoError(said());
+      const refused = await this.#session.sudoError(said());
       if (refused !== null) throw refused;
-      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || String(error);
+      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || wordsOf(error);
       throw busUnavailable(this.target, why, error);
     }
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

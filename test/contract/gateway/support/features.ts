@@ -3,16 +3,16 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
-import { TrafficRegistry } from '../../../src/lib/registry/index.ts';
-import { openEmbedded } from '../../../src/lib/store/embedded.ts';
-import { openEtcd } from '../../../src/lib/store/etcd.ts';
-import { type Ran, type Running, startCli, workplace } from '../../support/cli.ts';
-import { startEtcd } from '../../support/etcd-server.ts';
-import { eventually } from '../../support/eventually.ts';
-import { freePort, listening } from '../../support/port.ts';
+import type { GatewayStatus } from '../../../../src/lib/gateway/admin.ts';
+import { TrafficRegistry } from '../../../../src/lib/registry/index.ts';
+import { openEmbedded } from '../../../../src/lib/store/embedded.ts';
+import { openEtcd } from '../../../../src/lib/store/etcd.ts';
+import { type Ran, type Running, startCli, workplace } from '../../../support/cli.ts';
+import { startEtcd } from '../../../support/etcd-server.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { freePort, listening } from '../../../support/port.ts';
 import { type Answer, type Asking, ask as askPort } from './haproxy-run.ts';
-import { gatewayStatus } from './support.ts';
+import { gatewayStatus } from './process.ts';
 
 const ENV = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
@@ -169,7 +169,7 @@ export interface Demo {
 }
 
 export async function demo(version: string): Promise<Demo> {
-  const file = join(import.meta.dirname, '..', '..', '..', 'examples', 'demo-application', 'server.js');
+  const file = join(import.meta.dirname, '..', '..', '..', '..', 'examples', 'demo-application', 'server.js');
   const env = { ...process.env, PORT: '0', VERSION: version };
   const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise<string>((resolve, reject) => {

@@ -5,9 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
-import { renderConfig, type TranslateOptions } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import { readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
+import type { Serving } from '../../../../src/lib/gateway/haproxy/serving.ts';
+import {
+  renderConfig,
+  type TranslateOptions,
+} from '../../../../src/lib/gateway/haproxy/translate/translate.ts';
+import { readTraffic, type TrafficState } from '../../../../src/lib/traffic/index.ts';
 
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 

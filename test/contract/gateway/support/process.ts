@@ -5,11 +5,11 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
-import type { PoolServer, Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
-import { Reporter } from '../../../src/lib/keep/index.ts';
-import type { Write } from '../../../src/lib/store/port.ts';
-import { listening } from '../../support/port.ts';
+import type { GatewayStatus } from '../../../../src/lib/gateway/admin.ts';
+import type { PoolServer, Serving } from '../../../../src/lib/gateway/haproxy/serving.ts';
+import { Reporter } from '../../../../src/lib/keep/index.ts';
+import type { Write } from '../../../../src/lib/store/port.ts';
+import { listening } from '../../../support/port.ts';
 
 process.env.PATH = `${process.env.PATH}:/usr/sbin`;
 execFileSync('haproxy', ['-v'], { stdio: 'ignore' });

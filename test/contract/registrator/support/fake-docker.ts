@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Described, inspected } from '../../unit/discovery/support.ts';
+import { type Described, inspected } from '../../../unit/discovery/support.ts';
 
 /** Not Docker: the few answers of its interface that the registrator asks for, on a Unix socket. */
 export class FakeDocker {

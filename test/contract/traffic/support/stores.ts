@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../../src/lib/config/index.ts';
-import { Session } from '../../../src/lib/control/session.ts';
-import { openEmbedded } from '../../../src/lib/store/embedded.ts';
-import { openEtcd } from '../../../src/lib/store/etcd.ts';
-import type { Store } from '../../../src/lib/store/port.ts';
-import { startEtcd } from '../../support/etcd-server.ts';
+import { loadConfig } from '../../../../src/lib/config/index.ts';
+import { Session } from '../../../../src/lib/control/session.ts';
+import { openEmbedded } from '../../../../src/lib/store/embedded.ts';
+import { openEtcd } from '../../../../src/lib/store/etcd.ts';
+import type { Store } from '../../../../src/lib/store/port.ts';
+import { startEtcd } from '../../../support/etcd-server.ts';
 
 /** A real store of one kind, and how commands are told of it. */
 export interface Place {
@@ -44,7 +44,7 @@ export interface Told {
 
 /** What one run of a command works with, in this process. */
 export async function sessionOf(env: Readonly<Record<string, string>>): Promise<Told> {
-  const nowhere = join(tmpdir(), 'cluster-no-such-folder');
+  const nowhere = join(import.meta.dirname, 'no-such-folder');
   const config = await loadConfig({ flags: {}, env, cwd: nowhere, home: nowhere });
   const heard: string[] = [];
   const emit = (event: object) => void ('message' in event && heard.push(String(event.message)));
