@@ -1,3 +1,4 @@
+import { within } from '../lib/within.ts';
 import { TOPICS } from './about.ts';
 import { findCommand } from './find.ts';
 import type { Wanted } from './known-names.ts';
@@ -93,10 +94,10 @@ const BUDGET_MS = 1000;
 
 /** Completion never fails, prints or hangs: while the registry cannot be reached there are no names. */
 async function lookUp(wanted: Wanted): Promise<string[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string[]>((resolve) => {
-    timer = setTimeout(() => resolve([]), BUDGET_MS);
-  });
   const names = import('./known-names.ts').then(({ knownNames }) => knownNames(wanted));
-  return await Promise.race([names.catch(() => []), late]).finally(() => clearTimeout(timer));
+  return await within(
+    BUDGET_MS,
+    names.catch(() => []),
+    [],
+  );
 }

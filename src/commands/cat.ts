@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { catUnit } from '../lib/control/units/verify-files.ts';
+import { catUnit } from '../lib/control/units/cat.ts';
 
 export default class Cat extends ClusterCommand {
   static readonly changes = 'nothing';

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { journalStream, journalText, locate } from '../lib/control/units/status-and-journal.ts';
+import { journalStream, journalText } from '../lib/control/units/journal.ts';
+import { locate } from '../lib/control/units/locate.ts';
 
 export default class Journal extends ClusterCommand {
   static readonly changes = 'nothing';

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { splitRemote } from '../flags.ts';
-import { sshTarget } from '../lib/control/units/status-and-journal.ts';
+import { sshTarget } from '../lib/control/machines/ssh-target.ts';
 import { ClusterError } from '../lib/error.ts';
 
 export default class Ssh extends ClusterCommand {

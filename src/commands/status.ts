@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { locate, statusOf } from '../lib/control/units/status-and-journal.ts';
+import { locate } from '../lib/control/units/locate.ts';
+import { statusOf } from '../lib/control/units/status.ts';
 
 export default class Status extends ClusterCommand {
   static readonly changes = 'nothing';

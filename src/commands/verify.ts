@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { verifyFiles } from '../lib/control/units/verify-files.ts';
+import { verifyFiles } from '../lib/control/units/verify.ts';
 import { ClusterError } from '../lib/error.ts';
 
 export default class Verify extends ClusterCommand {

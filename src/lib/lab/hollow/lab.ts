@@ -23,7 +23,7 @@ export interface HollowOptions {
   /** Folder for the throw-away key and known_hosts. */
   readonly stateDir: string;
   readonly name?: string;
-  /** How long each simulated step takes, 1 ms unless told. */
+  /** How long each simulated step takes, in milliseconds; 1 by default. */
   readonly delayMs?: number;
   readonly restartMs?: number;
   /** Called with what a person should know, such as a key that had to be made anew. */

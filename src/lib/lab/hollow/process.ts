@@ -6,12 +6,12 @@ import { ClusterError } from '../../error.ts';
 import { ensureKeys } from './keys.ts';
 import { forgetHollow, hollowUp, type LabMachine } from './lab.ts';
 
-/** What a hollow lab's own process tells of itself in `hollow.json`. */
+/** What the process of a hollow lab writes to `hollow.json`. */
 export interface HollowState {
   readonly version: 1;
   readonly name: string;
   readonly pid: number;
-  /** Tells this process from a later one with the same pid. */
+  /** Distinguishes this process from a later one with the same pid. */
   readonly startTime: string;
   readonly machines: readonly LabMachine[];
 }
@@ -95,7 +95,7 @@ export async function runHollowProcess(options: HollowProcessOptions): Promise<v
   await lab.close();
 }
 
-/** The state of the hollow lab whose process is alive; null when there is none. */
+/** The state of the hollow lab, if its process is alive; null otherwise. */
 export async function hollowStatus(stateDir: string): Promise<HollowState | null> {
   const text = await readFile(stateFile(stateDir), 'utf8').catch(() => null);
   if (text === null) return null;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { quote } from '../../../src/lib/machine/quote.ts';
+import { quote } from '../../src/lib/shell-words.ts';
 
 describe('quote', () => {
   test.each([
