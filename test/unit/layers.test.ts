@@ -185,13 +185,7 @@ beforeAll(async () => {
   const depcruise = join(ROOT, 'node_modules', '.bin', 'depcruise');
   cruised = JSON.parse(
     await new Promise((resolve, reject) => {
-      const args = [
-        '--config',
-        '.dependency-cruiser.cjs',
-        '--output-type',
-        'json',
-        'src',
-      ];
+      const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'src'];
       execFile(depcruise, args, { cwd: copy, maxBuffer: 1 << 28 }, (error, stdout, stderr) =>
         stdout === '' ? reject(error ?? new Error(stderr)) : resolve(stdout),
       );
