@@ -1,6 +1,6 @@
 /** Types, lint and format, layer rules, unused code, stale generated files: all of them, then one verdict. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { bootstrap, root } from './bootstrap.mjs';
