@@ -7,6 +7,7 @@ import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { sentences } from './lib/ui/events.ts';
+import { Progress } from './lib/ui/progress.ts';
 
 const helpGroup = GLOBAL;
 const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
@@ -33,6 +34,10 @@ const globalFlags = {
   'ssh-username': text('user to log in as on machines added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
   'ssh-timeout': text('how long connecting to a machine may take, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'gone-after': text(
+    'how long a machine may be silent on an open connection before it counts as gone, such as 10s',
+    'CLUSTER_GONE_AFTER',
+  ),
   'ssh-persist': text(
     'how long to keep unused connections open for later commands, such as 60s; 0: not at all',
     'CLUSTER_SSH_PERSIST',
@@ -57,6 +62,7 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
+  readonly #progress = new Progress(process.stderr);
 
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
   protected async withSession<Value>(
@@ -74,6 +80,7 @@ export abstract class ClusterCommand extends Command {
     try {
       return await work(session);
     } finally {
+      this.#progress.clear();
       await session.close();
     }
   }
@@ -89,6 +96,9 @@ export abstract class ClusterCommand extends Command {
 
   /** With --json, stdout belongs to the JSON alone. */
   protected show(event: Event, json: boolean): void {
+    if (event.kind === 'waiting') this.#progress.waiting(event);
+    else this.#progress.clear();
+    if (event.kind === 'summary') this.#progress.summary(event);
     for (const { to, text } of sentences(event)) {
       if (to === 'stdout' && !json) this.print(`${text}\n`);
       else if (to === 'stderr') process.stderr.write(`${text}\n`);

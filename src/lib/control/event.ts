@@ -7,6 +7,14 @@ export interface MachineName {
 
 export type Verb = 'load' | 'start' | 'stop' | 'unload' | 'restart';
 
+/** A job of systemd that a command waits for. */
+export interface PendingJob {
+  readonly unit: string;
+  readonly machine: MachineName;
+  readonly job: 'start' | 'stop' | 'restart';
+  readonly seconds: number;
+}
+
 /** What happened, as data; ui/ turns it into fleet's sentences. */
 export type Event =
   | { readonly kind: 'problem'; readonly key: string; readonly message: string }
@@ -17,6 +25,17 @@ export type Event =
       readonly state: 'launched' | 'loaded' | 'restarted';
       readonly machine: MachineName;
       readonly global: boolean;
+    }
+  /** Every second while jobs are waited for, and once with none when all have ended. */
+  | { readonly kind: 'waiting'; readonly jobs: readonly PendingJob[] }
+  /** The end of a command that started or restarted more than one unit. */
+  | {
+      readonly kind: 'summary';
+      readonly state: 'launched' | 'loaded' | 'restarted';
+      readonly done: number;
+      readonly failed: number;
+      readonly machines: number;
+      readonly seconds: number;
     }
   | { readonly kind: 'inactive'; readonly unit: string }
   | { readonly kind: 'destroyed'; readonly unit: string }

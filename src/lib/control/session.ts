@@ -112,13 +112,17 @@ export class Session {
   }
 
   #sshOptions(): SshOptions {
-    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config, transport } = this.config.ssh;
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, goneAfterMs, config, transport } =
+      this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
     const timeoutChosen = this.config.sources['ssh.timeout'] !== undefined;
+    const goneAfterChosen = this.config.sources['ssh.gone-after'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
+      goneAfterMs,
       ...(timeoutChosen && { timeoutChosen }),
+      ...(goneAfterChosen && { goneAfterChosen }),
       ...(transport !== 'auto' && { transport }),
       ...(chosen && { config }),
       ...(identity !== undefined && { identity }),

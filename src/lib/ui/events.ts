@@ -58,6 +58,10 @@ export function sentences(event: Event): Sentence[] {
       );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
+    // Told by ui/progress.ts, which knows what was told before.
+    case 'waiting':
+    case 'summary':
+      return [];
     case 'warning':
       return err(`WARNING: ${event.message}`);
   }

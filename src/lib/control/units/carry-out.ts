@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { InstallFile, JobOutcome, Machine } from '../../machine/index.ts';
+import type { InstallFile, JobOutcome, JobWaiting, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
 
 export interface Work {
@@ -9,6 +9,12 @@ export interface Work {
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly text: (hash: string) => string;
   readonly block: boolean;
+  /** How long what starts is watched. */
+  readonly minHealthyMs: number;
+  /** Hears of each unit once, when its last step here is done; null = nothing was to be waited for. */
+  readonly ended: (unit: string, outcome: JobOutcome | null) => void;
+  /** Jobs of these units are waited for from here on. */
+  readonly waits: (job: 'start' | 'stop', units: readonly string[]) => void;
 }
 
 /**
@@ -16,7 +22,7 @@ export interface Work {
  * something the next run can finish if we are killed between any two of them: a unit that is only stopped loses its
  * wish to start at boot first; a file goes only after its unit's stop job has ended.
  */
-export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome[]> {
+export async function carryOut(machine: Machine, work: Work): Promise<void> {
   const named = (action: Step['action']): string[] =>
     work.steps.filter((step) => step.action === action).map((step) => step.unit);
   const stops = named('stop');
@@ -29,14 +35,26 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   );
   if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
 
-  const outcomes: JobOutcome[] = [];
+  const stuck = new Set<string>();
+  const settled = new Set<string>();
+  const stop = async (units: readonly string[], block: boolean): Promise<void> => {
+    if (units.length === 0) return;
+    if (block) work.waits('stop', units);
+    await machine.stop(units, block, { onOutcome: (outcome) => stopped(outcome) });
+  };
+  const stopped = (outcome: JobOutcome): void => {
+    const { unit } = outcome;
+    if (isFailed(outcome)) stuck.add(unit);
+    else if (!kept.includes(unit)) return;
+    settled.add(unit);
+    work.ended(unit, outcome);
+  };
   // A unit whose file goes or changes is waited for in any case.
   const queued = work.block ? [] : kept;
   const waited = stops.filter((unit) => !queued.includes(unit));
-  if (queued.length > 0) outcomes.push(...failed(await machine.stop(queued, false)));
-  if (waited.length > 0) outcomes.push(...failed(await machine.stop(waited, true)));
+  await stop(queued, false);
+  await stop(waited, true);
 
-  const stuck = new Set(outcomes.map(({ unit }) => unit));
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
   const change = {
     install: written.map((unit) => fileOf(work, unit)),
@@ -53,8 +71,15 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   if (change.remove.length > 0) await machine.forget(change.remove);
 
   const ready = starts.filter((unit) => !stuck.has(unit));
-  if (ready.length > 0) outcomes.push(...(await machine.start(ready, work.block)));
-  return outcomes;
+  const left = new Set(work.steps.map(({ unit }) => unit).filter((unit) => !settled.has(unit)));
+  for (const unit of left) if (!ready.includes(unit)) work.ended(unit, null);
+  if (ready.length === 0) return;
+  if (work.block) work.waits('start', ready);
+  const waiting: JobWaiting = {
+    minHealthyMs: work.minHealthyMs,
+    onOutcome: (outcome) => work.ended(outcome.unit, outcome),
+  };
+  await machine.start(ready, work.block, waiting);
 }
 
 function fileOf(work: Work, unit: string): InstallFile {
@@ -69,6 +94,7 @@ function fileOf(work: Work, unit: string): InstallFile {
   };
 }
 
-function failed(outcomes: readonly JobOutcome[]): JobOutcome[] {
-  return outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
+/** Whether a unit's job did not do what was asked for. */
+export function isFailed({ result }: JobOutcome): boolean {
+  return !['done', 'skipped', 'queued'].includes(result);
 }

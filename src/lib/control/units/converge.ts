@@ -1,13 +1,14 @@
 import { ClusterError } from '../../error.ts';
-import type { Machine } from '../../machine/index.ts';
+import type { JobOutcome, Machine } from '../../machine/index.ts';
 import { steps } from '../../plan/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
 import { within } from '../../within.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, isFailed } from './carry-out.ts';
 import type { MachineScope, Scope } from './scope.ts';
+import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
 
 /** How long to wait for systemd. */
@@ -29,6 +30,8 @@ export interface ConvergeOptions extends Waiting {
 
 export interface Converged {
   readonly steps: readonly Step[];
+  /** How many units are now what they should be and were not before, over all machines. */
+  readonly done: number;
   /** What went wrong, already reported; in order of machine ids. */
   readonly failures: readonly ClusterError[];
   /** Of these, what machines that did not answer said, by machine id. */
@@ -48,22 +51,27 @@ export async function converge(
   warnOfPassedOver(session, decided, scope);
   const assigned = byMachine(decided.decision.assignments);
   const silent = new Map<string, ClusterError>();
+  const waits = new Waits(session);
   const inOrder = [...scope.values()].sort((a, b) => (a.machine.id < b.machine.id ? -1 : 1));
   const results = await Promise.all(
     inOrder.map(async (item): Promise<MachineResult> => {
       const { machine: record, units } = item;
       try {
         const machine = await decided.reachability.machine(record);
-        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, options);
+        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, {
+          ...options,
+          waits,
+        });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         silent.set(record.id, error);
-        return { steps: [], failures: [reportUnreachable(session, record, error, { units })] };
+        return { steps: [], done: 0, failures: [reportUnreachable(session, record, error, { units })] };
       }
     }),
   );
   return {
     steps: results.flatMap((result) => result.steps),
+    done: results.reduce((sum, { done }) => sum + done, 0),
     failures: results.flatMap((result) => result.failures),
     silent,
   };
@@ -79,7 +87,7 @@ export function reportRefusals(
   return refusals.map((refusal) => reportRefused(session, refusal));
 }
 
-type MachineResult = Pick<Converged, 'steps' | 'failures'>;
+type MachineResult = Pick<Converged, 'steps' | 'done' | 'failures'>;
 
 async function convergeMachine(
   session: Session,
@@ -87,31 +95,49 @@ async function convergeMachine(
   { machine: record, units, everything }: MachineScope,
   assignedHere: readonly Assignment[],
   { decision }: Decided,
-  options: ConvergeOptions,
+  options: ConvergeOptions & { readonly waits: Waits },
 ): Promise<MachineResult> {
-  const { block, timeoutMs, asked, dryRun = false } = options;
+  const { block, timeoutMs, asked, dryRun = false, waits } = options;
   const { files, why } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
   const observations = await observe(machine, record.id, units, everything);
   const todo = steps(assigned, observations, { why, files, join: block, ...(asked && { asked }) });
-  if (dryRun) return { steps: todo, failures: [] };
+  if (dryRun) return { steps: todo, done: 0, failures: [] };
 
   const assignments = new Map(assigned.map((item) => [item.unit, item]));
-  const work = { steps: todo, assignments, text: (hash: string) => files.get(hash) ?? '', block };
-  const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
-  const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow);
-
-  const failed = outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
-  const failures = failed.map((outcome) => reportFailed(session, record, outcome));
-  const unwell = new Set(failed.map(({ unit }) => unit));
-  const touched = new Set(todo.map(({ unit }) => unit));
-  for (const unit of block ? touched : []) {
+  const failures: ClusterError[] = [];
+  const name = nameOf(record);
+  let done = 0;
+  let over = false;
+  const ended = (unit: string, outcome: JobOutcome | null): void => {
+    if (over) return;
+    waits.end(name, unit);
+    if (outcome !== null && isFailed(outcome)) {
+      failures.push(reportFailed(session, record, outcome));
+      return;
+    }
     const state = assignments.get(unit)?.desired;
-    if (state === undefined || unwell.has(unit)) continue;
-    const global = decision.globals.has(unit);
-    session.emit({ kind: 'state', unit, state, machine: nameOf(record), global });
+    if (!block || state === undefined) return;
+    done++;
+    session.emit({ kind: 'state', unit, state, machine: name, global: decision.globals.has(unit) });
+  };
+  const work = carryOut(machine, {
+    steps: todo,
+    assignments,
+    text: (hash) => files.get(hash) ?? '',
+    block,
+    minHealthyMs: session.config.minHealthyMs,
+    ended,
+    waits: (job, jobUnits) => waits.begin(name, job, jobUnits),
+  });
+  const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
+  try {
+    await waitFor(work, timeoutMs, slow);
+  } finally {
+    over = true;
+    for (const { unit } of todo) waits.end(name, unit);
   }
-  return { steps: todo, failures };
+  return { steps: todo, done, failures };
 }
 
 function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]> {

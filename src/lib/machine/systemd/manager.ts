@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { splitUnitName } from '../../unit/index.ts';
-import type { JobOutcome, UnitStatus } from '../port.ts';
+import type { JobOutcome, JobWaiting, UnitStatus } from '../port.ts';
 import { type Bus, BusError, type Signal } from './dbus.ts';
-import { type Failure, failureOf, refusal } from './failure.ts';
+import { type Failure, failureOf, property, refusal } from './failure.ts';
+import { Gather } from './gather.ts';
+import { HealthWatch, hasDied, mustBeWatched } from './health.ts';
 import type { Invocation } from './journal.ts';
 import { MANAGER_PATH, SYSTEMD } from './names.ts';
 
@@ -32,8 +35,8 @@ const BAD_RESULTS = new Set([
 ]);
 
 /**
- * How long a service that systemd calls started must stay up: Type=simple is "started" before it has run a line. Long
- * enough to catch a program that is not there or refuses its options; not one that thinks first.
+ * How long a service that systemd calls started must stay up where nothing longer is asked for: Type=simple is "started"
+ * before it has run a line. Enough for a program that is not there or refuses its options; not for one that thinks first.
  */
 export const SETTLE_MS = 30;
 
@@ -97,31 +100,102 @@ export async function enableUnits(bus: Bus, units: readonly string[]): Promise<v
   await bus.call({ ...MANAGER, member: 'EnableUnitFiles', signature: 'asbb', body: [units, false, false] });
 }
 
-/** Starts, stops or restarts units side by side and says how each job ended; without `block` only queues them. */
+/** Jobs that end within this time are asked about together. */
+const GATHER_MS = 5;
+
+/**
+ * Starts, stops or restarts units side by side and says how each job ended; without `block` only queues them. Each
+ * outcome is reported as soon as it is known: a unit that takes long holds up no other.
+ */
 export async function runJobs(
   bus: Bus,
   kind: JobKind,
   units: readonly string[],
   block: boolean,
   readJournals: ReadJournals,
+  { minHealthyMs = 0, onOutcome }: JobWaiting = {},
 ): Promise<JobOutcome[]> {
   if (units.length === 0) return [];
-  const watch = block ? watchJobs(bus) : null;
+  const starts = block && kind !== 'stop';
+  const services = starts && minHealthyMs > 0 ? units.filter(isService) : [];
+  // Both listen from before the first job is asked for: a short job is removed before the reply that names it arrives.
+  const health = services.length > 0 ? new HealthWatch(bus, services) : null;
+  const jobs = block ? watchJobs(bus) : null;
+  const examined = new Gather<EndedJob, JobOutcome>(GATHER_MS, (ended) =>
+    examine(bus, kind, ended, readJournals),
+  );
+
+  const outcomeOf = async (unit: string): Promise<JobOutcome> => {
+    const type = health && isService(unit) ? property(bus, unit, `${SYSTEMD}.Service`, 'Type') : null;
+    const ended = await runJob(bus, kind, unit, jobs);
+    const isWatched = type !== null && ended === 'done' && mustBeWatched(String(await type));
+    if (!isWatched || health === null) {
+      if (starts && ended === 'done' && isService(unit)) await sleep(SETTLE_MS);
+      return await examined.ask({ unit, ended, isWatched: false });
+    }
+    const until = performance.now() + minHealthyMs;
+    for (;;) {
+      const isEarly = await health.ends(unit, until - performance.now());
+      const outcome = await examined.ask({ unit, ended, isWatched });
+      if (!isEarly || outcome.result !== 'done' || outcome.status.active === 'inactive') return outcome;
+    }
+  };
   try {
-    const results = await Promise.all(units.map((unit) => runJob(bus, kind, unit, watch)));
-    const settles = units.some((unit, index) => unit.endsWith('.service') && results[index] === 'done');
-    if (block && kind !== 'stop' && settles) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const statuses = await unitStatuses(bus, units);
-    const failures = await Promise.all(
-      units.map((unit, index) => failureIn(bus, unit, kind, results[index]!, statuses[index]!)),
-    );
-    const journals = await journalsOf(failures, readJournals);
-    return units.map((unit, index) =>
-      outcome(unit, results[index]!, statuses[index]!, failures[index] ?? null, journals[index] ?? []),
+    return await Promise.all(
+      units.map(async (unit) => {
+        const outcome = await outcomeOf(unit);
+        onOutcome?.(outcome);
+        return outcome;
+      }),
     );
   } finally {
-    watch?.end();
+    jobs?.end();
+    health?.stop();
   }
+}
+
+function isService(unit: string): boolean {
+  return unit.endsWith('.service');
+}
+
+interface EndedJob {
+  readonly unit: string;
+  readonly ended: Ended;
+  /** Since it was started the unit was watched, so that whatever happened to it counts. */
+  readonly isWatched: boolean;
+}
+
+/** What became of the units of these jobs. */
+async function examine(
+  bus: Bus,
+  kind: JobKind,
+  jobs: readonly EndedJob[],
+  readJournals: ReadJournals,
+): Promise<JobOutcome[]> {
+  const statuses = await unitStatuses(
+    bus,
+    jobs.map(({ unit }) => unit),
+  );
+  const failures = await Promise.all(
+    jobs.map(async (job, index) => {
+      const failure = await failureIn(bus, job.unit, kind, job.ended, statuses[index]!);
+      return failure ?? (job.isWatched ? await crashLoop(bus, job.unit) : null);
+    }),
+  );
+  const journals = await journalsOf(failures, readJournals);
+  return jobs.map(({ unit, ended }, index) =>
+    outcome(unit, ended, statuses[index]!, failures[index] ?? null, journals[index] ?? []),
+  );
+}
+
+/** The failure of a service that runs again because systemd has restarted it since it was started; null = it has not. */
+async function crashLoop(bus: Bus, unit: string): Promise<Failure | null> {
+  // A start resets the counter.
+  const restarts = Number((await property(bus, unit, `${SYSTEMD}.Service`, 'NRestarts')) ?? 0);
+  if (restarts === 0) return null;
+  const { run } = await failureOf(bus, unit, 'failed');
+  const times = restarts === 1 ? 'once' : `${restarts} times`;
+  return { result: 'restarted', how: `it ended, and systemd has restarted it ${times} already`, run };
 }
 
 /** A job's result, or the error that kept it from being made. */
@@ -183,10 +257,6 @@ function outcome(
   if (failure !== null)
     return { unit, result, status, failure: { result: failure.result, how: failure.how, journal } };
   return { unit, result: String(ended), status };
-}
-
-function hasDied(status: { readonly active: string; readonly sub: string }): boolean {
-  return status.active === 'failed' || status.sub === 'auto-restart' || status.sub === 'auto-restart-queued';
 }
 
 interface JobWatch {
