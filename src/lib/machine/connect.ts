@@ -22,16 +22,9 @@ import type { Transport } from './ssh/transport.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { type JobKind, type ReadJournals, runJobs } from './systemd/jobs.ts';
 import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
-import {
-  enableUnits,
-  forgetUnits,
-  type JobKind,
-  type ReadJournals,
-  reload,
-  runJobs,
-  unitStatuses,
-} from './systemd/manager.ts';
+import { enableUnits, forgetUnits, reload, unitStatuses } from './systemd/manager.ts';
 import { unitReports } from './systemd/status.ts';
 import { watchUnits } from './systemd/watch.ts';
 
