@@ -61,6 +61,9 @@ export type Event =
       /** The machine was only a candidate: what was to be placed there went elsewhere. */
       readonly passedOver: boolean;
     }
+  /** A machine that is followed went away, and is tried until it is back. */
+  | { readonly kind: 'away'; readonly machine: MachineName; readonly message: string }
+  | { readonly kind: 'back'; readonly machine: MachineName; readonly seconds: number }
   | {
       readonly kind: 'machine-added';
       readonly machine: MachineName;

@@ -87,6 +87,11 @@ export class Session {
     return this.connect(record.target);
   }
 
+  /** A new connection to a machine whose last one was lost. @throws as `machine`. */
+  async machineAgain(record: MachineRecord): Promise<Machine> {
+    return (await this.pool()).again(record.target);
+  }
+
   pool(): Promise<MachinePool> {
     this.#pool ??= import('../machine/index.ts').then(({ MachinePool, HeldConnections }) => {
       const { parallel: starts, persistMs: idleMs } = this.config.ssh;

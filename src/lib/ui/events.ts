@@ -48,6 +48,12 @@ export function sentences(event: Event): Sentence[] {
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
+    case 'away':
+      return err(
+        `WARNING: ${machineLegend(event.machine, false)} is away: ${event.message}; it is followed again when it is back`,
+      );
+    case 'back':
+      return err(`Machine ${machineLegend(event.machine, false)} is back after ${event.seconds} s`);
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
