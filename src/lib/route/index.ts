@@ -4,6 +4,7 @@ export {
   evaluateCondition,
   parseCondition,
 } from './condition.ts';
+export { type Contest, contests } from './contest.ts';
 export type { Comparison } from './expression.ts';
 export { hostAsSent, type Impossible, impossible } from './impossible.ts';
 export { MAX_EXPRESSION_LENGTH } from './language.ts';
@@ -41,3 +42,4 @@ export {
 } from './rank.ts';
 export { hostName, type RawRequest, requestOf } from './request.ts';
 export { type Selection, select, selectRule } from './select.ts';
+export { always, exactHost } from './universal.ts';
