@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { ClusterError } from '../../error.ts';
 import { cgroupPids, cgroupsWithPrefix, killCgroup, removeCgroups } from './cgroup.ts';
-import { ensureLabKey, trust } from './keys.ts';
+import { authorize, ensureLabKey, trust } from './keys.ts';
 import { withLock } from './lock.ts';
 import { clearMachine, leaderPid, sshAnswers, startMachine, waitReady } from './machine.ts';
 import { mountsUnder, removeTree } from './mounts.ts';
@@ -53,12 +53,14 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   return withLock(lab.lock, waiting(onProgress), async () => {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);
-    await ensureLabKey(lab);
-    const off = state.machines.filter(
-      ({ index }) => leaderPid(machinePaths(lab, index).cgroup) === undefined,
-    );
+    const freshKey = await ensureLabKey(lab, onProgress);
+    const isOff = ({ index }: { index: number }) => leaderPid(machinePaths(lab, index).cgroup) === undefined;
+    const off = state.machines.filter(isOff);
+    const running = state.machines.filter((machine) => !off.includes(machine));
+    if (freshKey)
+      await Promise.all(running.map(({ index }) => authorize(lab, machinePaths(lab, index).merged)));
     if (off.length > 0) onProgress(`starting ${off.map(({ index }) => `${name}-${index}`).join(', ')}`);
-    const lines = await Promise.all(off.map(({ index }) => startMachine(lab, state, index)));
+    const lines = await Promise.all(off.map(({ index }) => startMachine(lab, state, index, onProgress)));
     for (const line of lines) await trust(lab, line);
     const found = state.machines.map(({ index }) => labMachine(lab, state, index));
     const wait = found.map((machine, i) => waitReady(lab, machine, i + 1, readyMs(state, found.length)));
@@ -181,17 +183,16 @@ async function prepare(
   if (old === undefined) refuseForeign(lab);
   else if (old.machines.length > machines)
     onProgress(`lab ${lab.name} has ${old.machines.length} machines and keeps them`);
-  const base: LabState = old ?? {
-    version: 1,
-    name: lab.name,
-    docker,
-    subnet: await chooseSubnet(lab),
-    rootfs: await ensureRootfs(docker, onProgress),
-    machines: [],
-  };
-  const state = states.withMachines(base, machines);
-  await states.writeState(lab, state);
-  return state;
+  const rootfs = old?.rootfs ?? (await ensureRootfs(docker, onProgress));
+
+  // One lab at a time, and until it is written: another lab that starts now must see the subnet as taken.
+  return withLock(lab.subnetLock, waiting(onProgress, 'chooses a subnet'), async () => {
+    const subnet = old?.subnet ?? (await chooseSubnet(lab, states.subnetsOfOthers(lab)));
+    const base: LabState = old ?? { version: 1, name: lab.name, docker, subnet, rootfs, machines: [] };
+    const state = states.withMachines(base, machines);
+    await states.writeState(lab, state);
+    return state;
+  });
 }
 
 /** lab.json is written before anything starts, so running machines without one belong to a lab in another folder. */
@@ -217,8 +218,8 @@ function readyMs(state: LabState, count: number): number {
   return READY_MS + count * (state.docker ? 20_000 : 4_000);
 }
 
-function waiting(onProgress: (line: string) => void): (pid: number) => void {
-  return (pid) => onProgress(`waiting for process ${pid}, which works on the same lab`);
+function waiting(onProgress: (line: string) => void, what = 'works on the same lab'): (pid: number) => void {
+  return (pid) => onProgress(`waiting for process ${pid}, which ${what}`);
 }
 
 async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {

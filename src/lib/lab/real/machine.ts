@@ -34,19 +34,29 @@ export async function clearMachine(lab: LabPaths, index: number): Promise<void> 
 }
 
 /** Starts a machine that is off, whatever its last run left; returns its known_hosts line. */
-export async function startMachine(lab: LabPaths, state: LabState, index: number): Promise<string> {
+export async function startMachine(
+  lab: LabPaths,
+  state: LabState,
+  index: number,
+  report: (line: string) => void,
+): Promise<string> {
   const paths = machinePaths(lab, index);
   await clearMachine(lab, index);
   for (const dir of [paths.upper, paths.work, paths.merged]) await mkdir(dir, { recursive: true });
   await mountOverlay(state.rootfs, paths.upper, paths.work, paths.merged);
-  const line = await writeIdentity(lab, state, index);
+  const line = await writeIdentity(lab, state, index, report);
   await makeCgroups(paths.cgroup);
   await writeFile(paths.script, keeperScript(lab, state, paths));
   await launch(paths);
   return line;
 }
 
-async function writeIdentity(lab: LabPaths, state: LabState, index: number): Promise<string> {
+async function writeIdentity(
+  lab: LabPaths,
+  state: LabState,
+  index: number,
+  report: (line: string) => void,
+): Promise<string> {
   const root = machinePaths(lab, index).merged;
   const machine = labMachine(lab, state, index);
   const hosts = state.machines.map((other) => labMachine(lab, state, other.index));
@@ -61,7 +71,7 @@ async function writeIdentity(lab: LabPaths, state: LabState, index: number): Pro
   await mkdir(join(root, 'etc/systemd/network'), { recursive: true });
   await writeFile(join(root, 'etc/systemd/network/10-lab.network'), `${network.join('\n')}\n`);
   await authorize(lab, root);
-  return ensureHostKey(root, machine);
+  return ensureHostKey(root, machine, report);
 }
 
 /**

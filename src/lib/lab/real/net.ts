@@ -16,8 +16,8 @@ async function links(): Promise<Link[]> {
   return JSON.parse(await must('ip', ['-json', 'address'])) as Link[];
 }
 
-/** A private /24 that follows from the lab's name and touches no address that this computer already has. */
-export async function chooseSubnet(lab: LabPaths): Promise<string> {
+/** A private /24, derived from the lab's name, that no other lab has and that touches no address of this computer. */
+export async function chooseSubnet(lab: LabPaths, reserved: readonly string[]): Promise<string> {
   const taken = (await links())
     .filter(({ ifname }) => ifname !== lab.bridge)
     .flatMap(({ addr_info = [] }) => addr_info.filter(({ family }) => family === 'inet'));
@@ -25,6 +25,7 @@ export async function chooseSubnet(lab: LabPaths): Promise<string> {
   for (let step = 0; step < 16_384; step++) {
     const pick = (hash + step) % 16_384;
     const subnet = `10.${64 + (pick >> 8)}.${pick & 255}`;
+    if (reserved.includes(subnet)) continue;
     if (!taken.some(({ local, prefixlen }) => overlaps(subnet, local, prefixlen))) return subnet;
   }
   throw new ClusterError('lab-no-network', 'no private network is free for the lab', {

@@ -9,6 +9,8 @@ export interface LabPaths {
   readonly dir: string;
   readonly file: string;
   readonly lock: string;
+  /** Held while a lab chooses its subnet; the same for all labs of this folder. */
+  readonly subnetLock: string;
   readonly identity: string;
   readonly knownHosts: string;
   readonly bridge: string;
@@ -56,6 +58,7 @@ export function labPaths(name: string, stateDir?: string): LabPaths {
     dir,
     file: join(dir, 'lab.json'),
     lock: join(root, `.${name}.lock`),
+    subnetLock: join(root, '.subnets_lock'),
     identity: join(dir, 'id_ed25519'),
     knownHosts: join(dir, 'known_hosts'),
     bridge: `cl-${short(name)}0`,

@@ -79,6 +79,19 @@ export function labNames(stateDir?: string): string[] {
     .sort();
 }
 
+/** The subnets of all other labs, those that are switched off too. */
+export function subnetsOfOthers(lab: LabPaths): string[] {
+  return labNames(lab.root).flatMap((name) => {
+    if (name === lab.name) return [];
+    try {
+      return readState(labPaths(name, lab.root))?.subnet ?? [];
+    } catch {
+      // A broken lab.json is the other lab's trouble.
+      return [];
+    }
+  });
+}
+
 /** A machine of the lab as the registry and tests want it. */
 export function labMachine(lab: LabPaths, state: LabState, index: number): LabMachine {
   return {

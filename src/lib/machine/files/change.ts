@@ -6,7 +6,7 @@ import { packTar, type TarEntry } from './tar.ts';
 
 const NAME = /^[A-Za-z0-9:_\\-][A-Za-z0-9:_.@\\-]{0,254}$/;
 
-/** The tar stream that APPLY_SCRIPT reads. */
+/** The tar that APPLY_SCRIPT reads. */
 export async function packChange(change: FileChange): Promise<Buffer> {
   for (const unit of [...change.install.map((file) => file.unit), ...change.remove]) assertName(unit);
   const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
@@ -60,7 +60,7 @@ export function parseManifest(text: string): ManifestEntry[] {
     });
 }
 
-/** A last gate: names were checked by systemd's rules long before; here a bad one would become a path. */
+/** Names were checked by systemd's rules long before; here a bad one would become a path. */
 function assertName(unit: string): void {
   if (!NAME.test(unit) || unit === 'cluster.target') {
     throw new ClusterError('unit-name-invalid', `"${unit}" is not a unit name that can be installed`, {
