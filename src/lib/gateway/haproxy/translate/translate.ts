@@ -1,5 +1,5 @@
 import { parseRoute } from '../../../route/index.ts';
-import type { Frontend, Server, TrafficState } from '../../../traffic/index.ts';
+import { type Frontend, type Server, type TrafficState, yieldsOf } from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
 import { backendName, encodeName } from '../names.ts';
 import type { PoolServer, Serving } from '../serving.ts';
@@ -128,7 +128,11 @@ export function notesOf(state: TrafficState): Notes {
 
 function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const frontends = byId(state.frontends);
-  const routed = frontends.map(({ Id, Route }) => ({ id: Id, route: memo.call(parseRoute, Route) }));
+  const routed = frontends.map((frontend) => ({
+    id: frontend.Id,
+    route: memo.call(parseRoute, frontend.Route),
+    yields: yieldsOf(state, frontend),
+  }));
   const routes = routing(routed, memo);
   const lost = new Set(routes.leftOut.map(({ object }) => object));
   const kept = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
@@ -161,7 +165,7 @@ function collectNotes(state: TrafficState, parts: Parts): Notes {
     ],
     notes: [
       ...served.flatMap((one) => frontendNotes(state, one)),
-      ...[certs, listeners, middlewares].flatMap(({ notes }) => notes),
+      ...[routes, certs, listeners, middlewares].flatMap(({ notes }) => notes),
     ],
   };
 }
