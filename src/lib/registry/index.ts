@@ -12,7 +12,14 @@ export {
   type GatewaySettingsState,
   type GatewaysState,
 } from './gateways.ts';
-export type { MachineRecord, Problem, RegistryChange, RegistryState, UnitRecord } from './model.ts';
+export type {
+  MachineRecord,
+  Problem,
+  RegistryChange,
+  RegistryState,
+  UnitRecord,
+  Written,
+} from './model.ts';
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,

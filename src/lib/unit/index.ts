@@ -30,7 +30,7 @@ export {
 export { levenshtein, nearest } from './nearest.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
-export { type MachineFacts, renderUnit } from './specifier.ts';
+export { expandSpecifiers, type MachineFacts, renderUnit, resolveByName } from './specifier.ts';
 export { type Candidate, candidates, outdatedInstances } from './template.ts';
 export { type ValidatedUnit, validateUnit } from './validate.ts';
 export {

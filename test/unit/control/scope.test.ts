@@ -41,7 +41,9 @@ function state(ids: string, units: readonly Placed[]): RegistryState {
       }),
     ),
     files: new Map(Object.entries(FILES)),
-    problems: [],
+    leaving: new Map(),
+  unreadable: new Set(),
+  problems: [],
     revisions: new Map(),
     revision: 0,
   };

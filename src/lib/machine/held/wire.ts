@@ -4,7 +4,7 @@ import type { Machine, MachineTarget } from '../port.ts';
 
 /** What of a machine's conversation a holder carries on for others: data in, data out. */
 export const CALLS = [
-  ...(['facts', 'statuses', 'manifest', 'apply', 'reload'] as const),
+  ...(['facts', 'statuses', 'manifest', 'apply', 'settle', 'reload'] as const),
   ...(['start', 'stop', 'restart', 'forget', 'enable', 'exec'] as const),
 ] as const;
 export type Call = (typeof CALLS)[number];
