@@ -74,7 +74,9 @@ async function expectHealed(): Promise<void> {
     expect([...state.leaving.keys()]).toEqual([]);
     const assignments = decide(state).assignments;
     for (const machine of lab.simulations) {
-      const here = new Map(assignments.filter((one) => one.machine === machine.id).map((one) => [one.unit, one]));
+      const here = new Map(
+        assignments.filter((one) => one.machine === machine.id).map((one) => [one.unit, one]),
+      );
       expect(machine.tree.list('/etc/cluster/unsettled')).toEqual([]);
       expect(machine.tree.list('/etc/cluster/units').sort()).toEqual([...here.keys()].sort());
       for (const unit of ['k@1.service', 'k@2.service', 'g.service']) {
@@ -107,8 +109,7 @@ const CASES: readonly Case[] = [
   {
     name: 'start',
     before: async () => void (await file('k@.service', text('first'))),
-    verb: (session) =>
-      start(session, [join(dir, 'k@1.service'), join(dir, 'k@2.service')], 'launched', WAIT),
+    verb: (session) => start(session, [join(dir, 'k@1.service'), join(dir, 'k@2.service')], 'launched', WAIT),
     effects: 5,
   },
   {
@@ -121,9 +122,19 @@ const CASES: readonly Case[] = [
     effects: 6,
   },
   { name: 'stop', before: startTwo, verb: (session) => stop(session, ['k@*'], 'loaded', WAIT), effects: 2 },
-  { name: 'unload', before: startTwo, verb: (session) => stop(session, ['k@*'], 'inactive', WAIT), effects: 5 },
+  {
+    name: 'unload',
+    before: startTwo,
+    verb: (session) => stop(session, ['k@*'], 'inactive', WAIT),
+    effects: 5,
+  },
   { name: 'destroy', before: startTwo, verb: (session) => destroy(session, ['k@*'], WAIT), effects: 5 },
-  { name: 'destroy of a global unit', before: startGlobal, verb: (session) => destroy(session, ['g'], WAIT), effects: 8 },
+  {
+    name: 'destroy of a global unit',
+    before: startGlobal,
+    verb: (session) => destroy(session, ['g'], WAIT),
+    effects: 8,
+  },
   {
     name: 'set-metadata that takes a global unit off',
     before: startGlobal,
@@ -132,23 +143,26 @@ const CASES: readonly Case[] = [
   },
 ];
 
-test.each(CASES)('$name, killed between any two steps: one reconcile heals it', async ({ before, verb, effects }) => {
-  await before();
-  for (let after = 0; ; after++) {
-    const death = new Death(after);
-    const ended = await run(verb, death);
-    await run((session) => reconcile(session, undefined, false));
-    await expectHealed();
-    const again = await run((session) => reconcile(session, undefined, true));
-    expect(again).toMatchObject({ steps: [], failures: [] });
-    if (ended !== 'killed') {
-      expect(death.passed).toBeGreaterThanOrEqual(effects);
-      return;
-    }
-    await reset();
+test.each(CASES)(
+  '$name, killed between any two steps: one reconcile heals it',
+  async ({ before, verb, effects }) => {
     await before();
-  }
-});
+    for (let after = 0; ; after++) {
+      const death = new Death(after);
+      const ended = await run(verb, death);
+      await run((session) => reconcile(session, undefined, false));
+      await expectHealed();
+      const again = await run((session) => reconcile(session, undefined, true));
+      expect(again).toMatchObject({ steps: [], failures: [] });
+      if (ended !== 'killed') {
+        expect(death.passed).toBeGreaterThanOrEqual(effects);
+        return;
+      }
+      await reset();
+      await before();
+    }
+  },
+);
 
 async function reset(): Promise<void> {
   await run(async (session) => {

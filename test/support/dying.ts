@@ -4,16 +4,7 @@ import type { HollowLab } from '../../src/lib/lab/hollow/lab.ts';
 import type { Machine, MachineTarget } from '../../src/lib/machine/index.ts';
 
 /** The calls that change something on a machine. */
-export const EFFECTS = [
-  'apply',
-  'settle',
-  'reload',
-  'start',
-  'stop',
-  'restart',
-  'forget',
-  'enable',
-] as const;
+export const EFFECTS = ['apply', 'settle', 'reload', 'start', 'stop', 'restart', 'forget', 'enable'] as const;
 
 /** What a run meets at the step where it dies: no error that anybody handles. */
 export class Killed extends Error {}

@@ -57,29 +57,43 @@ export async function converge(
   const first = await convergeOnce(session, decided, scope, options);
   if (options.dryRun || decided.written === null) return first;
   await forgetClean(session, decided, first.clean);
+  const later = await followOthers(session, decided, scope, options);
+  return {
+    steps: [...first.steps, ...later.steps],
+    failures: [...later.overtaken, ...first.failures, ...later.failures],
+    silent: new Map([...first.silent, ...later.silent]),
+  };
+}
 
+/**
+ * After effects that rested on a decision: as long as others have changed units in scope since, their machines are made
+ * what the registry says now. `overtaken` are errors for units that this run was about and that are wanted otherwise.
+ */
+export async function followOthers(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Converged & { readonly overtaken: readonly ClusterError[] }> {
   const overtaken = new Map<string, ClusterError>();
-  let last = decided;
-  let lastScope = scope;
-  const results = [first];
-  for (let look = 0; look < LOOKS; look++) {
-    const change = await lookAgain(session, last, lastScope);
-    if (change === null) break;
+  const rounds: Round[] = [];
+  let change = await lookAgain(session, decided, scope);
+  for (let look = 0; look < LOOKS && change !== null; look++) {
     for (const error of reportOvertaken(session, decided, change, options)) {
       const { unit = '' } = error.place;
       if (!overtaken.has(unit)) overtaken.set(unit, error);
     }
-    last = change.decided;
-    lastScope = change.scope;
     const { block, timeoutMs } = options;
-    const result = await convergeOnce(session, last, lastScope, { block, timeoutMs });
-    await forgetClean(session, last, result.clean);
-    results.push(result);
+    const round = await convergeOnce(session, change.decided, change.scope, { block, timeoutMs });
+    await forgetClean(session, change.decided, round.clean);
+    rounds.push(round);
+    change = await lookAgain(session, change.decided, change.scope);
   }
   return {
-    steps: results.flatMap(({ steps: made }) => made),
-    failures: [...overtaken.values(), ...results.flatMap(({ failures }) => failures)],
-    silent: new Map(results.flatMap(({ silent }) => [...silent])),
+    steps: rounds.flatMap(({ steps: made }) => made),
+    failures: rounds.flatMap(({ failures }) => failures),
+    silent: new Map(rounds.flatMap(({ silent }) => [...silent])),
+    overtaken: [...overtaken.values()],
   };
 }
 
