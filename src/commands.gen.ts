@@ -59,6 +59,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   reconcile: () => import('./commands/reconcile.ts'),
   registrator: () => import('./commands/registrator.ts'),
   'registry:copy': () => import('./commands/registry/copy.ts'),
+  'registry:problems': () => import('./commands/registry/problems.ts'),
+  'registry:rm-key': () => import('./commands/registry/rm-key.ts'),
   restart: () => import('./commands/restart.ts'),
   'rewrite:rm': () => import('./commands/rewrite/rm.ts'),
   'rewrite:upsert': () => import('./commands/rewrite/upsert.ts'),
