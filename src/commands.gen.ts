@@ -1,7 +1,7 @@
 // Written by scripts/build.mjs from the files in src/commands. Do not edit.
-import type { CommandModule } from './cli/model.ts';
+import type { CommandTable } from './cli/model.ts';
 
-export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+export const COMMANDS: CommandTable = {
   'backend:ls': () => import('./commands/backend/ls.ts'),
   'backend:rm': () => import('./commands/backend/rm.ts'),
   'backend:show': () => import('./commands/backend/show.ts'),

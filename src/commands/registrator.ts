@@ -1,38 +1,42 @@
 import { Flags } from '@oclif/core';
+import { camelKeys, seconds } from '../flags.ts';
 import { untilSignal } from './_process.ts';
-import { camelKeys, seconds, TrafficCommand } from './_traffic.ts';
+import { TrafficCommand } from './_traffic.ts';
 
 export default class Registrator extends TrafficCommand {
-  static override summary = "Announce this machine's containers as servers, and take sick ones out";
+  static readonly changes = 'registry';
+  static readonly completes = 'none';
+  static override summary = "Announce this machine's containers as servers, and remove unhealthy ones";
   static override description =
-    'Runs until it is told to end; usually the global unit registrator.service does that. Containers say what they are by SERVICE_* variables or labels.';
+    'Runs until it is stopped, usually as the global unit registrator.service. Containers describe themselves with SERVICE_* variables or labels.';
   static override examples = ['<%= config.bin %> registrator', '<%= config.bin %> registrator --ip 10.0.0.5'];
   static override flags = {
-    ip: Flags.string({ description: 'address of this machine in servers', env: 'CLUSTER_IP' }),
+    ip: Flags.string({ description: 'address of this machine in server URLs', env: 'CLUSTER_IP' }),
     internal: Flags.boolean({
-      description: "the containers' own addresses and exposed ports",
+      description: "announce the containers' own addresses and exposed ports",
       env: 'CLUSTER_INTERNAL',
     }),
-    ttl: seconds('ttl', 'seconds after which servers of a dead machine go', 11, 2),
+    ttl: seconds('ttl', 'seconds after which the servers of a dead machine are removed', 11, 2),
     'ttl-refresh': seconds('ttl-refresh', 'seconds between renewals', 5, 1),
     resync: seconds(
       'resync',
-      'look at all containers again after so many seconds (0: only when Docker tells of something)',
+      'seconds between full scans of all containers; 0: rely on events from Docker',
       0,
     ),
     deregister: Flags.string({
-      description: 'on-success: what ended by itself with an error stays for the ttl',
+      description:
+        'when to remove the server of a container that ended; on-success: after an error only when the ttl runs out',
       options: ['always', 'on-success'],
       default: 'always',
       env: 'CLUSTER_DEREGISTER',
     }),
-    grace: seconds('grace', 'seconds that shared frontends and backends outlive the last instance', 60),
+    grace: seconds('grace', 'seconds to keep shared frontends and backends after their last instance', 60),
     explicit: Flags.boolean({
-      description: 'only containers that say SERVICE_NAME',
+      description: 'announce only containers that have SERVICE_NAME',
       env: 'CLUSTER_EXPLICIT',
     }),
     tags: Flags.string({
-      description: 'comma-separated, for every service',
+      description: 'tags for every service, comma-separated',
       default: '',
       env: 'CLUSTER_TAGS',
     }),
@@ -42,12 +46,12 @@ export default class Registrator extends TrafficCommand {
       env: 'CLUSTER_CLEANUP',
     }),
     docker: Flags.string({
-      description: 'where Docker listens',
+      description: 'address that Docker listens on',
       default: 'unix:///var/run/docker.sock',
       env: 'CLUSTER_DOCKER',
     }),
     machine: Flags.string({
-      description: 'machine-id that the containers are announced for',
+      description: 'machine-id to announce the containers for',
       hidden: true,
       env: 'CLUSTER_REGISTRATOR_MACHINE',
     }),

@@ -4,7 +4,9 @@ import { ClusterErrors } from '../../lib/error.ts';
 import { gatewayTable } from '../../lib/ui/gateways.ts';
 
 export default class GatewayStatus extends ClusterCommand {
-  static override summary = 'Show what each running gateway serves, and what it leaves out';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Show what each running gateway serves and what it leaves out';
   static override examples = ['<%= config.bin %> gateway status', '<%= config.bin %> gateway status --json'];
 
   async run(): Promise<void> {

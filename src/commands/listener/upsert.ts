@@ -1,17 +1,20 @@
+import { camelKeys, text } from '../../flags.ts';
 import { upsertListener } from '../../lib/control/traffic/objects.ts';
-import { camelKeys, idFlag, TrafficCommand, text, tlsFlags } from '../_traffic.ts';
+import { idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
 
 export default class ListenerUpsert extends TrafficCommand {
-  static override summary = 'Make or change a listener: where gateways take requests';
+  static readonly changes = 'registry';
+  static readonly completes = 'listeners';
+  static override summary = 'Create or change a listener, an address that gateways listen on';
   static override examples = [
     '<%= config.bin %> listener upsert --id public --proto https --addr 0.0.0.0:443 --tls-min-v VersionTLS12',
   ];
   static override flags = {
-    ...idFlag,
+    ...idFlag('listener'),
     proto: text('proto', 'http or https'),
     net: text('net', 'tcp or unix'),
-    addr: text('addr', 'HOST:PORT, or the path of a socket'),
-    scope: text('scope', 'route that all its requests must match, such as Host("a.example.test")'),
+    addr: text('addr', 'HOST:PORT, or the path of a Unix socket'),
+    scope: text('scope', 'route that every request must match, such as Host("a.example.test")'),
     'proxy-header': text('proxy-header', 'PROXY_V1, or none'),
     ...tlsFlags,
   };

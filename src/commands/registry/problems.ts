@@ -2,6 +2,8 @@ import { ClusterCommand } from '../../base.ts';
 import { registryProblems } from '../../lib/control/registry-problems.ts';
 
 export default class RegistryProblems extends ClusterCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary = 'List the keys of the registry whose values cannot be read';
   static override description =
     'Such a key is left alone: what it names is neither placed nor stopped. Everything else works. Exit code: 0 there is none, 1 otherwise.';

@@ -3,6 +3,8 @@ import { ClusterCommand } from '../../base.ts';
 import { removeProblem } from '../../lib/control/registry-problems.ts';
 
 export default class RegistryRmKey extends ClusterCommand {
+  static readonly changes = 'registry';
+  static readonly completes = 'none';
   static override summary = 'Remove a key of the registry whose value cannot be read';
   static override description = 'Refuses every key that can be read. `registry problems` lists the others.';
   static override examples = ["<%= config.bin %> registry rm-key '/cluster/units/a b.service'"];

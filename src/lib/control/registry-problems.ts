@@ -33,7 +33,8 @@ export async function removeProblem(session: Session, key: string): Promise<Prob
   const store = await session.store();
   const entry = await store.get(key);
   const revision = entry?.revision ?? 0;
-  const done = revision > 0 && (await store.commit({ compare: [{ key, revision }], writes: [{ remove: key }] }));
+  const done =
+    revision > 0 && (await store.commit({ compare: [{ key, revision }], writes: [{ remove: key }] }));
   if (typeof done === 'number') return problem;
   throw new ClusterError('changed-meanwhile', `somebody else changed ${key} at the same moment`, {
     key,

@@ -3,7 +3,7 @@ import type { Match } from '../control/traffic/match.ts';
 import type { Served } from '../control/traffic/wait.ts';
 import { green } from './colour.ts';
 
-/** vctl's line for what went well: green, on a terminal only. */
+/** vctl's line for success; green on a terminal only. */
 export function okLine(text: string): string {
   return `${green(`OK: ${text}`)}\n`;
 }
@@ -15,7 +15,7 @@ export function changeLines({ frontend, from, to, changed, dryRun }: FrontendCha
   if (!changed)
     return `${dryRun ? '' : okLine('frontend upserted')}${id}: points at ${to} already, nothing to do\n`;
   if (!dryRun) return `${okLine('frontend upserted')}${moved}`;
-  return `would ${from === null ? 'make' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
+  return `would ${from === null ? 'create' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
 }
 
 export function servedLine({ gateways, ms }: Served): string {

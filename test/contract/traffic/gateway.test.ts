@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Running, type Workplace, workplace } from '../../support/cli.ts';
 import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts';
 import { freePort } from '../../support/port.ts';
-import { type Backend, backend, get } from '../gateway/support.ts';
+import { type Backend, backend, get } from '../gateway/support/process.ts';
 
 let etcd: EtcdServer;
 let at: Workplace;

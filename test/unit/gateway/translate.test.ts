@@ -1,62 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backendName } from '../../../src/lib/gateway/haproxy/names.ts';
-import { failover, USUAL } from '../../../src/lib/gateway/haproxy/translate/failover.ts';
 import { Memo } from '../../../src/lib/gateway/haproxy/translate/memo.ts';
-import {
-  argument,
-  isMapKey,
-  literal,
-  quote,
-  Unservable,
-} from '../../../src/lib/gateway/haproxy/translate/quote.ts';
-import { substitution } from '../../../src/lib/gateway/haproxy/translate/rewrite.ts';
-import {
-  decodeName,
-  encodeName,
-  readBackendName,
-  renderConfig,
-  type TranslateOptions,
-  translate,
-} from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import { applyTraffic, readTraffic, type TrafficState } from '../../../src/lib/traffic/index.ts';
-
-const OPTIONS: TranslateOptions = {
-  hostname: 'gateway-1',
-  listen: ':80',
-  adminSocket: '/run/gateway/admin.sock',
-  logAddress: '127.0.0.1:5140',
-  openKeyPair: () => new Error('no seal key'),
-};
-
-type Objects = Readonly<Record<string, unknown>>;
-const entry = (path: string, value: unknown, revision = 1) => ({
-  path,
-  value: JSON.stringify(value),
-  revision,
-  lease: null,
-});
-const stateOf = (objects: Objects): TrafficState =>
-  readTraffic(
-    '/vulcand/',
-    Object.entries(objects).map(([path, value]) => entry(path, value)),
-    1,
-  );
-
-const frontend = (Route: string, BackendId: string, Settings: object = {}) => ({
-  Type: 'http',
-  BackendId,
-  Route,
-  Settings,
-});
-const demo: Objects = {
-  'backends/v1/backend': { Type: 'http' },
-  'backends/v1/servers/demo@1': { URL: 'http://10.0.0.1:8080' },
-  'backends/v2/backend': { Type: 'http' },
-  'backends/v2/servers/demo@1': { URL: 'http://10.0.0.2:8080' },
-  'frontends/demo/frontend': frontend('Host("demo.io")', 'v1'),
-};
+import { renderConfig, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
+import { applyTraffic } from '../../../src/lib/traffic/index.ts';
+import { demo, entry, frontend, type Objects, OPTIONS, stateOf } from './support.ts';
 
 /** What translate returns, as a person can read it. `structure` without its first lines, which are always the same. */
 function printed(objects: Objects): string {
@@ -66,7 +13,7 @@ function printed(objects: Objects): string {
     [...map].map(([key, value]) => `${name}: ${key} ${value}`),
   );
   const files = [...serving.files]
-    .filter(([name]) => !/50[24]\.http$/.test(name))
+    .filter(([name]) => !/\d+\.http$/.test(name))
     .map(([name, text]) => `${name}: ${JSON.stringify(text)}`);
   const lines = (kind: string, notes: readonly { object: string; message: string }[]) =>
     notes.map(({ object, message }) => `${kind} ${object}: ${message}`);
@@ -226,124 +173,5 @@ describe('what cannot be served', () => {
       'host h',
     ]);
     expect([...(maps.get('frontends.map') ?? [])]).toEqual([['demo', 'v1']]);
-  });
-});
-
-describe('names', () => {
-  const id = fc.string({ unit: 'grapheme', minLength: 1 });
-
-  test('are plain, and say which id they were made from', () => {
-    fc.assert(
-      fc.property(id, (text) => {
-        expect(encodeName(text)).toMatch(/^([\w.-]|:[0-9A-F]{2})+$/);
-        expect(decodeName(encodeName(text))).toBe(text);
-      }),
-    );
-  });
-
-  test('of backends with another way to retry are nobody else’s', () => {
-    fc.assert(
-      fc.property(id, fc.constantFrom('', 'stream', 'r12ab34cd'), (text, profile) => {
-        expect(readBackendName(backendName(text, profile))).toEqual({ id: text, profile });
-      }),
-    );
-  });
-});
-
-/** Reads one word of a configuration line as HAProxy's manual says (section 2.2), or as an argument between brackets. */
-function unquote(text: string): string {
-  let out = '';
-  let inside = false;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i] ?? '';
-    if (char === "'") inside = !inside;
-    else if (!inside && char === '\\') out += text[++i];
-    else if (!inside && /[\s#"$,)]/.test(char))
-      throw new Error(`${JSON.stringify(char)} stands open in ${text}`);
-    else out += char;
-  }
-  if (inside) throw new Error('a quote stands open');
-  return out;
-}
-
-describe('quoting', () => {
-  const line = fc.string({
-    unit: fc.oneof(fc.constantFrom(...`'"\\$%# ,()[]{}`), fc.string({ unit: 'grapheme', maxLength: 1 })),
-  });
-
-  test('gives back the very text, once and twice quoted; control characters are refused', () => {
-    fc.assert(
-      fc.property(line, (text) => {
-        if (/\p{Cc}/u.test(text)) return expect(() => quote(text)).toThrow(Unservable);
-        expect(unquote(quote(text))).toBe(text);
-        expect(unquote(unquote(quote(argument(text))))).toBe(text);
-        expect(literal(text).replaceAll('%%', '')).not.toContain('%');
-        if (isMapKey(text)) expect(text).not.toMatch(/^#|\s/);
-      }),
-    );
-  });
-
-  test.each([
-    ['(a)(b)', '$2-$1', '\\2-\\1'],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's way to write a group in a replacement
-    ['(?P<x>a)', '${x}${1}$x', '\\1\\1\\1'],
-    ['(a)', '$1x|$2|$$|\\', '||$|\\\\'],
-  ])('%s: %s is %s', (regexp, replacement, expected) =>
-    expect(substitution(regexp, replacement)).toBe(expected),
-  );
-});
-
-describe('FailoverPredicate', () => {
-  const usual = ['conn-failure', 'empty-response', 'response-timeout', '502', '504'];
-
-  test.each([
-    ['', { tag: '', retries: 1, methods: ['GET'], on: usual }, []],
-    [
-      'IsNetworkError() && RequestMethod() == "GET" && Attempts() < 2',
-      { tag: '', retries: 1, methods: ['GET'], on: usual },
-      [],
-    ],
-    ['IsNetworkError()', { retries: 10, methods: null, on: usual }, []],
-    [
-      'ResponseCode() == 503 && Attempts() <= 2',
-      { retries: 2, methods: null, on: ['conn-failure', '503'] },
-      [],
-    ],
-    [
-      '(RequestMethod() == "GET" || RequestMethod() == "BREW") && IsNetworkError() && Attempts() < 3',
-      { retries: 2, methods: ['GET', 'BREW'], on: usual },
-      [],
-    ],
-    ['Attempts() < 1', { retries: 0, methods: [], on: ['none'] }, []],
-    [
-      'ResponseCode() == 429 && Attempts() < 3',
-      { retries: 0, on: ['none'] },
-      [/answers such as 429 are not retried/],
-    ],
-    ['Attempts() == 3', { retries: 0, on: ['none'] }, [/never holds after the first attempt/]],
-    [
-      'RequestMethod() != "POST" && IsNetworkError()',
-      { retries: 10, on: usual },
-      [/methods that are not usual/],
-    ],
-    [
-      '(RequestMethod() == "GET" && IsNetworkError() && Attempts() < 4) || (RequestMethod() == "POST" && ResponseCode() == 502 && Attempts() < 2)',
-      { retries: 1, methods: ['GET', 'POST'], on: ['conn-failure', 'empty-response', '502'] },
-      [/only GET, POST are retried, once, on 502/],
-    ],
-  ])('%s', (predicate, profile, notes) => {
-    const found = failover(predicate);
-    expect(found.profile).toMatchObject(profile);
-    expect(found.notes.length).toBe(notes.length);
-    for (const [index, note] of notes.entries()) expect(found.notes[index]).toMatch(note);
-  });
-
-  test('the default predicate gives the usual profile', () => expect(failover('').profile).toBe(USUAL));
-
-  test('profiles that differ have tags that differ', () => {
-    const tags = ['', 'IsNetworkError()', 'ResponseCode() == 503', 'Attempts() < 1'].map(
-      (text) => failover(text).profile.tag,
-    );
-    expect(new Set(tags).size).toBe(tags.length);
   });
 });

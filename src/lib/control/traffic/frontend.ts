@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
 import { parseRoute } from '../../route/index.ts';
+import { quoteWord } from '../../shell-words.ts';
 import {
   checkId,
   durationMs,

@@ -3,6 +3,8 @@ import type { Machine } from '../../machine/index.ts';
 import { steps, UnitLinks } from '../../plan/index.ts';
 import type { Assignment, Observation, Step } from '../../plan/model.ts';
 import type { MachineRecord } from '../../registry/index.ts';
+import { within } from '../../within.ts';
+
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
@@ -179,7 +181,7 @@ async function convergeMachine(
   const text = (hash: string) => files.get(hash) ?? '';
   const work = { steps: todo, assignments, text, block, settles, isOver: () => isOver };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
-  const outcomes = await within(carryOut(machine, work), timeoutMs, slow).finally(() => {
+  const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow).finally(() => {
     isOver = true;
   });
 
@@ -263,25 +265,15 @@ function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]
   return out;
 }
 
-/** Waits for work that concerns this unit at most so long, 0 = for ever. @throws ClusterError `wait-timeout`. */
-export async function within<Value>(work: Promise<Value>, timeoutMs: number, unit: string): Promise<Value> {
+const LATE = Symbol('late');
+
+/** Waits for work on this unit for at most `timeoutMs`; 0 = without limit. @throws ClusterError `wait-timeout`. */
+export async function waitFor<Value>(work: Promise<Value>, timeoutMs: number, unit: string): Promise<Value> {
   if (timeoutMs === 0) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new ClusterError('wait-timeout', `timed out waiting for unit ${unit} after ${timeoutMs / 1000} s`, {
-            unit,
-            hint: 'the request stands; cluster list-units shows how it goes, --block-attempts 0 waits as long as it takes',
-          }),
-        ),
-      timeoutMs,
-    );
+  const value = await within(timeoutMs, work, LATE);
+  if (value !== LATE) return value;
+  throw new ClusterError('wait-timeout', `timed out waiting for unit ${unit} after ${timeoutMs / 1000} s`, {
+    unit,
+    hint: 'the request stands; cluster list-units shows how it goes, --block-attempts 0 waits as long as it takes',
   });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,7 +5,8 @@ import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
 import { type Answer, askAll, Reachability } from './ask.ts';
-import { followOthers, type Waiting, within } from './converge.ts';
+import { followOthers, type Waiting, waitFor } from './converge.ts';
+
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
@@ -58,7 +59,7 @@ async function restartLaunched(
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
-      return within(machine.restart(units, block), timeoutMs, units[0] ?? '');
+      return waitFor(machine.restart(units, block), timeoutMs, units[0] ?? '');
     });
     return answers.flatMap((answer) => report(session, decision, answer, byMachine));
   };

@@ -4,15 +4,19 @@ import {
   APPLY_EXIT,
   APPLY_SCRIPT,
   FACTS_SCRIPT,
-  JOURNAL_SCRIPT,
+  FAILURES_SCRIPT,
+  LAST_LINES_SCRIPT,
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
   SETTLE_SCRIPT,
   UNIT_DIR,
   UNSETTLED_DIR,
+  VERIFY_SCRIPT,
 } from '../../machine/index.ts';
-import type { HollowCall } from './exec.ts';
+
+import type { HollowCall } from './call.ts';
+import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
 import type { HollowTree } from './tree.ts';
 
@@ -34,15 +38,40 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (text === MANIFEST_SCRIPT) return manifest(call);
   if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
-  if (text === JOURNAL_SCRIPT) {
-    const [invocation = '', lines = '10'] = args;
+  if (text === FAILURES_SCRIPT) return failures(call, args);
+  if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
+  if (text === VERIFY_SCRIPT) return verify(call, args);
+  return undefined;
+}
+
+async function failures(call: HollowCall, [lines = '10', ...runs]: readonly string[]): Promise<number> {
+  for (const run of runs) {
+    const invocation = run.split(':', 1)[0] ?? '';
     const match = [`_SYSTEMD_INVOCATION_ID=${invocation}`, '+', `INVOCATION_ID=${invocation}`];
-    return runJournalctl({
+    await runJournalctl({
       ...call,
       argv: ['journalctl', '-q', '--output=cat', `--lines=${lines}`, ...match],
     });
+    call.out('\0');
   }
-  return undefined;
+  return 0;
+}
+
+async function lastLines(call: HollowCall, [lines = '10', ...units]: readonly string[]): Promise<number> {
+  for (const unit of units) {
+    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, `--unit=${unit}`];
+    await runJournalctl({ ...call, argv });
+    call.out('\0');
+  }
+  return 0;
+}
+
+/** Of all that systemd-analyze checks, only what makes systemd refuse the unit. */
+async function verify({ stdin, out }: HollowCall, [unit = '']: readonly string[]): Promise<number> {
+  const { bad } = readDefinition(unit, (await stdin()).toString('utf8'));
+  if (bad === null) return 0;
+  out(`${unit}: ${bad}. Refusing.\nUnit ${unit} has a bad unit file setting.\n`);
+  return 1;
 }
 
 function facts({ machine, root, out }: HollowCall): number {
@@ -61,6 +90,10 @@ function facts({ machine, root, out }: HollowCall): number {
     sudo,
   };
   for (const [key, value] of Object.entries(rows)) out(`${key} ${value}\n`);
+  for (const file of ['os-release', 'machine-info']) {
+    const lines = (machine.tree.text(`/etc/${file}`) ?? '').split('\n');
+    for (const line of lines.filter((text) => text !== '')) out(`${file} ${line}\n`);
+  }
   return 0;
 }
 

@@ -6,7 +6,7 @@ import { packTar, type TarEntry } from './tar.ts';
 
 const NAME = /^[A-Za-z0-9:_\\-][A-Za-z0-9:_.@\\-]{0,254}$/;
 
-/** The tar stream that APPLY_SCRIPT reads. */
+/** The tar that APPLY_SCRIPT reads. */
 export async function packChange(change: FileChange): Promise<Buffer> {
   const { ticket } = change;
   if (ticket !== undefined) assertTicket(ticket);
@@ -99,7 +99,7 @@ export function assertTicket(ticket: string): void {
   if (!/^[0-9a-f]{8,64}$/.test(ticket)) throw new Error(`${JSON.stringify(ticket)} is no ticket of a change`);
 }
 
-/** A last gate: names were checked by systemd's rules long before; here a bad one would become a path. */
+/** Names were checked by systemd's rules long before; here a bad one would become a path. */
 function assertName(unit: string): void {
   if (!NAME.test(unit) || unit === 'cluster.target') {
     throw new ClusterError('unit-name-invalid', `"${unit}" is not a unit name that can be installed`, {

@@ -1,15 +1,14 @@
 /**
- * The shell text that runs on machines. Constants only: what changes comes in on stdin or as arguments, never in the
- * text, so a hollow machine can recognise each by equality. POSIX sh, busybox tools at least.
+ * The shell text that runs on machines. Constants only: what varies comes on stdin or as arguments, never in the text,
+ * so that a hollow machine can recognise each by equality. POSIX sh and tools as simple as busybox's.
  */
 
-/** `$0` of each script: shows in process lists and tells a hollow machine what is asked. */
+/** `$0` of each script, which process lists show. */
 export const SCRIPT = {
   apply: 'cluster-apply',
   manifest: 'cluster-manifest',
   settle: 'cluster-settle',
   facts: 'cluster-facts',
-  journal: 'cluster-journal',
 } as const;
 
 /** Where unit files go, and where the manifest of what is ours is kept. */
@@ -23,7 +22,7 @@ export const UNSETTLED_DIR = '/etc/cluster/unsettled';
 
 /** The hash that the manifest shows of a unit whose install did not reach its end. */
 export const PENDING = 'pending';
-/** ... and of one whose file somebody removed behind our back. */
+/** ... and of one whose file somebody else removed. */
 export const MISSING = 'missing';
 
 /** Started at boot; wants every launched unit. The first line is how apply knows it as ours. */
@@ -181,7 +180,7 @@ export const SETTLE_SCRIPT = `cd /etc/cluster/unsettled 2>/dev/null || exit 0
 rm -f -- "$@"
 `;
 
-/** Prints `KEY VALUE` lines; what is not there is left out. */
+/** Prints `KEY VALUE` lines; what is not there is left out. `os-release` and `machine-info` are lines of those files. */
 export const FACTS_SCRIPT = `export LC_ALL=C
 say() { [ -n "$2" ] && printf '%s %s\\n' "$1" "$2"; }
 say machine-id "$(cat /etc/machine-id 2>/dev/null)"
@@ -191,18 +190,14 @@ say os "$( (. /etc/os-release 2>/dev/null || . /usr/lib/os-release 2>/dev/null; 
 say systemd "$(systemctl --version 2>/dev/null)"
 say kernel "$(uname -r)"
 say architecture "$(uname -m)"
+f=/etc/os-release
+[ -r "$f" ] || f=/usr/lib/os-release
+sed -n 's/^[A-Z_]*=/os-release &/p' "$f" 2>/dev/null
+sed -n 's/^[A-Z_]*=/machine-info &/p' /etc/machine-info 2>/dev/null
 if [ "$(id -u)" = 0 ]; then say sudo root
 elif sudo -n true >/dev/null 2>&1; then say sudo sudo
 else say sudo denied
 fi
-`;
-
-/**
- * `$1` = invocation id, `$2` = number of lines, `$3` = main pid. Flushes first: a unit that died at once is ahead of its
- * journal. By pid too: what a process printed that died at once may lack the invocation's id.
- */
-export const JOURNAL_SCRIPT = `journalctl --sync >/dev/null 2>&1
-exec journalctl --quiet --no-pager --boot --output=cat --lines="$2" "_SYSTEMD_INVOCATION_ID=$1" + "INVOCATION_ID=$1" + "_PID=$3" "_TRANSPORT=stdout"
 `;
 
 /** The argument list that runs one of the scripts. */
@@ -212,7 +207,6 @@ export function scriptArgv(name: keyof typeof SCRIPT, ...args: readonly string[]
     manifest: MANIFEST_SCRIPT,
     settle: SETTLE_SCRIPT,
     facts: FACTS_SCRIPT,
-    journal: JOURNAL_SCRIPT,
   };
   return ['sh', '-c', text[name], SCRIPT[name], ...args];
 }
