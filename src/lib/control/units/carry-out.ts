@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
 import type { InstallFile, JobOutcome, JobWaiting, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
@@ -15,14 +16,22 @@ export interface Work {
   readonly ended: (unit: string, outcome: JobOutcome | null) => void;
   /** Jobs of these units are waited for from here on. */
   readonly waits: (job: 'start' | 'stop', units: readonly string[]) => void;
+  /** Changes that earlier runs left undone and that these steps do anew. */
+  readonly settles: readonly string[];
+  /** Whether nobody waits any more: then nothing further is begun. */
+  readonly isOver?: () => boolean;
 }
+
+const TICKET_BYTES = 8;
 
 /**
  * The gate: every change of a machine's units passes here. Each group is one round trip, in the order that leaves
  * something the next run can finish if we are killed between any two of them: a unit that is only stopped loses its
- * wish to start at boot first; a file goes only after its unit's stop job has ended.
+ * wish to start at boot first; a file goes only after its unit's stop job has ended; a change of files is marked on the
+ * machine until systemd has read it and the links of [Install] are made.
  */
 export async function carryOut(machine: Machine, work: Work): Promise<void> {
+  const isOver = work.isOver ?? (() => false);
   const named = (action: Step['action']): string[] =>
     work.steps.filter((step) => step.action === action).map((step) => step.unit);
   const stops = named('stop');
@@ -55,8 +64,12 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
   await stop(queued, false);
   await stop(waited, true);
 
+  if (isOver()) return;
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
+  const changesFiles = installs.size + removes.length > 0;
+  const ticket = randomBytes(TICKET_BYTES).toString('hex');
   const change = {
+    ...(changesFiles && { ticket }),
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
   };
@@ -73,13 +86,15 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
   const ready = starts.filter((unit) => !stuck.has(unit));
   const left = new Set(work.steps.map(({ unit }) => unit).filter((unit) => !settled.has(unit)));
   for (const unit of left) if (!ready.includes(unit)) work.ended(unit, null);
-  if (ready.length === 0) return;
-  if (work.block) work.waits('start', ready);
+  const tickets = [ticket, ...(stuck.size === 0 ? work.settles : [])];
+  const read = changesFiles ? machine.settle(tickets) : undefined;
+  const starting = ready.length > 0 && !isOver();
+  if (starting && work.block) work.waits('start', ready);
   const waiting: JobWaiting = {
     minHealthyMs: work.minHealthyMs,
     onOutcome: (outcome) => work.ended(outcome.unit, outcome),
   };
-  await machine.start(ready, work.block, waiting);
+  await Promise.all([starting ? machine.start(ready, work.block, waiting) : undefined, read]);
 }
 
 function fileOf(work: Work, unit: string): InstallFile {

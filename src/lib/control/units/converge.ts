@@ -1,12 +1,15 @@
 import { ClusterError } from '../../error.ts';
 import type { JobOutcome, Machine } from '../../machine/index.ts';
-import { steps } from '../../plan/index.ts';
-import type { Assignment, Step } from '../../plan/model.ts';
+import { steps, UnitLinks } from '../../plan/index.ts';
+import type { Assignment, Observation, Step } from '../../plan/model.ts';
+import type { MachineRecord } from '../../registry/index.ts';
 import { within } from '../../within.ts';
+
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
-import { carryOut, isFailed } from './carry-out.ts';
+import { carryOut, isFailed, type Work } from './carry-out.ts';
+import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
@@ -38,9 +41,16 @@ export interface Converged {
   readonly silent: ReadonlyMap<string, ClusterError>;
 }
 
+/** How often a run looks again because others changed the same units while it worked. */
+const LOOKS = 8;
+
 /**
  * Makes the machines in scope what the decision says: each is observed, the steps that follow are carried out, and what
  * happened to its units is reported as it happens. Machines go side by side; one that does not answer holds up no other.
+ *
+ * Afterwards the registry is looked at again: where somebody else changed these units meanwhile, the machines are made
+ * what it says now. So whoever has the last effect on a machine has looked since, and no unit is left in a state that
+ * nobody recorded.
  */
 export async function converge(
   session: Session,
@@ -49,6 +59,62 @@ export async function converge(
   options: ConvergeOptions,
 ): Promise<Converged> {
   warnOfPassedOver(session, decided, scope);
+  const first = await convergeOnce(session, decided, scope, options);
+  if (options.dryRun || decided.written === null) return first;
+  await forgetClean(session, decided, first.clean);
+  const later = await followOthers(session, decided, scope, options);
+  return {
+    steps: [...first.steps, ...later.steps],
+    done: first.done + later.done,
+    failures: [...later.overtaken, ...first.failures, ...later.failures],
+    silent: new Map([...first.silent, ...later.silent]),
+  };
+}
+
+/**
+ * After effects that rested on a decision: as long as others have changed units in scope since, their machines are made
+ * what the registry says now. `overtaken` are errors for units that this run was about and that are wanted otherwise.
+ */
+export async function followOthers(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Converged & { readonly overtaken: readonly ClusterError[] }> {
+  const overtaken = new Map<string, ClusterError>();
+  const rounds: Round[] = [];
+  let change = await lookAgain(session, decided, scope);
+  for (let look = 0; look < LOOKS && change !== null; look++) {
+    for (const error of reportOvertaken(session, decided, change, options)) {
+      const { unit = '' } = error.place;
+      if (!overtaken.has(unit)) overtaken.set(unit, error);
+    }
+    const { block, timeoutMs } = options;
+    const round = await convergeOnce(session, change.decided, change.scope, { block, timeoutMs });
+    await forgetClean(session, change.decided, round.clean);
+    rounds.push(round);
+    change = await lookAgain(session, change.decided, change.scope);
+  }
+  return {
+    steps: rounds.flatMap(({ steps: made }) => made),
+    done: rounds.reduce((sum, { done }) => sum + done, 0),
+    failures: rounds.flatMap(({ failures }) => failures),
+    silent: new Map(rounds.flatMap(({ silent }) => [...silent])),
+    overtaken: [...overtaken.values()],
+  };
+}
+
+type Round = Converged & {
+  /** By `leavingKey`: what machines are rid of now. */
+  readonly clean: readonly string[];
+};
+
+async function convergeOnce(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Round> {
   const assigned = byMachine(decided.decision.assignments);
   const silent = new Map<string, ClusterError>();
   const waits = new Waits(session);
@@ -65,7 +131,8 @@ export async function converge(
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         silent.set(record.id, error);
-        return { steps: [], done: 0, failures: [reportUnreachable(session, record, error, { units })] };
+        const failures = [reportUnreachable(session, record, error, { units })];
+        return { steps: [], done: 0, failures, clean: [] };
       }
     }),
   );
@@ -73,6 +140,7 @@ export async function converge(
     steps: results.flatMap((result) => result.steps),
     done: results.reduce((sum, { done }) => sum + done, 0),
     failures: results.flatMap((result) => result.failures),
+    clean: results.flatMap((result) => result.clean),
     silent,
   };
 }
@@ -87,57 +155,133 @@ export function reportRefusals(
   return refusals.map((refusal) => reportRefused(session, refusal));
 }
 
-type MachineResult = Pick<Converged, 'steps' | 'done' | 'failures'>;
+type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;
 
 async function convergeMachine(
   session: Session,
   machine: Machine,
-  { machine: record, units, everything }: MachineScope,
+  item: MachineScope,
   assignedHere: readonly Assignment[],
-  { decision }: Decided,
+  { before, decision }: Decided,
   options: ConvergeOptions & { readonly waits: Waits },
 ): Promise<MachineResult> {
+  const { machine: record, units, everything } = item;
   const { block, timeoutMs, asked, dryRun = false, waits } = options;
   const { files, why } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
-  const observations = await observe(machine, record.id, units, everything);
-  const todo = steps(assigned, observations, { why, files, join: block, ...(asked && { asked }) });
-  if (dryRun) return { steps: todo, done: 0, failures: [] };
+  const links = new UnitLinks(assignedHere, files);
+  const launched = assigned.flatMap(({ unit, desired }) => (desired === 'launched' ? [unit] : []));
+  const foreign = links.foreignNeeds(launched);
 
-  const assignments = new Map(assigned.map((item) => [item.unit, item]));
-  const failures: ClusterError[] = [];
+  const [{ observations: found, settles }, states] = await Promise.all([
+    observe(machine, record.id, units, everything),
+    foreign.length === 0 ? [] : machine.statuses(foreign),
+  ]);
+  // What is recorded and cannot be read may be wanted: it is left as it is.
+  const observations = found.filter(({ unit }) => !before.unreadable.has(unit));
+  const missing = new Set(states.filter(({ load }) => load === 'not-found').map(({ unit }) => unit));
+  const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
+  const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
+
+  const todo = steps(assigned, observations, { why, files, held, join: block, ...(asked && { asked }) });
+  const failures = reportHeld(session, record, launched, observations, held, asked);
+  if (dryRun) return { steps: todo, done: 0, failures, clean: [] };
+
+  const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
   const name = nameOf(record);
+  const unwell = new Set<string>();
   let done = 0;
-  let over = false;
+  let isOver = false;
   const ended = (unit: string, outcome: JobOutcome | null): void => {
-    if (over) return;
+    if (isOver) return;
     waits.end(name, unit);
     if (outcome !== null && isFailed(outcome)) {
+      unwell.add(unit);
       failures.push(reportFailed(session, record, outcome));
       return;
     }
     const state = assignments.get(unit)?.desired;
-    if (!block || state === undefined) return;
+    if (!block || state === undefined || held(unit) !== undefined) return;
     done++;
     session.emit({ kind: 'state', unit, state, machine: name, global: decision.globals.has(unit) });
   };
-  const work = carryOut(machine, {
+  const work: Work = {
     steps: todo,
     assignments,
     text: (hash) => files.get(hash) ?? '',
     block,
+    settles,
+    isOver: () => isOver,
     minHealthyMs: session.config.minHealthyMs,
     ended,
     waits: (job, jobUnits) => waits.begin(name, job, jobUnits),
-  });
+  };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
   try {
-    await waitFor(work, timeoutMs, slow);
+    await waitFor(carryOut(machine, work), timeoutMs, slow);
   } finally {
-    over = true;
+    isOver = true;
     for (const { unit } of todo) waits.end(name, unit);
   }
-  return { steps: todo, done, failures };
+
+  const started = todo.filter(({ action }) => action === 'start').map(({ unit }) => unit);
+  const pulled = new Set(links.pulledBy(started));
+  const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, work, decision);
+  const looked = new Set(observations.map(({ unit }) => unit));
+  const clean = [...decision.leaving].flatMap(([key, { unit, machine: id }]) =>
+    id === record.id && (everything || looked.has(unit)) && !unwell.has(unit) ? [key] : [],
+  );
+  return { steps: [...todo, ...undone], done, failures, clean };
+}
+
+/** Stops what systemd started with other units although an operator had stopped it. */
+async function stopPulled(
+  machine: Machine,
+  id: string,
+  pulled: ReadonlySet<string>,
+  work: Work,
+  { files }: Decided['decision'],
+): Promise<readonly Step[]> {
+  const { observations } = await observe(machine, id, pulled, false);
+  const assigned = [...pulled].flatMap((unit) => work.assignments.get(unit) ?? []);
+  const todo = steps(assigned, observations, { files }).filter(({ action }) => action === 'stop');
+  const ended = (): void => undefined;
+  if (todo.length > 0)
+    await carryOut(machine, { ...work, steps: todo, block: true, settles: [], isOver: () => false, ended });
+  return todo;
+}
+
+/** Says what is wanted launched, does not run, and is not started. @returns errors for those that were asked for. */
+function reportHeld(
+  session: Session,
+  record: MachineRecord,
+  launched: readonly string[],
+  observations: readonly Observation[],
+  held: (unit: string) => string | undefined,
+  asked: ReadonlySet<string> = new Set(),
+): ClusterError[] {
+  const running = new Set(
+    observations.flatMap(({ unit, active }) =>
+      active === 'active' || active === 'activating' ? [unit] : [],
+    ),
+  );
+  return launched.flatMap((unit) => {
+    const why = running.has(unit) ? undefined : held(unit);
+    if (why === undefined) return [];
+    session.emit({ kind: 'held', unit, machine: nameOf(record), why });
+    if (!asked.has(unit)) return [];
+    return [
+      new ClusterError('unit-held', `unit ${unit} is not started: ${why}`, { unit, machine: record.id }),
+    ];
+  });
+}
+
+/** Why a unit that the registry knows is not on a machine that is not assigned it. */
+function whereElse({ units }: Decided['decision'], unit: string): string | undefined {
+  const known = units.get(unit);
+  if (known === undefined) return undefined;
+  if (known.desired === 'inactive') return 'is inactive';
+  return known.machine === null ? 'is on no machine' : `is on machine ${known.machine.slice(0, 8)}`;
 }
 
 function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]> {

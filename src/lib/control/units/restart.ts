@@ -4,9 +4,10 @@ import { type Decision, decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { askAll } from './ask.ts';
-import { type Waiting, waitFor } from './converge.ts';
+import { askAll, Reachability } from './ask.ts';
+import { followOthers, type Waiting, waitFor } from './converge.ts';
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
 import { Waits } from './waits.ts';
@@ -84,16 +85,31 @@ async function restartLaunched(
       return [reportUnreachable(session, machine, error, { units: byMachine.get(machine.id) ?? [] })];
     });
   };
+  // What was stopped or destroyed meanwhile must not run because of our restart.
+  const follow = async (): Promise<ClusterError[]> => {
+    const { revisions } = state;
+    const written = { schedule: revisions.get('schedule') ?? 0, revisions };
+    const decided = {
+      before: state,
+      decision,
+      reachability: new Reachability(session),
+      value: null,
+      written,
+    };
+    const scope = scopeOfUnits(state, decision, wanted);
+    const later = await followOthers(session, decided, scope, { block, timeoutMs, asked: wanted });
+    return [...later.overtaken, ...later.failures];
+  };
   const begun = performance.now();
-  const end = (): ClusterError[] => {
+  const end = async (): Promise<ClusterError[]> => {
     const summary = { state: 'restarted', done, failed: failures.length, machines: machines.length } as const;
     const seconds = (performance.now() - begun) / 1000;
     if (block && done + failures.length > 1) session.emit({ kind: 'summary', ...summary, seconds });
-    return failures;
+    return [...(await follow()), ...failures];
   };
   if (!rolling) {
     failures.push(...(await restartOn(machines)));
-    return end();
+    return await end();
   }
 
   for (const [at, record] of machines.entries()) {
@@ -105,7 +121,7 @@ async function restartLaunched(
     session.emit({ kind: 'warning', message });
     break;
   }
-  return end();
+  return await end();
 }
 
 function report(
