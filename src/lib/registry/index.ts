@@ -13,6 +13,7 @@ export {
   type GatewaysState,
 } from './gateways.ts';
 export type { MachineRecord, Problem, RegistryChange, RegistryState, UnitRecord } from './model.ts';
+export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,
