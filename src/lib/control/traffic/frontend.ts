@@ -3,6 +3,8 @@ import { parseRoute } from '../../route/index.ts';
 import { quoteWord } from '../../shell-words.ts';
 import {
   checkId,
+  contestsOf,
+  contestText,
   durationMs,
   editFrontend,
   type Frontend,
@@ -158,8 +160,16 @@ function warnings(traffic: Traffic, { frontend }: FrontendChange, { said }: Fron
     const { foreign } = parseRoute(said.route);
     if (foreign.length > 0)
       out.push(`a real vulcand will not read this route: it knows no ${foreign.join(', ')}`);
+    const contests = contestsOf(traffic.state, frontend);
+    for (const contest of contests)
+      out.push(
+        contest.id === frontend.Id
+          ? contestText(contest)
+          : `frontend ${contest.id}, which a registrator made, is for ${contest.host} too; this one goes first`,
+      );
     const twins = [...traffic.state.frontends.values()]
       .filter(({ Id, Route }) => Id !== frontend.Id && Route === frontend.Route)
+      .filter(({ Id }) => !contests.some(({ id, winner }) => Id === id || Id === winner))
       .map(({ Id }) => Id);
     if (twins.length > 0)
       out.push(`the same route is that of ${twins.sort().join(', ')}; only one serves it`);
