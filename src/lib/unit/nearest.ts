@@ -1,8 +1,8 @@
 import { distance } from 'fastest-levenshtein';
 
 /**
- * The candidates that `word` may have been meant to be (case ignored): those that begin with it, then those a few
- * keystrokes away, nearest first, at most `most`. Candidates equally near keep their order.
+ * Candidates that `word` may stand for (case-insensitive): first those that begin with it, then those within a few
+ * edits, closest first, at most `most`. Equally close candidates keep their order.
  */
 export function nearestAll(word: string, candidates: Iterable<string>, most = 3): string[] {
   const limit = word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length * 0.4));
@@ -15,7 +15,7 @@ export function nearestAll(word: string, candidates: Iterable<string>, most = 3)
     .map(({ candidate }) => candidate);
 }
 
-/** The candidate most like `word`, or null when none is close enough to be what was meant. */
+/** The candidate closest to `word`, or null when none is close enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   return nearestAll(word, candidates, 1)[0] ?? null;
 }

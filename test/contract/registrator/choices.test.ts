@@ -44,7 +44,7 @@ test('of several ports none gets the one host name: said in the journal and in t
   const shown = await status();
   expect(shown).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/ announced .*\n.*registrator: container caddy/s),
+    stdout: expect.stringMatching(/ ANNOUNCED .*\n.*registrator: container caddy/s),
   });
   expect(JSON.parse((await status('--json')).stdout)).toMatchObject([{ problems: [problem] }]);
 

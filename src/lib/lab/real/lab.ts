@@ -38,8 +38,8 @@ const MOST_MACHINES = 200;
 const READY_MS = 60_000;
 
 /**
- * Makes a lab, or puts right the one of that name: starts what is off and adds what is missing, never takes a machine away.
- * Returns when all machines let root in and have finished booting.
+ * Makes a lab, or repairs the one of that name: starts machines that are off and adds missing ones, but never removes one.
+ * Returns when root can log in to all machines and they have finished booting.
  */
 export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   const { name, machines, docker, stateDir, onProgress } = options;
@@ -69,12 +69,12 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   });
 }
 
-/** Removes a lab with all that it left in the kernel and on disk; fine if there is none. */
+/** Removes a lab and everything it left in the kernel and on disk; does nothing if there is none. */
 export async function labDown({ name, stateDir, onProgress }: LabDownOptions): Promise<void> {
   const lab = labPaths(name, stateDir);
   if (process.platform !== 'linux') return;
   await withLock(lab.lock, waiting(onProgress), async () => {
-    // by names and not by lab.json: that file may be what a killed run broke
+    // By names, not by lab.json: a killed run may have broken that file.
     const cgroups = cgroupsWithPrefix(cgroupPrefix(name));
     if (cgroups.length > 0)
       onProgress(`stopping ${cgroups.length} machine${cgroups.length === 1 ? '' : 's'} of ${name}`);
@@ -85,7 +85,7 @@ export async function labDown({ name, stateDir, onProgress }: LabDownOptions): P
   });
 }
 
-/** What there is: of one lab, or of all. */
+/** The machines of one lab or of all labs. */
 export async function labStatus(options: { name?: string; stateDir?: string } = {}): Promise<LabStatus[]> {
   const names = options.name === undefined ? states.labNames(options.stateDir) : [options.name];
   return Promise.all(
@@ -115,7 +115,7 @@ export async function labReboot(name: string, machine: string | number, stateDir
       hint: 'start it with `cluster lab up`',
     });
   }
-  // systemd's own signal for reboot.target (SIGRTMIN+5): works when the machine is cut off as well
+  // systemd's signal for reboot.target (SIGRTMIN+5) also works when the machine is cut off.
   process.kill(before, 39);
   const deadline = Date.now() + READY_MS;
   for (;;) {
@@ -131,13 +131,13 @@ export async function labReboot(name: string, machine: string | number, stateDir
   await waitReady(lab, target, index, readyMs(state, 1));
 }
 
-/** Pulls a machine's network cable: it runs on, and nobody reaches it. */
+/** Cuts a machine's network: it keeps running and cannot be reached. */
 export async function labCutOff(name: string, machine: string | number, stateDir?: string): Promise<void> {
   const { lab, index } = find(name, machine, stateDir);
   await setLink(machinePaths(lab, index).link, 'down');
 }
 
-/** Plugs it in again. */
+/** Restores a machine's network. */
 export async function labReconnect(name: string, machine: string | number, stateDir?: string): Promise<void> {
   const { lab, index } = find(name, machine, stateDir);
   await setLink(machinePaths(lab, index).link, 'up');
@@ -149,7 +149,7 @@ export async function labKill(name: string, machine: string | number, stateDir?:
   await clearMachine(lab, index);
 }
 
-/** What a lab still holds, by the names that it gives things; all empty after `labDown`. */
+/** What is left of a lab, found by the names it uses; all empty after `labDown`. */
 export function labLeftovers(
   name: string,
   stateDir?: string,
@@ -185,7 +185,7 @@ async function prepare(
     onProgress(`lab ${lab.name} has ${old.machines.length} machines and keeps them`);
   const rootfs = old?.rootfs ?? (await ensureRootfs(docker, onProgress));
 
-  // One lab at a time, and until it is written: another lab that starts now must see the subnet as taken.
+  // Locked until lab.json is written, so that a lab that starts meanwhile sees the subnet as taken.
   return withLock(lab.subnetLock, waiting(onProgress, 'chooses a subnet'), async () => {
     const subnet = old?.subnet ?? (await chooseSubnet(lab, states.subnetsOfOthers(lab)));
     const base: LabState = old ?? { version: 1, name: lab.name, docker, subnet, rootfs, machines: [] };

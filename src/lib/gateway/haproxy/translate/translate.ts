@@ -17,6 +17,7 @@ import {
   settingsOf,
   TRUST_MAP,
 } from './forwarding.ts';
+import { hopByHopRules, hostRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
@@ -178,6 +179,7 @@ function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string
 function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   const { routes, settings, middlewares, listeners } = parts;
   const rules = [
+    ...hostRules(),
     ...listeners.rules,
     ...routes.lines,
     `http-request return ${NOT_FOUND} unless { var(txn.fe) -m found }`,
@@ -187,6 +189,7 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
     ...middlewares.steps.lines(),
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
+    ...hopByHopRules(),
     ...forwardingRules(settings, listeners, options.hostname),
     `use_backend %[${TARGET}]`,
   ];
