@@ -73,6 +73,8 @@ export function sentences(event: Event): Sentence[] {
       );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
+    case 'waiting':
+      return err(event.message);
     case 'warning':
       return err(`WARNING: ${event.message}`);
   }
