@@ -1,7 +1,7 @@
 import type { FrontendChange } from '../control/traffic/frontend.ts';
 import type { Match } from '../control/traffic/match.ts';
 import type { Served } from '../control/traffic/wait.ts';
-import { printable, printableLines } from '../printable.ts';
+import { printable } from '../printable.ts';
 import { green } from './colour.ts';
 
 /** vctl's line for success; green on a terminal only. */
@@ -31,6 +31,6 @@ export function changeJson({ frontend, from, to, changed, dryRun }: FrontendChan
 
 export function matchLines({ frontend, backend, reason }: Match): string {
   return frontend === null
-    ? `no frontend serves it: ${printableLines(reason)}\n`
-    : `${printable(`${frontend} -> ${backend}`)}\n${printableLines(reason)}\n`;
+    ? `no frontend serves it: ${printable(reason)}\n`
+    : `${printable(`${frontend} -> ${backend}`)}\n${printable(reason)}\n`;
 }
