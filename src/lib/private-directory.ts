@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ClusterError } from './error.ts';
 
@@ -46,6 +47,21 @@ function foreign(file: string, message: string): ClusterError {
     file,
     hint: 'choose a directory of your own, or give it to yourself with chown',
   });
+}
+
+/**
+ * Writes a file that only its owner may read, whatever lay there before and whatever a killed run left: readers see the
+ * old file or the new one. A symbolic link is replaced, not followed. @throws the file system's own errors.
+ */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  const aside = `${file}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    await writeFile(aside, text, { mode: 0o600, flag: 'wx' });
+    await rename(aside, file);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }
 
 /** Takes everybody else's permissions from a file that may have been there before; one that is not there is left. */

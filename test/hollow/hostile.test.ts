@@ -13,7 +13,10 @@ let dir: string;
 let lab: HollowLab;
 let at: Workplace;
 
+/** Its file in the store is hostile. */
 const UNIT = 'evil.service';
+/** Its journal is. */
+const TALKS = 'talks.service';
 
 /** What JSON may hold, a key's part may too. */
 const traffic: Readonly<Record<string, unknown>> = {
@@ -50,9 +53,10 @@ beforeAll(async () => {
   at = await workplaceWith(lab);
   const text = '[Unit]\nDescription=\u202eevil\n[Service]\nExecStart=/bin/sleep 9\n';
   await at.file(UNIT, text);
-  await at.ok('start', UNIT);
+  await at.file(TALKS, text.replace('\u202eevil', '\u202etalks'));
+  await at.ok('start', UNIT, TALKS);
   for (const { journal } of lab.simulations)
-    journal.add({ unit: UNIT, invocation: 'x', identifier: HOSTILE, pid: 1, message: HOSTILE });
+    journal.add({ unit: TALKS, invocation: 'x', identifier: HOSTILE, pid: 1, message: HOSTILE });
   await plant();
 });
 
@@ -71,7 +75,8 @@ async function plant(): Promise<void> {
     const facts = { ...record.facts, hostname: HOSTILE, os: HOSTILE, kernel: HOSTILE };
     await put(key, { ...record, facts, metadata: { [HOSTILE]: HOSTILE, role: HOSTILE } });
   }
-  const [file] = (await store.range('/cluster/files/')).entries;
+  const files = (await store.range('/cluster/files/')).entries;
+  const file = files.find(({ value }) => value.includes('evil'));
   const { text } = JSON.parse(file?.value ?? '');
   await put(file?.key ?? '', { v: 1, text: text.replace('evil', HOSTILE.replaceAll('\n', ' ')) });
   for (const [key, value] of Object.entries(traffic)) await put(`/vulcand/${key}`, value);
@@ -115,7 +120,13 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'frontend:match': [['http://g/'], ['http://x/y'], [`http://g/${HOSTILE}`]],
   'frontend:show': [['g'], ['f'], [HOSTILE]],
   'host:show': [[HOSTILE]],
-  journal: [[UNIT], [UNIT, '--lines', '50', '--output', 'cat'], [HOSTILE]],
+  journal: [
+    [UNIT],
+    [TALKS],
+    [TALKS, '--output', 'json'],
+    [TALKS, '--lines', '50', '--output', 'cat'],
+    [HOSTILE],
+  ],
   'list-machines': [
     ['--full', '--fields', 'machine,ip,hostname,metadata'],
     ['--fields', HOSTILE],
@@ -132,7 +143,7 @@ const ARGUMENTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['-b', 'b', '--id', 's'],
     ['-b', 'b', '--id', HOSTILE],
   ],
-  status: [[UNIT], [HOSTILE]],
+  status: [[UNIT], [TALKS], [HOSTILE]],
   top: [['--refresh', '0']],
   'gateway:top': [['--refresh', '0']],
   verify: [[UNIT], [HOSTILE]],
@@ -163,7 +174,7 @@ test('hostile values are shown, not dropped', async () => {
   const machines = JSON.parse((await at.run('list-machines', '--json')).stdout);
   expect(machines[0].hostname).toBe(HOSTILE);
   expect((await at.run('backend', 'ls')).stdout).toContain('\\x9b2J');
-  const journal = await at.run('journal', UNIT, '--lines', '50', '--output', 'cat');
+  const journal = await at.ok('journal', TALKS, '--lines', '50', '--output', 'cat');
   expect(journal.stdout).toContain('\\x1b]0;owned');
 });
 

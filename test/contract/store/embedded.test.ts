@@ -110,7 +110,9 @@ test.runIf(process.getuid?.() === 0)('a directory that somebody else could excha
   await mkdir(open);
   await chmod(open, 0o777);
   await expect(openEmbedded(join(open, 'store'))).rejects.toMatchObject({ code: 'directory-foreign' });
-  await expect(openEmbedded(join(open, 'deep', 'store'))).rejects.toMatchObject({ code: 'directory-foreign' });
+  await expect(openEmbedded(join(open, 'deep', 'store'))).rejects.toMatchObject({
+    code: 'directory-foreign',
+  });
 
   // As in /tmp: whoever makes the directory first decides what is in it.
   await chmod(open, 0o1777);
