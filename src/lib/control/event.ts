@@ -27,7 +27,7 @@ export type Event =
       readonly global: boolean;
     }
   /** Every second while jobs are waited for, and once with none when all have ended. */
-  | { readonly kind: 'waiting'; readonly jobs: readonly PendingJob[] }
+  | { readonly kind: 'pending'; readonly jobs: readonly PendingJob[] }
   /** The end of a command that started or restarted more than one unit. */
   | {
       readonly kind: 'summary';
@@ -90,4 +90,6 @@ export type Event =
       readonly metadata: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
-  | { readonly kind: 'warning'; readonly message: string };
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A command does nothing until something happens. */
+  | { readonly kind: 'waiting'; readonly message: string };

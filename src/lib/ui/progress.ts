@@ -1,7 +1,7 @@
 import type { Event, PendingJob } from '../control/event.ts';
 import { machineLegend } from './format.ts';
 
-type Waiting = Extract<Event, { kind: 'waiting' }>;
+type Pending = Extract<Event, { kind: 'pending' }>;
 type Summary = Extract<Event, { kind: 'summary' }>;
 
 /** How long a wait is before a pipe gets its first line about it, and then its next ones, in seconds. */
@@ -37,7 +37,7 @@ export class Progress {
     this.#shown = false;
   }
 
-  waiting({ jobs }: Waiting): void {
+  pending({ jobs }: Pending): void {
     const longest = jobs.reduce((most, { seconds }) => Math.max(most, seconds), 0);
     if (jobs.length === 0) {
       this.#next = FIRST;

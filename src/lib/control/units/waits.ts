@@ -28,7 +28,7 @@ export class Waits {
     if (!this.#pending.delete(`${machine.id} ${unit}`) || this.#pending.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#session.emit({ kind: 'waiting', jobs: [] });
+    this.#session.emit({ kind: 'pending', jobs: [] });
   }
 
   #tell(): void {
@@ -36,6 +36,6 @@ export class Waits {
     const jobs = [...this.#pending.values()].map(
       ({ job, since }): PendingJob => ({ ...job, seconds: Math.floor((now - since) / 1000) }),
     );
-    this.#session.emit({ kind: 'waiting', jobs });
+    this.#session.emit({ kind: 'pending', jobs });
   }
 }

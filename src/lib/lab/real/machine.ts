@@ -135,7 +135,9 @@ export async function waitReady(
     }
     if (await sshAnswers(machine.address, 500)) {
       const argv = [...labSshArgs(machine), 'systemctl is-system-running --wait'];
-      const result = await run('ssh', argv, { timeoutMs: Math.max(1000, deadline - performance.now()) });
+      const result = await run('ssh', argv, {
+        timeoutMs: Math.ceil(Math.max(1000, deadline - performance.now())),
+      });
       const words = result.stdout.trim();
       if (words === 'running' || words === 'degraded') return;
       last = words || result.stderr.trim() || `ssh ended with ${result.code}`;
