@@ -10,7 +10,7 @@ export default class Gateway extends ClusterCommand {
     'Runs until it is stopped, usually as the global unit gateway.service. HAProxy keeps running while this process restarts, so that no request is dropped.';
   static override examples = [
     '<%= config.bin %> gateway',
-    '<%= config.bin %> gateway --listen :8080 --run-dir /tmp/gateway --state-dir /tmp/gateway/state',
+    '<%= config.bin %> gateway --listen :8080 --run-dir ~/gateway --state-dir ~/gateway/state',
   ];
   static override flags = {
     listen: Flags.string({
