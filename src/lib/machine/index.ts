@@ -22,7 +22,9 @@ export {
   MISSING,
   PENDING,
   SCRIPT,
+  SETTLE_SCRIPT,
   UNIT_DIR,
+  UNSETTLED_DIR,
 } from './files/scripts.ts';
 export {
   closeHeld,

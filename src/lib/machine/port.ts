@@ -69,7 +69,12 @@ export interface UnitStatus {
 
 export interface ManifestEntry {
   readonly unit: string;
-  readonly hash: string;
+  /** null: it is ours no more, and systemd may not know it yet. */
+  readonly hash: string | null;
+  /** It starts at boot. */
+  readonly boot?: boolean;
+  /** Tickets of changes of its file after which nobody called `settle`. */
+  readonly unsettled?: readonly string[];
 }
 
 /** How a unit's start or stop job ended. */
@@ -140,6 +145,8 @@ export interface InstallFile {
 export interface FileChange {
   readonly install: readonly InstallFile[];
   readonly remove: readonly string[];
+  /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
+  readonly ticket?: string;
 }
 
 export interface ExecResult {
@@ -163,6 +170,8 @@ export interface Machine {
   /** What cluster installed here (/etc/cluster/units/). */
   manifest(): Promise<ManifestEntry[]>;
   apply(change: FileChange): Promise<void>;
+  /** Says that systemd has read these changes and that all that goes with them is done. */
+  settle(tickets: readonly string[]): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */
   start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;

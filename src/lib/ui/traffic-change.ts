@@ -1,6 +1,7 @@
 import type { FrontendChange } from '../control/traffic/frontend.ts';
 import type { Match } from '../control/traffic/match.ts';
 import type { Served } from '../control/traffic/wait.ts';
+import type { Change } from '../control/traffic/write.ts';
 import { printable } from '../printable.ts';
 import { green } from './colour.ts';
 
@@ -24,9 +25,27 @@ export function servedLine({ gateways, ms }: Served): string {
   return `served by ${gateways} gateway${gateways === 1 ? '' : 's'} after ${Math.round(ms)} ms\n`;
 }
 
-/** The same for programs. */
-export function changeJson({ frontend, from, to, changed, dryRun }: FrontendChange, served: Served | null) {
-  return { frontend: frontend.Id, from, to, changed, dryRun, served };
+/**
+ * What a command changed, for programs: the object's own fields as vulcand names them, then what was done. `served` is
+ * null where nobody was waited for.
+ */
+export function changeDocument(
+  { object, ...done }: Change,
+  served: Served | null,
+  notes: readonly string[],
+): object {
+  return { ...object, ...done, served, notes };
+}
+
+/** The same of a frontend that was made, changed or switched. */
+export function switchDocument(
+  change: FrontendChange,
+  served: Served | null,
+  notes: readonly string[],
+): object {
+  const { frontend, from, to, changed, dryRun, revision } = change;
+  const done = { kind: 'frontend', id: frontend.Id, action: 'upserted', changed, revision } as const;
+  return { ...frontend, ...done, frontend: frontend.Id, from, to, dryRun, served, notes };
 }
 
 export function matchLines({ frontend, backend, reason }: Match): string {
