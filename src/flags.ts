@@ -44,6 +44,13 @@ export const replaceFlag = {
     description: 'replace the stored file where the local one differs; for a template, in all its instances',
     default: false,
     env: 'CLUSTER_REPLACE',
+    exclusive: ['keep'],
+  }),
+  keep: Flags.boolean({
+    description:
+      'go on with the stored file where the local one differs; without either, exit 3 and change nothing',
+    default: false,
+    env: 'CLUSTER_KEEP',
   }),
 };
 

@@ -14,7 +14,7 @@ export default class Destroy extends ClusterCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Destroy);
-    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'] };
     await this.withSession(flags, (session) => destroy(session, argv as string[], options));
   }
 }

@@ -1,3 +1,4 @@
+import type { ChangedFile } from '../control/units/find-files.ts';
 import type { Plan } from '../plan/index.ts';
 import type { Step } from '../plan/model.ts';
 import { refusal } from './events.ts';
@@ -26,3 +27,18 @@ export function planText(plan: Plan, silent: number): string {
   }
   return parts.join('\n');
 }
+
+/** The lines in which local files differ from the stored ones, as diff -u shows them. */
+export async function changesText(changes: readonly ChangedFile[]): Promise<string> {
+  if (changes.length === 0) return '';
+  const { createTwoFilesPatch } = await import('diff');
+  const parts = changes.map(({ path, units, stored, local }) => {
+    const patch = createTwoFilesPatch('registry', path, stored, local, undefined, undefined, { context: 2 });
+    const lines = patch.split('\n').filter((line) => !line.startsWith('==='));
+    return `${path} differs from what the registry has for ${named(units)}; start --replace deploys it:\n${lines.join('\n')}`;
+  });
+  return `${parts.join('\n')}\n`;
+}
+
+const named = (units: readonly string[]): string =>
+  units.length === 1 ? units[0]! : `${units.length} units (${units[0]}, ...)`;
