@@ -56,10 +56,13 @@ export function reportRefused(session: Session, { unit, reasons }: Refusal): Clu
 export function reportFailed(session: Session, record: MachineRecord, outcome: JobOutcome): ClusterError {
   const { unit, result, failure } = outcome;
   const how = failure?.how ?? `job ${result}`;
-  session.emit({ kind: 'failed', unit, machine: nameOf(record), how, journal: failure?.journal ?? [] });
+  const hint = failure?.hint;
+  const journal = failure?.journal ?? [];
+  session.emit({ kind: 'failed', unit, machine: nameOf(record), how, journal, hint });
   return new ClusterError('unit-failed', `unit ${unit} failed on ${record.target.address}: ${how}`, {
     unit,
     machine: record.id,
+    ...(hint !== undefined && { hint }),
   });
 }
 

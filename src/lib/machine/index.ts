@@ -15,6 +15,7 @@ export {
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,
+  BUILT_IN,
   CLUSTER_TARGET,
   FACTS_SCRIPT,
   MANIFEST_DIR,
@@ -23,6 +24,7 @@ export {
   PENDING,
   SCRIPT,
   UNIT_DIR,
+  UNIT_DIRS,
 } from './files/scripts.ts';
 export {
   closeHeld,

@@ -86,6 +86,8 @@ export interface JobOutcome {
     readonly how: string;
     /** Last journal lines of that invocation, oldest first. */
     readonly journal: readonly string[];
+    /** What to try, where it is not the unit's journal. */
+    readonly hint?: string;
   };
 }
 
@@ -136,9 +138,21 @@ export interface InstallFile {
   readonly launched: boolean;
 }
 
-/** One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours. */
+/** A name that the [Install] section of a unit takes or enables besides the unit's own. */
+export interface Claim {
+  readonly unit: string;
+  readonly key: 'Alias' | 'Also';
+  readonly name: string;
+}
+
+/**
+ * One atomic change of our files on a machine. Refused as a whole when a unit to be written or a name that is claimed
+ * is that of a unit which is not ours.
+ */
 export interface FileChange {
   readonly install: readonly InstallFile[];
+  /** What these units will claim when they are enabled. */
+  readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
 }
 

@@ -44,7 +44,7 @@ export function sentences(event: Event): Sentence[] {
       return [
         ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
         ...event.journal.map((line): Sentence => ({ to: 'stderr', text: `  | ${line}` })),
-        ...err(`  try: cluster journal ${event.unit}`),
+        ...err(`  try: ${event.hint ?? `cluster journal ${event.unit}`}`),
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
