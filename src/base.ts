@@ -4,9 +4,8 @@ import { GLOBAL } from './cli/oclif.ts';
 import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
-import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
-import { sentences } from './lib/ui/events.ts';
+import { Teller } from './lib/ui/teller.ts';
 
 const helpGroup = GLOBAL;
 const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
@@ -65,15 +64,21 @@ export abstract class ClusterCommand extends Command {
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
+    const teller = new Teller(({ to, text }) => {
+      // With --json, stdout belongs to the JSON alone.
+      if (to === 'stderr') process.stderr.write(`${text}\n`);
+      else if (!json) this.print(`${text}\n`);
+    });
     const session = new Session({
       config,
-      emit: (event) => this.show(event, json),
+      emit: (event) => teller.tell(event),
       program: { entry: process.argv[1] ?? '', version: VERSION },
       ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
     });
     try {
       return await work(session);
     } finally {
+      teller.flush();
       await session.close();
     }
   }
@@ -85,14 +90,6 @@ export abstract class ClusterCommand extends Command {
     const config = await loadConfig({ ...surroundings(), flags: typed });
     for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
     return config;
-  }
-
-  /** With --json, stdout belongs to the JSON alone. */
-  protected show(event: Event, json: boolean): void {
-    for (const { to, text } of sentences(event)) {
-      if (to === 'stdout' && !json) this.print(`${text}\n`);
-      else if (to === 'stderr') process.stderr.write(`${text}\n`);
-    }
   }
 
   protected print(text: string): void {

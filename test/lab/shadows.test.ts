@@ -1,15 +1,15 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { Workplace } from '../support/cli.ts';
-import { withLab } from '../support/lab.ts';
+import { real, withRealLab } from '../support/real.ts';
 
 const RUN = '[Service]\nExecStart=/bin/sleep infinity\n';
 let at: Workplace;
 
-withLab('shadows', ['--real', '1'], async (made) => {
+withRealLab('shadows', ['--machines', '1'], async (made) => {
   at = made;
 });
 
-test.each([
+real.each([
   ['ssh.service', ''],
   ['getty@tty7.service', ''],
   ['a.service', 'Alias=ssh.service'],
@@ -34,7 +34,7 @@ test.each([
   expect((await at.ok(...ssh)).stdout).toBe(before);
 });
 
-test('on real systemd, an alias that nobody has is taken and goes with the unit', async () => {
+real('on real systemd, an alias that nobody has is taken and goes with the unit', async () => {
   await at.file('mine.service', `${RUN}[Install]\nAlias=own-name.service\n`);
   await at.ok('start', 'mine.service');
   const state = ['ssh', (await machine()).slice(0, 8), '--', 'systemctl show -p Id own-name.service'];

@@ -64,8 +64,7 @@ export function sentences(event: Event): Sentence[] {
 }
 
 function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
-  const { machine, message, units, hint, passedOver } = event;
-  const what = `${machineLegend(machine, false)}: ${message}`;
+  const { message: what, units, hint, passedOver } = event;
   const then = `  try: ${hint ?? 'cluster reconcile once it is back; the request is kept'}`;
   if (passedOver) return [`WARNING: ${what}; nothing new is placed there now`, then];
   return [`Error: ${what}${units.length > 0 ? ` (${units.join(' ')})` : ''}`, then];

@@ -3,6 +3,7 @@ import type { Plan } from '../plan/index.ts';
 import type { Step } from '../plan/model.ts';
 import { refusal } from './events.ts';
 import { planMachine } from './format.ts';
+import { grouped, subjectOf } from './group.ts';
 import { renderTable } from './table.ts';
 
 /** Steps as a person reads them, machine by machine. */
@@ -20,8 +21,9 @@ export function stepLines(steps: readonly Step[]): string {
 export function planText(plan: Plan, silent: number): string {
   const parts: string[] = [];
   if (plan.steps.length > 0) parts.push(stepLines(plan.steps));
-  for (const { unit, reasons } of plan.refusals) parts.push(`${refusal(unit, reasons).join('\n')}\n`);
-  for (const warning of plan.warnings) parts.push(`WARNING: ${warning}\n`);
+  const refused = plan.refusals.map(({ unit, reasons }) => ({ lines: refusal(unit, reasons), about: unit }));
+  const odd = plan.warnings.map((text) => ({ lines: [`WARNING: ${text}`], about: subjectOf(text) }));
+  for (const lines of [...grouped(refused), ...grouped(odd)]) parts.push(`${lines.join('\n')}\n`);
   if (plan.steps.length === 0 && plan.refusals.length === 0) {
     parts.push(silent > 0 ? 'Nothing to do on the machines that answer.\n' : 'Nothing to do.\n');
   }
