@@ -117,6 +117,7 @@ async function throughput(dir: string, running: ChildProcess[]): Promise<Figure[
     for (const [kind, port] of round % 2 === 0 ? turns : turns.toReversed())
       taken[kind].push(await load(port));
   }
+  const cpu = await cpuOfServers(dir, servers);
   for (const child of [gateway, ...children]) await ended(child);
   const of = (kind: keyof typeof taken, field: keyof Sample) =>
     median(taken[kind].map((sample) => sample[field]));
@@ -149,7 +150,38 @@ async function throughput(dir: string, running: ChildProcess[]): Promise<Figure[
       floor: of('direct', 'us'),
       aim: null,
     },
+    {
+      figure: 'processor time of a request, servers added at run time / in the configuration',
+      unit: 'us',
+      ours: cpu.added,
+      floor: cpu.configured,
+      aim: 1.05,
+    },
   ];
+}
+
+/** Processor time of HAProxy for each request: to the servers of its configuration, then to the same ones added later. */
+async function cpuOfServers(dir: string, servers: readonly string[]) {
+  const configured: number[] = [];
+  const added: number[] = [];
+  const pid = (await gatewayStatus()).proxy.pid;
+  for (let round = 0; round < ROUNDS; round++) configured.push((await load(PORTS.gateway, pid)).cpuUs);
+  for (const [n, server] of servers.entries())
+    await cluster(dir, ['server', 'upsert', '-b', 'app', '--id', `late${n}`, '--url', `http://${server}`]);
+  for (const n of servers.keys()) await cluster(dir, ['server', 'rm', '-b', 'app', '--id', `s${n}`]);
+  await sleep(500);
+  const { reloads } = (await gatewayStatus()).proxy;
+  if (reloads > 0) throw new Error('the servers did not come at run time');
+  for (let round = 0; round < ROUNDS; round++) added.push((await load(PORTS.gateway, pid)).cpuUs);
+  return { configured: median(configured), added: median(added) };
+}
+
+interface Status {
+  readonly proxy: { readonly pid: number; readonly reloads: number };
+}
+
+async function gatewayStatus(): Promise<Status> {
+  return (await (await fetch(`http://127.0.0.1:${PORTS.admin}/v1/status`)).json()) as Status;
 }
 
 function startGateway(dir: string, running: ChildProcess[], data: string): ChildProcess {
@@ -171,16 +203,21 @@ interface Sample {
   readonly us: number;
   /** Milliseconds. */
   readonly p99: number;
+  /** Processor time of the process that was named, for each answer. */
+  readonly cpuUs: number;
 }
 
-async function load(port: number): Promise<Sample> {
+async function load(port: number, pid?: number): Promise<Sample> {
+  const before = pid === undefined ? 0 : processorMs(pid);
   const args = ['-t1', '-c32', '-d3s', '--latency', '-H', `Host: ${HOST}`, `http://127.0.0.1:${port}/`];
   const { stdout } = await run('wrk', args);
   const [, rate = 'x'] = /Requests\/sec:\s+([\d.]+)/.exec(stdout) ?? [];
   const [, p99 = 'x', unit = ''] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk on ${port}: ${stdout}`);
   const factor = { us: 0.001, ms: 1, s: 1000 }[unit] ?? Number.NaN;
-  return { us: 1e6 / Number(rate), p99: Number(p99) * factor };
+  const [, answers = 'x'] = /(\d+) requests in/.exec(stdout) ?? [];
+  const cpuUs = pid === undefined ? Number.NaN : (1000 * (processorMs(pid) - before)) / Number(answers);
+  return { us: 1e6 / Number(rate), p99: Number(p99) * factor, cpuUs };
 }
 
 async function answering(port: number): Promise<void> {
@@ -260,9 +297,7 @@ async function filled(dir: string, running: ChildProcess[], count: number) {
   const switched = await times((n) => [frontend(1, 2 + (n % 2))]);
   const added = await times((n) => [server(3, 100 + n, 21_000 + n)]);
   const reloaded = await times((n) => [backend(100_000 + n)]);
-  const status = (await (await fetch(`http://127.0.0.1:${PORTS.admin}/v1/status`)).json()) as {
-    proxy: { pid: number };
-  };
+  const status = await gatewayStatus();
   const result = {
     switched,
     added,
@@ -286,9 +321,21 @@ async function reached(store: Store, revision: number): Promise<void> {
 /** Of the process and its children: HAProxy's work is done by a worker. */
 function residentMb(pid: number): number {
   const own = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean);
-  return own + children.reduce((sum, child) => sum + residentMb(Number(child)), 0);
+  return own + childrenOf(pid).reduce((sum, child) => sum + residentMb(child), 0);
+}
+
+/** The kernel counts processor time in ticks of 10 ms. */
+const TICK_MS = 10;
+
+/** Processor time that the process and its children have used so far. */
+function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const own = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  return own + childrenOf(pid).reduce((sum, child) => sum + processorMs(child), 0);
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text.split(' ').filter(Boolean).map(Number);
 }

@@ -164,7 +164,8 @@ export class RegistryWriter {
     // One by one: another registrator sweeps as well, and may have removed some of them first.
     for (const edit of edits) {
       // The store itself is asked: our copy may be behind, and no compare would notice a new instance.
-      if (await registry.hasInstances(parsePath(edit.path)?.id ?? '')) return false;
+      const { kind, id = '' } = parsePath(edit.path) ?? {};
+      if (await registry.isNeeded(kind === 'frontend' ? kind : 'backend', id)) return false;
       if (!(await this.#commit([edit]))) return false;
     }
 

@@ -5,6 +5,7 @@ export {
   parseCondition,
 } from './condition.ts';
 
+export { type Contest, contests } from './contest.ts';
 export { hostAsSent, impossible } from './impossible.ts';
 
 export { conditionHolds, matches } from './match.ts';
@@ -33,3 +34,4 @@ export {
 } from './rank.ts';
 export { requestOf } from './request.ts';
 export { select } from './select.ts';
+export { always } from './universal.ts';

@@ -12,3 +12,4 @@ export * from './switch.ts';
 export { readSyslogAddress, type SyslogTarget } from './syslog.ts';
 export { checkServerUrl, isLoopback, readServerUrl } from './url.ts';
 export { encode, keepUnknown } from './write.ts';
+export * from './yields.ts';

@@ -48,7 +48,7 @@ describe('what changes at run time', () => {
       { 'f.map': { f: 'B', new: 'B' } },
     );
     expect(lines(from, to)).toEqual([
-      'add server B/t 10.0.0.1:2 weight 3 ssl verify none',
+      'add server B/t 10.0.0.1:2 weight 3 ssl verify none pool-max-conn -1 pool-purge-delay 5s',
       'enable server B/t',
       'set map f.map f B',
       'add map f.map new B',

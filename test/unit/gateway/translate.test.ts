@@ -13,7 +13,7 @@ function printed(objects: Objects): string {
     [...map].map(([key, value]) => `${name}: ${key} ${value}`),
   );
   const files = [...serving.files]
-    .filter(([name]) => !/50[24]\.http$/.test(name))
+    .filter(([name]) => !/\d+\.http$/.test(name))
     .map(([name, text]) => `${name}: ${JSON.stringify(text)}`);
   const lines = (kind: string, notes: readonly { object: string; message: string }[]) =>
     notes.map(({ object, message }) => `${kind} ${object}: ${message}`);

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { PoolServer, Serving } from '../serving.ts';
-import { serverWords } from '../translate/render.ts';
+import { addedServerWords } from '../translate/render.ts';
 
 /** One change that HAProxy takes while it runs. */
 export type RuntimeCommand =
@@ -145,7 +145,7 @@ export function commandLines(command: RuntimeCommand): string[] {
       return [`del map ${word(command.map)} ${word(command.key)}`];
     case 'server-add': {
       const name = serverKey(command.pool, command.as);
-      return [`add server ${name} ${serverWords(command.server)}`, `enable server ${name}`];
+      return [`add server ${name} ${addedServerWords(command.server)}`, `enable server ${name}`];
     }
     case 'server-weight':
       return [`set server ${serverKey(command.pool, command.as)} weight ${command.weight}`];

@@ -55,6 +55,20 @@ const CLIENT = 'var(sess.ip)';
 export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 
 /**
+ * Everything that could be taken for a word of ours about the client, also in the spellings that CGI and its like read as
+ * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`).
+ */
+const CLAIMS = String.raw`^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$)`;
+const CLAIMS_RULE = `http-request del-header ${quote(CLAIMS)} -m reg`;
+
+/** Several lines of X-Forwarded-For mean one list; servers that read only one line would miss the others. */
+const SEVERAL = '{ req.fhdr_cnt(x-forwarded-for) gt 1 }';
+const ONE_LINE = [
+  `http-request set-var(txn.xff) ${quote(String.raw`req.hdrs,regsub('(?im)^(?!x-forwarded-for:).*\r?\n','',g),regsub('(?i)\r?\n(x-forwarded-for:)? *',', ',g),regsub('(?i)^x-forwarded-for: *',''),regsub('(, *)+$','')`)} if ${SEVERAL}`,
+  `http-request set-header X-Forwarded-For %[var(txn.xff)] if ${SEVERAL}`,
+];
+
+/**
  * The headers that tell a server who the client is: the client's own are replaced, or completed for frontends that trust them.
  * X-Forwarded-Host is the client's Host.
  */
@@ -69,6 +83,7 @@ export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, 
   const known = arrivals.hasUnix ? `{ ${CLIENT} -m found }` : '';
   if (trust.size === 0)
     return [
+      CLAIMS_RULE,
       set('X-Forwarded-For', `%[${CLIENT}]`, known),
       set('X-Real-Ip', `%[${CLIENT}]`, known),
       set('X-Forwarded-Proto', proto),
@@ -85,13 +100,14 @@ export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, 
     return [set(name, value, `${free} || ${absent}`)];
   };
   return [
-    `http-request del-header X-Forwarded-For unless ${trusts}`,
+    `${CLAIMS_RULE} unless ${trusts}`,
+    ...ONE_LINE,
     set(
       'X-Forwarded-For',
       `%[req.fhdr(x-forwarded-for,1)], %[${CLIENT}]`,
       `{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`,
     ),
-    `http-request add-header X-Forwarded-For %[${CLIENT}] if !{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`.trimEnd(),
+    set('X-Forwarded-For', `%[${CLIENT}]`, `{ req.fhdr_cnt(x-forwarded-for) eq 0 } ${known}`),
     ...complete('X-Real-Ip', `%[${CLIENT}]`, known),
     ...complete('X-Forwarded-Proto', proto),
     ...complete('X-Forwarded-Host', '%[req.fhdr(host,1)]'),

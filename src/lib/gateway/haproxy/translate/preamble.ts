@@ -4,6 +4,9 @@ import { USUAL } from './failover.ts';
 /** What HAProxy answers itself, as JSON, by file name. A server that cannot be reached is a 502, as in vulcand. */
 export function ownAnswers(): ReadonlyMap<string, string> {
   return new Map([
+    ['answers/400.http', answer('400 Bad Request', 'bad request: malformed, or its header is too large')],
+    ['answers/408.http', answer('408 Request Timeout', 'request timeout')],
+    ['answers/500.http', answer('500 Internal Server Error', 'internal error')],
     ['answers/502.http', answer('502 Bad Gateway', 'bad gateway')],
     ['answers/504.http', answer('504 Gateway Timeout', 'gateway timeout')],
   ]);
@@ -50,6 +53,9 @@ export function preamble(adminSocket: string): string[] {
     '  timeout http-keep-alive 60s',
     '  timeout tunnel 1h',
     ...KEEP_ALIVE.map((line) => `  ${line}`),
+    '  errorfile 400 answers/400.http',
+    '  errorfile 408 answers/408.http',
+    '  errorfile 500 answers/500.http',
     '  errorfile 502 answers/502.http',
     '  errorfile 503 answers/502.http',
     '  errorfile 504 answers/504.http',

@@ -1,5 +1,5 @@
 import { parseRoute } from '../../../route/index.ts';
-import type { Frontend, Server, TrafficState } from '../../../traffic/index.ts';
+import { type Frontend, type Server, type TrafficState, yieldsOf } from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
 import { backendName, encodeName } from '../names.ts';
 import type { PoolServer, Serving } from '../serving.ts';
@@ -17,6 +17,7 @@ import {
   settingsOf,
   TRUST_MAP,
 } from './forwarding.ts';
+import { hopByHopRules, hostRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
@@ -127,7 +128,11 @@ export function notesOf(state: TrafficState): Notes {
 
 function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const frontends = byId(state.frontends);
-  const routed = frontends.map(({ Id, Route }) => ({ id: Id, route: memo.call(parseRoute, Route) }));
+  const routed = frontends.map((frontend) => ({
+    id: frontend.Id,
+    route: memo.call(parseRoute, frontend.Route),
+    yields: yieldsOf(state, frontend),
+  }));
   const routes = routing(routed, memo);
   const lost = new Set(routes.leftOut.map(({ object }) => object));
   const kept = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
@@ -160,7 +165,7 @@ function collectNotes(state: TrafficState, parts: Parts): Notes {
     ],
     notes: [
       ...served.flatMap((one) => frontendNotes(state, one)),
-      ...[certs, listeners, middlewares].flatMap(({ notes }) => notes),
+      ...[routes, certs, listeners, middlewares].flatMap(({ notes }) => notes),
     ],
   };
 }
@@ -174,6 +179,7 @@ function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string
 function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   const { routes, settings, middlewares, listeners } = parts;
   const rules = [
+    ...hostRules(),
     ...listeners.rules,
     ...routes.lines,
     `http-request return ${NOT_FOUND} unless { var(txn.fe) -m found }`,
@@ -183,6 +189,7 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
     ...middlewares.steps.lines(),
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
+    ...hopByHopRules(),
     ...forwardingRules(settings, listeners, options.hostname),
     `use_backend %[${TARGET}]`,
   ];

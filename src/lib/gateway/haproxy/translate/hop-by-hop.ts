@@ -1,0 +1,54 @@
+import { quote } from './quote.ts';
+
+/** What a request must have: a host with an optional port, as in RFC 3986 (Go's server takes the same characters). */
+const HOST = String.raw`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?$`;
+
+const BAD_HOST = `status 400 content-type application/json string ${quote('{"error":"missing or malformed host"}')}`;
+
+/**
+ * Refuses a request without a usable Host before anything is looked up by it. HTTP/1.0 knows requests without one: they
+ * reach the routes that name no host.
+ */
+export function hostRules(): string[] {
+  return [
+    `http-request return ${BAD_HOST} unless { req.fhdr(host,1) -m reg -- ${quote(HOST)} } || !{ req.fhdr_cnt(host) gt 0 } { req.ver 1.0 }`,
+  ];
+}
+
+const BAD_TARGET = `status 400 content-type application/json string ${quote('{"error":"malformed target"}')}`;
+const NO_PATH = '!{ url_beg / }';
+
+/** A target with scheme and host is for proxies: servers get its path. `*` of OPTIONS and CONNECT's `host:port` stay. */
+const TARGET_RULES = [
+  `http-request set-uri %[pathq] if ${NO_PATH} { path_beg / }`,
+  `http-request set-uri / if ${NO_PATH} { url_sub :// }`,
+  `http-request return ${BAD_TARGET} if ${NO_PATH} !{ method CONNECT } !{ url * }`,
+];
+
+const UPGRADES = '{ req.hdr(connection) -m str -i upgrade }';
+/** `Upgrade: h2c` would take the connection to the server out of the gateway's sight. */
+const IS_H2C = '{ req.hdr(upgrade) -m beg -i h2c }';
+
+/**
+ * What concerns only the client's own connection is not passed on. `Connection` goes as a whole, since servers behind
+ * would remove the headers that it names, ours among them; an upgrade is named anew. `TE: trailers` stays: gRPC needs it.
+ */
+export function hopByHopRules(): string[] {
+  return [
+    `http-request set-var(txn.up) bool(true) if ${UPGRADES} { req.fhdr_cnt(upgrade) eq 1 } !${IS_H2C}`,
+    'http-request del-header connection',
+    'http-request set-header Connection upgrade if { var(txn.up) -m bool }',
+    'http-request del-header upgrade unless { var(txn.up) -m bool }',
+    'http-request del-header http2-settings',
+    'http-request del-header keep-alive',
+    'http-request del-header proxy',
+    'http-request del-header proxy- -m beg',
+    'http-request set-var(txn.te) bool(true) if { req.hdr(te) -m str -i trailers }',
+    'http-request del-header te',
+    'http-request set-header TE trailers if { var(txn.te) -m bool }',
+    ...TARGET_RULES,
+    'http-response del-header connection unless { status 101 }',
+    'http-response del-header keep-alive',
+    'http-response del-header proxy- -m beg',
+  ];
+}
