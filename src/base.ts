@@ -4,6 +4,7 @@ import { GLOBAL } from './cli/oclif.ts';
 import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
+import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { Teller } from './lib/ui/teller.ts';
 
@@ -57,6 +58,10 @@ export abstract class ClusterCommand extends Command {
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
 
+  readonly #events: Event[] = [];
+  #json = false;
+  #printed = false;
+
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
   protected async withSession<Value>(
     flags: Record<string, unknown>,
@@ -71,9 +76,12 @@ export abstract class ClusterCommand extends Command {
     });
     const session = new Session({
       config,
-      emit: (event) => teller.tell(event),
+      emit: (event) => {
+        this.#events.push(event);
+        teller.tell(event);
+      },
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
+      ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {
       return await work(session);
@@ -81,6 +89,11 @@ export abstract class ClusterCommand extends Command {
       teller.flush();
       await session.close();
     }
+  }
+
+  /** Whether there is a person to ask. */
+  protected onTerminal(json: boolean): boolean {
+    return process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI;
   }
 
   protected async settings(flags: Record<string, unknown>): Promise<Config> {
@@ -96,18 +109,28 @@ export abstract class ClusterCommand extends Command {
     process.stdout.write(text);
   }
 
+  /** With --json a command that changes something prints one document, if only of what happened. */
+  protected override async finally(failure: Error | undefined): Promise<void> {
+    const { changes } = this.constructor as typeof ClusterCommand & { readonly changes?: string };
+    if (failure === undefined && this.#json && !this.#printed && changes !== 'nothing')
+      this.printJson({ events: this.#events });
+  }
+
   protected printJson(value: unknown): void {
+    this.#printed = true;
     this.print(`${JSON.stringify(value, null, 2)}\n`);
   }
 
   /** Arguments come from the command line only: oclif would read a missing one from a pipe. */
-  protected override parse<
+  protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     for (const arg of Object.values<{ ignoreStdin?: boolean }>(options?.args ?? {})) arg.ignoreStdin = true;
-    return super.parse(options, argv);
+    const parsed = await super.parse<F, B, A>(options, argv);
+    this.#json = (parsed.flags as { readonly json?: boolean }).json === true;
+    return parsed;
   }
 
   /** Errors are printed in one place, by the entry. */
