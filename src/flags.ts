@@ -64,6 +64,17 @@ export const listFlags = {
   'no-legend': Flags.boolean({ description: 'omit the header', env: 'CLUSTER_NO_LEGEND' }),
 };
 
+/** How a list is laid out: to fit a terminal, never for a pipe. */
+export const layout = (flags: {
+  readonly fields?: string | undefined;
+  readonly full: boolean;
+  readonly 'no-legend': boolean;
+}) => ({
+  fields: flags.fields,
+  legend: !flags['no-legend'],
+  width: process.stdout.isTTY && !flags.full ? process.stdout.columns : undefined,
+});
+
 export const labFlags = {
   name: Flags.string({ description: 'name of the lab', default: 'lab', env: 'CLUSTER_LAB_NAME' }),
 };

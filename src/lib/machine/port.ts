@@ -67,6 +67,15 @@ export interface UnitStatus {
   readonly sub: string;
 }
 
+/** Since when a unit is in its state, and how often systemd restarted it by itself. */
+export interface UnitAge {
+  readonly unit: string;
+  /** Milliseconds since 1970, by the machine's clock; null where systemd does not know. */
+  readonly since: number | null;
+  /** Null for what is no service. */
+  readonly restarts: number | null;
+}
+
 export interface ManifestEntry {
   readonly unit: string;
   readonly hash: string;
@@ -174,6 +183,8 @@ export interface Machine {
   details(): Promise<MachineDetails>;
   /** States of these units; a name that systemd does not know comes back with load `not-found`. */
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /** Ages of these units, in this order; asked together, in one round trip. */
+  ages(units: readonly string[]): Promise<UnitAge[]>;
   /** What cluster installed here (/etc/cluster/units/). */
   manifest(): Promise<ManifestEntry[]>;
   apply(change: FileChange): Promise<void>;
