@@ -159,7 +159,9 @@ test('machines that are away are looked past a bounded number of times, each ask
 
     const ran = await place.run('start', 'one.service');
     expect(ran.code).toBe(4);
-    const named = [...ran.stderr.matchAll(/^(WARNING|Error): (\w+)\.\.\./gm)].map((line) => line.slice(1));
+    const named = [...ran.stderr.matchAll(/^(WARNING|Error): machine (\w+)\.\.\./gm)].map((line) =>
+      line.slice(1),
+    );
     const short = order.map((id) => id.slice(0, 8));
     expect(named.sort()).toEqual(
       [...short.slice(0, 5).map((id) => ['WARNING', id]), ['Error', short[5]]].sort(),

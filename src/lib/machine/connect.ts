@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { busUnavailable, commandFailed } from './errors.ts';
-import { checkApplied, packChange, parseManifest } from './files/change.ts';
+import { assertTicket, checkApplied, packChange, parseManifest } from './files/change.ts';
 import { parseFacts } from './files/facts.ts';
 import { scriptArgv } from './files/scripts.ts';
 import type {
@@ -80,6 +80,18 @@ class SshMachine implements Machine {
   async apply(change: FileChange) {
     const stdin = await packChange(change);
     checkApplied(this.target, await this.#session.exec(scriptArgv('apply'), { sudo: true, stdin }));
+  }
+
+  async settle(tickets: readonly string[]) {
+    for (const ticket of tickets) assertTicket(ticket);
+    const result = await this.#session.exec(scriptArgv('settle', ...tickets), { sudo: true });
+    if (result.code !== 0)
+      throw commandFailed(
+        this.target,
+        'noting that systemd has read the unit files',
+        result.code,
+        result.stderr,
+      );
   }
 
   reload() {

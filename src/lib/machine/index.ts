@@ -23,8 +23,10 @@ export {
   MISSING,
   PENDING,
   SCRIPT,
+  SETTLE_SCRIPT,
   UNIT_DIR,
   UNIT_DIRS,
+  UNSETTLED_DIR,
 } from './files/scripts.ts';
 export {
   closeHeld,

@@ -78,7 +78,12 @@ export interface UnitAge {
 
 export interface ManifestEntry {
   readonly unit: string;
-  readonly hash: string;
+  /** null: it is ours no more, and systemd may not know it yet. */
+  readonly hash: string | null;
+  /** It starts at boot. */
+  readonly boot?: boolean;
+  /** Tickets of changes of its file after which nobody called `settle`. */
+  readonly unsettled?: readonly string[];
 }
 
 /** How a unit's start or stop job ended. */
@@ -163,6 +168,8 @@ export interface FileChange {
   /** What these units will claim when they are enabled. */
   readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
+  /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
+  readonly ticket?: string;
 }
 
 export interface ExecResult {
@@ -188,6 +195,8 @@ export interface Machine {
   /** What cluster installed here (/etc/cluster/units/). */
   manifest(): Promise<ManifestEntry[]>;
   apply(change: FileChange): Promise<void>;
+  /** Says that systemd has read these changes and that all that goes with them is done. */
+  settle(tickets: readonly string[]): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */
   start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;

@@ -1,7 +1,10 @@
 export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
 export { UnitFacts } from './facts.ts';
+export { UnitLinks } from './links.ts';
 export type * from './model.ts';
+export { leavingKey } from './model.ts';
+
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';
 export { type Plan, planOf } from './plan.ts';

@@ -11,7 +11,8 @@ export {
   GatewaySettingsRegistry,
   type GatewaySettingsState,
 } from './gateways.ts';
-export type { MachineRecord, RegistryState, UnitRecord } from './model.ts';
+export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
+
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,

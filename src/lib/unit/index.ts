@@ -23,9 +23,10 @@ export {
 export { nearest } from './nearest.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
-export { type MachineFacts, renderUnit } from './specifier.ts';
+export { expandSpecifiers, type MachineFacts, renderUnit, resolveByName } from './specifier.ts';
 export { candidates, outdatedInstances } from './template.ts';
 export { validateUnit } from './validate.ts';
+
 export {
   parseMultivalue,
   type Requirements,

@@ -2,8 +2,7 @@ import type { ClusterError } from '../../error.ts';
 import type { Step } from '../../plan/model.ts';
 import type { Session } from '../session.ts';
 import { converge, UNTIL_DONE } from './converge.ts';
-import { withDesired } from './desired.ts';
-import { nameUnits, requireKnown } from './name-units.ts';
+import { nameUnits, requireKnown, withLeaving } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { preview } from './write.ts';
 
@@ -18,15 +17,16 @@ export interface WouldDestroy {
 
 /** The units that these arguments name, all of which must be known. */
 export async function unitsToDestroy(session: Session, args: readonly string[]): Promise<string[]> {
-  const state = await session.state();
-  return requireKnown(state, nameUnits(state, args));
+  const known = withLeaving(await session.state());
+  return requireKnown(known, nameUnits(known, args));
 }
 
 /** What `destroy` with these arguments would do, touching nothing. */
 export async function wouldDestroy(session: Session, args: readonly string[]): Promise<WouldDestroy> {
   const decided = await preview(session, (state) => {
-    const units = requireKnown(state, nameUnits(state, args));
-    return { intent: withDesired(state, units, 'inactive'), value: units };
+    const known = withLeaving(state);
+    const units = requireKnown(known, nameUnits(known, args));
+    return { intent: { units: new Map(units.map((name) => [name, null])) }, value: units };
   });
   const { before, decision, value: units } = decided;
   const scope = scopeOfUnits(before, decision, new Set([...units, ...decision.changed]));

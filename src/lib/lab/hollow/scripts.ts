@@ -10,10 +10,13 @@ import {
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  SETTLE_SCRIPT,
   UNIT_DIR,
   UNIT_DIRS,
+  UNSETTLED_DIR,
   VERIFY_SCRIPT,
 } from '../../machine/index.ts';
+
 import type { HollowCall } from './call.ts';
 import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
@@ -25,6 +28,7 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (shell !== 'sh' || flag !== '-c') return undefined;
   if (text === APPLY_SCRIPT) return apply(call);
   if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
   if (text === FAILURES_SCRIPT) return failures(call, args);
   if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
@@ -85,12 +89,22 @@ function facts({ machine, root, out }: HollowCall): number {
   return 0;
 }
 
+function settle(tree: HollowTree, tickets: readonly string[]): number {
+  for (const ticket of tickets) tree.remove(`${UNSETTLED_DIR}/${ticket}`);
+  return 0;
+}
+
 function manifest({ machine: { tree }, out }: HollowCall): number {
+  for (const ticket of tree.list(UNSETTLED_DIR)) {
+    const units = (tree.text(`${UNSETTLED_DIR}/${ticket}`) ?? '').split('\n').filter((line) => line !== '');
+    for (const unit of units) out(` ${ticket} ${unit}\n`);
+  }
   for (const unit of tree.list(MANIFEST_DIR)) {
     const hash = tree.stat(`${UNIT_DIR}/${unit}`)
       ? (tree.text(`${MANIFEST_DIR}/${unit}`) ?? '').trim()
       : MISSING;
-    out(`${unit} ${hash}\n`);
+    const boots = tree.stat(`${UNIT_DIR}/cluster.target.wants/${unit}`);
+    out(`${unit} ${hash} ${boots ? 'boot' : 'idle'}\n`);
   }
   return 0;
 }
@@ -123,6 +137,7 @@ async function apply(call: HollowCall): Promise<number> {
   }
   if (unitsIn(stage).length + listed(stage, 'remove').length === 0) return 0;
   tree.diskFull = false;
+  install(tree, stage, 'unsettled', UNSETTLED_DIR);
   install(tree, stage, 'pending', MANIFEST_DIR);
   for (const unit of listed(stage, 'remove'))
     if (tree.stat(`${MANIFEST_DIR}/${unit}`)) removeUnit(tree, unit);
@@ -158,7 +173,10 @@ function unitsIn(stage: Stage): string[] {
 
 function foreignUnits(tree: HollowTree, stage: Stage): string[] {
   const foreign = unitsIn(stage).filter(
-    (unit) => !tree.stat(`${MANIFEST_DIR}/${unit}`) && isTaken(tree, unit),
+    (unit) =>
+      !tree.stat(`${MANIFEST_DIR}/${unit}`) &&
+      tree.text(`${UNIT_DIR}/${unit}`) !== stage.get(`units/${unit}`)?.text &&
+      isTaken(tree, unit),
   );
   const target = tree.text(`${UNIT_DIR}/cluster.target`);
   return target === null || target.startsWith('# Written by cluster\n')

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
+import { machineLocked } from './change.ts';
 import { INSTALLED_SCRIPT, RELEASE_EXIT, RELEASE_SCRIPT, SETTINGS_SCRIPT } from './release-scripts.ts';
 import { packTar } from './tar.ts';
 
@@ -105,6 +106,7 @@ function installFailed(target: MachineTarget, result: ExecResult): ClusterError 
         : 'it needs glibc 2.28 or newer, libstdc++ and the right architecture; the release that was there still is',
     });
   }
+  if (result.code === RELEASE_EXIT.locked) return machineLocked(target, result.stdout);
   return diskFull(target, result) ?? failed(target, result);
 }
 

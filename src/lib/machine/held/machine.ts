@@ -40,6 +40,10 @@ export class HeldMachine implements Machine {
     return this.#call('apply', change);
   }
 
+  settle(tickets: readonly string[]) {
+    return this.#call('settle', tickets);
+  }
+
   reload() {
     return this.#call('reload');
   }
