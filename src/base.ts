@@ -6,6 +6,7 @@ import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
+import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
 import { Teller } from './lib/ui/teller.ts';
 
 const helpGroup = GLOBAL;
@@ -71,14 +72,14 @@ export abstract class ClusterCommand extends Command {
     const json = flags.json === true;
     const teller = new Teller(({ to, text }) => {
       // With --json, stdout belongs to the JSON alone.
-      if (to === 'stderr') process.stderr.write(`${text}\n`);
+      if (to === 'stderr') this.tell(text);
       else if (!json) this.print(`${text}\n`);
     });
     const session = new Session({
       config,
       emit: (event) => {
         this.#events.push(event);
-        teller.tell(event);
+        this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
       ...(this.onTerminal(json) ? terminal() : {}),
@@ -101,11 +102,22 @@ export abstract class ClusterCommand extends Command {
     const values = camelKeys(Object.fromEntries(texts) as Record<string, string>);
     const typed: ConfigFlags = { ...values, keyPrefix: values.etcdKeyPrefix };
     const config = await loadConfig({ ...surroundings(), flags: typed });
-    for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
+    for (const notice of config.notices) this.tell(`Note: ${notice}`);
     return config;
   }
 
+  protected show(event: Event, teller: Teller): void {
+    teller.tell(event);
+  }
+
+  /** What is not ours in `text` is harmless afterwards, whoever forgot; line ends, tabs and our colours stay. */
   protected print(text: string): void {
+    const inColour = process.stdout.isTTY || Boolean(process.env.FORCE_COLOR);
+    this.printRaw(inColour ? printableInColour(text) : printableLines(text));
+  }
+
+  /** For terminal sequences of our own, and for what is passed through byte for byte. */
+  protected printRaw(text: string): void {
     process.stdout.write(text);
   }
 
@@ -116,9 +128,14 @@ export abstract class ClusterCommand extends Command {
       this.printJson({ events: this.#events });
   }
 
-  protected printJson(value: unknown): void {
+  protected printJson(value: unknown, indent = 2): void {
     this.#printed = true;
-    this.print(`${JSON.stringify(value, null, 2)}\n`);
+    this.printRaw(`${printableJson(JSON.stringify(value, null, indent))}\n`);
+  }
+
+  /** One line on standard error: progress, notes and warnings. */
+  protected tell(line: string): void {
+    process.stderr.write(`${printable(line)}\n`);
   }
 
   /** Arguments come from the command line only: oclif would read a missing one from a pipe. */

@@ -23,8 +23,8 @@ afterAll(async () => {
   await home.remove();
 });
 
-/** Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release. */
-const ELSEWHERE = new Set(['gateway', 'registrator', 'registry:copy', 'machine:install']);
+/** Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release, a broken key. */
+const ELSEWHERE = new Set(['gateway', 'registrator', 'registry:copy', 'registry:rm-key', 'machine:install']);
 
 /** Each rests on those before it. */
 const WALK: readonly string[] = [

@@ -20,7 +20,7 @@ beforeAll(async () => {
   write('/lib/systemd/system/getty@.service');
   write('/usr/lib/systemd/system/vendor.service');
   write('/run/systemd/generator.late/script.service');
-  write(`${ETC}/admin.service`);
+  write(`${ETC}/admin.service`, `[Unit]\nDescription=by hand\n${RUN}`);
 });
 
 afterAll(async () => {

@@ -1,6 +1,6 @@
 import { camelKeys, text } from '../../flags.ts';
 import { upsertListener } from '../../lib/control/traffic/objects.ts';
-import { idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
+import { gatewayWaitFlags, idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
 
 export default class ListenerUpsert extends TrafficCommand {
   static readonly changes = 'registry';
@@ -17,6 +17,7 @@ export default class ListenerUpsert extends TrafficCommand {
     scope: text('scope', 'route that every request must match, such as Host("a.example.test")'),
     'proxy-header': text('proxy-header', 'PROXY_V1, or none'),
     ...tlsFlags,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

@@ -70,4 +70,6 @@ export type Event =
       readonly metadata: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
-  | { readonly kind: 'warning'; readonly message: string };
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A command does nothing until something happens. */
+  | { readonly kind: 'waiting'; readonly message: string };

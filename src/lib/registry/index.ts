@@ -12,7 +12,7 @@ export {
   type GatewaySettingsState,
 } from './gateways.ts';
 export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
-
+export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,

@@ -1,6 +1,7 @@
 import type { ChangedFile } from '../control/units/find-files.ts';
 import type { Plan } from '../plan/index.ts';
 import type { Step } from '../plan/model.ts';
+import { printable } from '../printable.ts';
 import { refusal } from './events.ts';
 import { planMachine } from './format.ts';
 import { grouped, subjectOf } from './group.ts';
@@ -17,13 +18,15 @@ export function stepLines(steps: readonly Step[]): string {
   return renderTable(['machine', 'action', 'unit', 'why'], rows, true);
 }
 
+const line = (text: string): string => `${printable(text)}\n`;
+
 /** A whole plan: what would be done, what cannot be, what looks odd. `silent` machines did not answer. */
 export function planText(plan: Plan, silent: number): string {
   const parts: string[] = [];
   if (plan.steps.length > 0) parts.push(stepLines(plan.steps));
   const refused = plan.refusals.map(({ unit, reasons }) => ({ lines: refusal(unit, reasons), about: unit }));
   const odd = plan.warnings.map((text) => ({ lines: [`WARNING: ${text}`], about: subjectOf(text) }));
-  for (const lines of [...grouped(refused), ...grouped(odd)]) parts.push(`${lines.join('\n')}\n`);
+  for (const lines of [...grouped(refused), ...grouped(odd)]) parts.push(lines.map(line).join(''));
   if (plan.steps.length === 0 && plan.refusals.length === 0) {
     parts.push(silent > 0 ? 'Nothing to do on the machines that answer.\n' : 'Nothing to do.\n');
   }

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 export interface TableOptions {
   /** Columns of the terminal: cells are shortened so that rows fit. Absent = as wide as it is, as for a pipe. */
   readonly width?: number | undefined;
@@ -16,7 +18,8 @@ export function renderTable(
   { width = Number.POSITIVE_INFINITY, paint = (line) => line }: TableOptions = {},
 ): string {
   const head = columns.map((name) => name.toUpperCase());
-  const all = legend ? [head, ...rows] : rows;
+  const cells = rows.map((row) => row.map(printable));
+  const all = legend ? [head, ...cells] : cells;
   const natural = head.map((_, at) => all.reduce((most, row) => Math.max(most, row[at]?.length ?? 0), 0));
   const widths = fitted(natural, width);
   const lines = all.map((row) =>
