@@ -75,6 +75,8 @@ export interface Listener {
   readonly Id: string;
   readonly Protocol: 'http' | 'https';
   readonly Address: { readonly Network: 'tcp' | 'unix'; readonly Address: string };
+  /** Ours; a real vulcand ignores it. Octal mode of a Unix socket, such as `0660`; '' = that. */
+  readonly SocketMode: string;
   /** A route; '' = everything. */
   readonly Scope: string;
   readonly ProxyProtocol: '' | 'PROXY_V1';

@@ -1,5 +1,16 @@
 import { ClusterError } from '../error.ts';
 
+/** Where gateways make the sockets of listeners with `Network: unix`, and nowhere else. */
+export const LISTENER_DIRECTORY = '/run/cluster-gateway/listeners';
+
+/** The name of such a socket, from its path or the name itself; null for any other path. */
+export function listenerSocket(address: string): string | null {
+  const inside = address.startsWith(`${LISTENER_DIRECTORY}/`)
+    ? address.slice(LISTENER_DIRECTORY.length + 1)
+    : address;
+  return /^\w[\w.-]*$/.test(inside) ? inside : null;
+}
+
 /** Where a server listens. */
 export interface ServerAddress {
   readonly scheme: 'http' | 'https';

@@ -1,6 +1,7 @@
 import { parseRoute } from '../../../route/index.ts';
-import type { Frontend, Server, TrafficState } from '../../../traffic/index.ts';
+import { type Frontend, LISTENER_DIRECTORY, type Server, type TrafficState } from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
+import { DEFAULT_TUNING } from '../../proxy.ts';
 import { backendName, encodeName } from '../names.ts';
 import type { PoolServer, Serving } from '../serving.ts';
 import { variableRules } from './acl.ts';
@@ -17,12 +18,12 @@ import {
   settingsOf,
   TRUST_MAP,
 } from './forwarding.ts';
-import { hopByHopRules, hostRules } from './hop-by-hop.ts';
+import { headerLimitRules, hopByHopRules, hostRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
 import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
-import { ownAnswers, preamble } from './preamble.ts';
+import { ownAnswers, type ProcessSettings, preamble } from './preamble.ts';
 import { quote } from './quote.ts';
 import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
 
@@ -37,6 +38,8 @@ interface Machine {
   readonly openKeyPair: OpenKeyPair | null;
   /** Whether this machine has IPv6; without, only IPv4 addresses are listened on. */
   readonly ipv6?: boolean;
+  /** Where the sockets of listeners are on this machine; LISTENER_DIRECTORY where absent. */
+  readonly listenerDirectory?: string;
   /** Certificates of the authorities that `https` servers are checked against; the system's where absent. */
   readonly caFile?: string;
 }
@@ -47,8 +50,10 @@ export interface TranslateOptions extends Machine {
   readonly hostname: string;
   /** Absolute path of the worker's command socket. */
   readonly adminSocket: string;
-  /** `127.0.0.1:PORT` that takes the lines of `requests/log.ts` as UDP. */
-  readonly logAddress: string;
+  /** Unix socket that takes the lines of `requests/log.ts`, as the worker sees it. */
+  readonly logSocket: string;
+  /** Defaults of the gateway where absent. */
+  readonly process?: ProcessSettings;
 }
 
 /** Frontend's name in HAProxy -> HAProxy backend. A switch changes one entry of it. */
@@ -57,6 +62,12 @@ export const FRONTENDS_MAP = 'frontends.map';
 const TARGET = `var(txn.fe),map_str(${FRONTENDS_MAP})`;
 /** Name of the table that counts requests by frontend's name. */
 export const COUNTERS_TABLE = ':frontends';
+
+const USUAL_PROCESS: ProcessSettings = {
+  limits: DEFAULT_TUNING,
+  drainMs: DEFAULT_TUNING.drainMs,
+  worker: null,
+};
 
 const NOT_FOUND = `status 404 content-type application/json string ${quote('{"error":"not found"}')}`;
 const NO_SERVER = `status 503 content-type application/json string ${quote('{"error":"no server"}')}`;
@@ -90,7 +101,8 @@ export function translate(state: TrafficState, options: TranslateOptions, memo =
   const { served, routes, settings, middlewares, certs, backends } = parts;
 
   const structure = [
-    ...preamble(options.adminSocket),
+    ...preamble(options.adminSocket, options.process ?? USUAL_PROCESS),
+    ...middlewares.logging.section(options.logSocket),
     'frontend gateway',
     ...gatewayLines(options, parts).map((line) => `  ${line}`),
     '',
@@ -144,6 +156,7 @@ function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const listeners = listening(state.listeners.values(), {
     listen: machine.listen,
     ipv6: machine.ipv6 ?? false,
+    directory: machine.listenerDirectory ?? LISTENER_DIRECTORY,
     certificates: certs.list,
     notFound: NOT_FOUND,
   });
@@ -175,6 +188,7 @@ function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string
 function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   const { routes, settings, middlewares, listeners } = parts;
   const rules = [
+    ...headerLimitRules((options.process ?? USUAL_PROCESS).limits),
     ...hostRules(),
     ...listeners.rules,
     ...routes.lines,
@@ -192,7 +206,7 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   return [
     ...listeners.binds,
     CLIENT_RULE,
-    ...middlewares.logging.settings(options.logAddress),
+    ...middlewares.logging.settings(),
     ...variableRules(rules),
     ...rules,
   ];
