@@ -69,7 +69,7 @@ export function preamble(adminSocket: string, { limits, drainMs, worker }: Proce
     '  timeout client 60s',
     // A side that has closed its half and then says nothing: it may be gone without a word.
     '  timeout client-fin 60s',
-    '  timeout server-fin 60s',
+    `  timeout server-fin ${DEFAULTS.readMs}ms`,
     '  timeout http-request 30s',
     '  timeout http-keep-alive 60s',
     '  timeout tunnel 1h',
