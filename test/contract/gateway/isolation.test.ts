@@ -210,5 +210,5 @@ test('workers that only finish connections are shown, and bounded in number', as
   const { stdout } = await at.run('gateway status');
   expect(stdout).toMatch(/2 HAProxy workers finish connections from before a reload, the oldest since/);
   for (const { socket } of sockets) socket.destroy();
-  await eventually('none is left', async () => (await at.status()).proxy.draining?.length === 0);
+  await eventually('none is left', async () => (await at.status()).proxy.draining?.length === 0, 20_000);
 });

@@ -40,7 +40,9 @@ export interface ProcessStatus {
 }
 
 const SAVE_MS = 100;
-const RELOAD_GAP_MS = 200;
+/** Pauses between reloads: they grow while many follow each other, since each leaves a worker with its connections. */
+const RELOAD_GAPS_MS = [200, 200, 200, 200, 500, 1000, 2000, 5000];
+const CALM_MS = 30_000;
 const LEAVE_MS = [100, 250, 500, 1000, 2000];
 const DRAIN_MS = 2000;
 const RESTART_MS = [0, 100, 250, 500, 1000, 2000, 5000];
@@ -61,7 +63,8 @@ export class Supervisor {
   #process: { pid: number; version: string; since: string } | null = null;
   #reloads = 0;
   #changes = 0;
-  #lastReload = 0;
+  /** When the last reloads ended, by the monotonic clock. */
+  #recent: number[] = [];
   #saveTimer: NodeJS.Timeout | undefined;
   #leaveTimer: NodeJS.Timeout | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
@@ -205,8 +208,7 @@ export class Supervisor {
   }
 
   async #reload(target: Serving, from: Serving | null): Promise<void> {
-    const wait = this.#lastReload + RELOAD_GAP_MS - performance.now();
-    if (this.#lastReload > 0 && wait > 0) await sleep(wait);
+    await this.#pause();
     await checkAddresses(target.structure, from?.structure ?? null);
     await checkSockets(target.structure, from?.structure ?? null);
     const names = this.#names;
@@ -217,9 +219,19 @@ export class Supervisor {
     });
     if (left !== undefined && from !== null) this.#older.add(left, from, names);
     await this.#older.follow(target);
-    this.#lastReload = performance.now();
+    this.#recent.push(performance.now());
     this.#reloads++;
     await removeUnused(this.#options.listenerDirectory, target.structure);
+  }
+
+  /** Waits as long as the reloads before ask for. */
+  async #pause(): Promise<void> {
+    const now = performance.now();
+    this.#recent = this.#recent.filter((at) => now - at < CALM_MS);
+    const last = this.#recent.at(-1);
+    if (last === undefined) return;
+    const gap = RELOAD_GAPS_MS[Math.min(Math.floor(this.#recent.length / 3), RELOAD_GAPS_MS.length - 1)] ?? 0;
+    if (last + gap > now) await sleep(last + gap - now);
   }
 
   async #start(target: Serving, from: Serving | null): Promise<void> {

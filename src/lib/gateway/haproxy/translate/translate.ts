@@ -22,7 +22,7 @@ import { headerLimitRules, hopByHopRules, hostRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
-import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
+import { type Pool, poolOf, poolWithTls, SYSTEM_CA } from './pools.ts';
 import { ownAnswers, type ProcessSettings, preamble } from './preamble.ts';
 import { quote } from './quote.ts';
 import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
@@ -251,7 +251,9 @@ function backendSections(
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
   for (const backend of byId(state.backends)) {
-    const pool = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
+    const found = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
+    if (found.hasTls) memo.withTls.add(backend.Id);
+    const pool = !found.hasTls && memo.withTls.has(backend.Id) ? memo.call(poolWithTls, found) : found;
     all.push(pool);
     for (const profile of [USUAL, ...others.values()]) {
       const name = backendName(backend.Id, profile.tag);
@@ -273,12 +275,20 @@ function shared(pools: readonly Pool[], caFile: string): string[] {
   ];
 }
 
-/** An address that was found once is kept until DNS gives another. */
+/**
+ * An address that was found once is kept while DNS fails in whatever way; one that DNS names no more goes as soon as an
+ * answer says so. DNS is asked as often as `hold valid` says.
+ */
 const RESOLVERS = [
   'resolvers dns',
   '  parse-resolv-conf',
-  '  hold valid 10s',
-  ...['nx', 'refused', 'timeout', 'other', 'obsolete'].map((fault) => `  hold ${fault} 24d`),
+  '  accepted_payload_size 4096',
+  '  timeout resolve 1s',
+  '  timeout retry 1s',
+  '  resolve_retries 3',
+  '  hold valid 4s',
+  '  hold obsolete 0s',
+  ...['nx', 'refused', 'timeout', 'other'].map((fault) => `  hold ${fault} 24d`),
 ];
 
 function frontendNotes(state: TrafficState, { frontend, failover }: Served): Note[] {
