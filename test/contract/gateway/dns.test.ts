@@ -115,7 +115,8 @@ test.each([
   'keeps its address while DNS %s, and follows again',
   async (_how, code) => {
     const [before, after] = [await body(), ADDRESSES.find((address) => address !== dns.address)];
-    dns.code = code;
+    await ask(port, { fresh: true });
+  dns.code = code;
     dns.address = null;
     const asked = dns.asked;
     await eventually('it was asked in vain', () => dns.asked >= asked + 4, 20_000);
