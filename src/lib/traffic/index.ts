@@ -1,3 +1,4 @@
+export { type CertificateFacts, certificateFacts, certificateFaults } from './certificate.ts';
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';

@@ -116,7 +116,7 @@ test.each([
   async (_how, code) => {
     const [before, after] = [await body(), ADDRESSES.find((address) => address !== dns.address)];
     await ask(port, { fresh: true });
-  dns.code = code;
+    dns.code = code;
     dns.address = null;
     const asked = dns.asked;
     await eventually('it was asked in vain', () => dns.asked >= asked + 4, 20_000);

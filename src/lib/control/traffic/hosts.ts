@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
 import {
+  certificateFacts,
+  certificateFaults,
   editHost,
   type Host,
   type HostEdit,
@@ -30,9 +33,17 @@ export async function upsertHost(
   const host = editHost(traffic.state.hosts.get(name) ?? newHost(name), { ...said, keyPair });
   const value = storedHost(host);
   checked('host', () => readHost(name, value));
+  if (files.cert !== undefined) await warnAboutCertificate(session, name, files.cert);
   await warnAboutGateways(session, traffic.state, { host });
   await put(session, traffic, path, value);
   return host;
+}
+
+/** Gateways serve it all the same: it may be renewed, or asked for by clients that do not check. */
+async function warnAboutCertificate(session: Session, name: string, file: string): Promise<void> {
+  const facts = certificateFacts(await readFile(file, 'utf8'));
+  for (const fault of certificateFaults(facts, name, Date.now()))
+    session.emit({ kind: 'warning', message: `host ${name}: ${fault}` });
 }
 
 export async function removeHost(session: Session, wanted: string | undefined): Promise<void> {

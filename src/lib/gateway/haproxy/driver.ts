@@ -135,6 +135,7 @@ export class HaproxyProxy implements RunningProxy {
       listenerDirectory,
       process: { limits: this.#tuning, drainMs, worker: this.#worker && { ...this.#worker, jail } },
       ipv6: hasIpv6(),
+      now: Date.now(),
       openKeyPair,
     };
     return translate(state, options, this.#memo);

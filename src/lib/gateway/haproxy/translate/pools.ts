@@ -66,7 +66,8 @@ function keywordsOf(
       ...verification(TLS.InsecureSkipVerify, tlsName, caFile),
       ...tlsKeywords(TLS).keywords,
     );
-  if (KeepAlive.MaxIdleConnsPerHost > 0 && !named) words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
+  if (KeepAlive.MaxIdleConnsPerHost > 0 && !named)
+    words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
   if (StickyCookie !== '') words.push(`cookie ${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
   // An address from /etc/hosts is known at once; DNS is asked repeatedly. HAProxy would go on
   // using an open connection to the address from before, as long as requests come, so none is kept open.

@@ -36,6 +36,8 @@ interface Machine {
   readonly listen: string;
   /** Opens hosts' key pairs; null = they are not looked at, and taken to be usable. */
   readonly openKeyPair: OpenKeyPair | null;
+  /** Milliseconds of Unix time, for certificates; every one counts as valid where absent. */
+  readonly now?: number;
   /** Whether this machine has IPv6; without, only IPv4 addresses are listened on. */
   readonly ipv6?: boolean;
   /** Where the sockets of listeners are on this machine; LISTENER_DIRECTORY where absent. */
@@ -152,7 +154,7 @@ function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const middlewares = new Middlewares();
   for (const { Id } of kept) middlewares.add(Id, state.middlewares.get(Id)?.values() ?? []);
 
-  const certs = certificates(state.hosts.values(), machine.openKeyPair);
+  const certs = certificates(state.hosts.values(), machine.openKeyPair, machine.now ?? null);
   const listeners = listening(state.listeners.values(), {
     listen: machine.listen,
     ipv6: machine.ipv6 ?? false,
