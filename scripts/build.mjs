@@ -34,7 +34,10 @@ const EXTERNAL = [
   ...['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'],
 ];
 
-/** What commands import from @oclif/core, without the plugin loader that we do not use. */
+/**
+ * What commands import from @oclif/core, without the plugin loader that we do not use. src/cli/oclif.ts takes that part's
+ * place at run time: change the two together.
+ */
 const OCLIF = `
 export * as Args from '@oclif/core/args';
 export * as Errors from '@oclif/core/errors';
@@ -85,9 +88,9 @@ export function commandMap() {
   });
   return [
     '// Written by scripts/build.mjs from the files in src/commands. Do not edit.',
-    "import type { CommandModule } from './cli/model.ts';",
+    "import type { CommandTable } from './cli/model.ts';",
     '',
-    'export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {',
+    'export const COMMANDS: CommandTable = {',
     ...lines,
     '};',
     '',

@@ -1,38 +1,49 @@
-import { homedir } from 'node:os';
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import { VERSION } from './cli/about.ts';
-import { type Config, type ConfigFlags, type FileUser, loadConfig } from './lib/config/index.ts';
+import { GLOBAL } from './cli/oclif.ts';
+import { surroundings } from './cli/surroundings.ts';
+import { camelKeys } from './flags.ts';
+import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { sentences } from './lib/ui/events.ts';
 
-const helpGroup = 'GLOBAL';
+const helpGroup = GLOBAL;
 const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
 
 /** Flags that every command has; each also comes from its environment variable and, mostly, from cluster.yaml. */
 const globalFlags = {
-  endpoint: text('etcd endpoints, comma-separated; none: the embedded store', 'CLUSTER_ENDPOINT'),
+  endpoint: text(
+    'etcd endpoints, comma-separated; without any, the embedded store is used',
+    'CLUSTER_ENDPOINT',
+  ),
   'data-dir': text('directory of the embedded store', 'CLUSTER_DATA_DIR'),
-  tunnel: text('reach etcd through this machine, [user@]address[:port]', 'CLUSTER_TUNNEL'),
-  'ca-file': text('CA of the etcd servers', 'CLUSTER_CA_FILE'),
+  tunnel: text('reach etcd through this machine: [user@]address[:port]', 'CLUSTER_TUNNEL'),
+  'ca-file': text('CA certificate of the etcd servers', 'CLUSTER_CA_FILE'),
   'cert-file': text('client certificate for etcd', 'CLUSTER_CERT_FILE'),
-  'key-file': text('key of the client certificate', 'CLUSTER_KEY_FILE'),
+  'key-file': text('private key of the client certificate', 'CLUSTER_KEY_FILE'),
   'etcd-user': text('etcd user', 'CLUSTER_ETCD_USER'),
   'etcd-password': text('etcd password', 'CLUSTER_ETCD_PASSWORD'),
   'etcd-key-prefix': text('key prefix in the store', 'CLUSTER_KEY_PREFIX'),
-  'traffic-key-prefix': text('key prefix of frontends and backends', 'CLUSTER_TRAFFIC_PREFIX'),
-  'request-timeout': text('how long the store may take to answer, such as 3s', 'CLUSTER_REQUEST_TIMEOUT'),
-  'ssh-username': text('login on machines that are added without one', 'CLUSTER_SSH_USERNAME'),
+  'traffic-key-prefix': text(
+    'key prefix of frontends, backends and all other traffic settings',
+    'CLUSTER_TRAFFIC_PREFIX',
+  ),
+  'request-timeout': text('how long a request to the store may take, such as 3s', 'CLUSTER_REQUEST_TIMEOUT'),
+  'ssh-username': text('user to log in as on machines added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
-  'ssh-timeout': text('how long a connection may take to open, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
-  'ssh-persist': text('how long connections are held for later commands; 0: not', 'CLUSTER_SSH_PERSIST'),
-  'ssh-config': text('OpenSSH client configuration to read', 'CLUSTER_SSH_CONFIG'),
+  'ssh-timeout': text('how long connecting to a machine may take, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'ssh-persist': text(
+    'how long to keep unused connections open for later commands, such as 60s; 0: not at all',
+    'CLUSTER_SSH_PERSIST',
+  ),
+  'ssh-config': text('OpenSSH client configuration file', 'CLUSTER_SSH_CONFIG'),
   'ssh-transport': text(
-    'auto, ssh2, or openssh: by the ssh program of this computer',
+    'ssh2, openssh (the ssh program of this computer), or auto, which chooses',
     'CLUSTER_SSH_TRANSPORT',
   ),
-  'ssh-parallel': text('how many connections may be opening at once', 'CLUSTER_SSH_PARALLEL'),
-  'known-hosts-file': text('known_hosts file to check host keys against', 'CLUSTER_KNOWN_HOSTS_FILE'),
+  'ssh-parallel': text('how many connections to open at the same time', 'CLUSTER_SSH_PARALLEL'),
+  'known-hosts-file': text('known_hosts file that host keys are checked against', 'CLUSTER_KNOWN_HOSTS_FILE'),
   'strict-host-key-checking': text(
     'yes, or accept-new to remember unknown host keys',
     'CLUSTER_STRICT_HOST_KEY_CHECKING',
@@ -44,7 +55,7 @@ const globalFlags = {
 /** What all commands share: global flags, the session, and how results are printed. */
 export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
-  /** oclif's own --json would bring its own error format. */
+  /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
 
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
@@ -68,21 +79,10 @@ export abstract class ClusterCommand extends Command {
   }
 
   protected async settings(flags: Record<string, unknown>): Promise<Config> {
-    const camel = (name: string): string =>
-      name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    const values: Record<string, string> = {};
-    for (const [name, value] of Object.entries(flags))
-      if (typeof value === 'string') values[camel(name)] = value;
-    const { etcdKeyPrefix } = values;
-    const typed: ConfigFlags = { ...values, keyPrefix: etcdKeyPrefix };
-    const { env } = process;
-    const config = await loadConfig({
-      flags: typed,
-      env,
-      cwd: process.cwd(),
-      home: homedir(),
-      ...operator(),
-    });
+    const texts = Object.entries(flags).filter(([, value]) => typeof value === 'string');
+    const values = camelKeys(Object.fromEntries(texts) as Record<string, string>);
+    const typed: ConfigFlags = { ...values, keyPrefix: values.etcdKeyPrefix };
+    const config = await loadConfig({ ...surroundings(), flags: typed });
     for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
     return config;
   }
@@ -103,7 +103,7 @@ export abstract class ClusterCommand extends Command {
     this.print(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  /** Arguments stand on the command line: oclif would take what is piped in for one that is missing. */
+  /** Arguments come from the command line only: oclif would read a missing one from a pipe. */
   protected override parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -133,12 +133,4 @@ function terminal(): Required<Pick<SessionOptions, 'askPassphrase' | 'askHostKey
     askPassphrase: (keyFile) => next((prompt) => prompt.askHidden(`Enter passphrase for key '${keyFile}': `)),
     askHostKey: (key) => next((prompt) => prompt.askHostKey(key)),
   };
-}
-
-/** Windows has no uids, and no files of the current directory that are judged by them. */
-function operator(): { user?: FileUser } {
-  const uid = process.getuid?.();
-  const sudoUid = Number(process.env.SUDO_UID ?? '');
-  if (uid === undefined) return {};
-  return { user: { uid, ...(sudoUid > 0 && { sudoUid }) } };
 }

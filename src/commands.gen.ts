@@ -1,7 +1,7 @@
 // Written by scripts/build.mjs from the files in src/commands. Do not edit.
-import type { CommandModule } from './cli/model.ts';
+import type { CommandTable } from './cli/model.ts';
 
-export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+export const COMMANDS: CommandTable = {
   'backend:ls': () => import('./commands/backend/ls.ts'),
   'backend:rm': () => import('./commands/backend/rm.ts'),
   'backend:show': () => import('./commands/backend/show.ts'),
@@ -57,8 +57,11 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   'ratelimit:rm': () => import('./commands/ratelimit/rm.ts'),
   'ratelimit:upsert': () => import('./commands/ratelimit/upsert.ts'),
   reconcile: () => import('./commands/reconcile.ts'),
-  registrator: () => import('./commands/registrator.ts'),
+  registrator: () => import('./commands/registrator/index.ts'),
+  'registrator:status': () => import('./commands/registrator/status.ts'),
   'registry:copy': () => import('./commands/registry/copy.ts'),
+  'registry:problems': () => import('./commands/registry/problems.ts'),
+  'registry:rm-key': () => import('./commands/registry/rm-key.ts'),
   restart: () => import('./commands/restart.ts'),
   'rewrite:rm': () => import('./commands/rewrite/rm.ts'),
   'rewrite:upsert': () => import('./commands/rewrite/upsert.ts'),

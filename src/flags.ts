@@ -1,13 +1,38 @@
 import { Flags } from '@oclif/core';
 
+const variable = (name: string): string => `CLUSTER_${name.toUpperCase().replaceAll('-', '_')}`;
+
+/** A flag with a text; Go durations are texts too. Like all below, its variable is CLUSTER_NAME. */
+export const text = (
+  name: string,
+  description: string,
+  more: { aliases?: string[]; char?: 'b' | 'f' | 's' } = {},
+) => Flags.string({ description, env: variable(name), ...more });
+
+/** A flag with a whole number. */
+export const count = (name: string, description: string, more: { aliases?: string[]; min?: number } = {}) =>
+  Flags.integer({ description, env: variable(name), ...more });
+
+/** A number of seconds that has a default. */
+export const seconds = (name: string, description: string, usual: number, min = 0) =>
+  Flags.integer({ description, env: variable(name), default: usual, min });
+
+/** On, off (`--no-NAME`) or, when not given, undefined. */
+export const toggle = (name: string, description: string) =>
+  Flags.boolean({ description, env: variable(name), allowNo: true });
+
+/** A flag that may be repeated. */
+export const list = (name: string, description: string) =>
+  Flags.string({ description, env: variable(name), multiple: true, multipleNonGreedy: true });
+
 /** How long commands that change units wait. */
 export const waitFlags = {
   'no-block': Flags.boolean({
-    description: 'queue the jobs and return at once; only what is taken off a machine is stopped first',
+    description: 'return as soon as the jobs are queued; units that leave a machine are still stopped first',
     env: 'CLUSTER_NO_BLOCK',
   }),
   'block-attempts': Flags.integer({
-    description: 'give up waiting after so many times 2 seconds (0: as long as it takes)',
+    description: 'stop waiting after this many periods of 2 seconds; 0: wait as long as it takes',
     default: 0,
     min: 0,
     env: 'CLUSTER_BLOCK_ATTEMPTS',
@@ -16,18 +41,20 @@ export const waitFlags = {
 
 export const replaceFlag = {
   replace: Flags.boolean({
-    description:
-      'take the local file where it differs from the stored one; for a template, in all its instances',
+    description: 'replace the stored file where the local one differs; for a template, in all its instances',
     default: false,
     env: 'CLUSTER_REPLACE',
   }),
 };
 
-/** How lists are cut to size. */
+/** Which columns a list has, and how they look. */
 export const listFlags = {
-  fields: Flags.string({ description: 'comma-separated columns, in this order', env: 'CLUSTER_FIELDS' }),
+  fields: Flags.string({
+    description: 'columns to print, comma-separated, in this order',
+    env: 'CLUSTER_FIELDS',
+  }),
   full: Flags.boolean({ char: 'l', description: 'do not shorten ids and hashes', env: 'CLUSTER_FULL' }),
-  'no-legend': Flags.boolean({ description: 'leave out the header', env: 'CLUSTER_NO_LEGEND' }),
+  'no-legend': Flags.boolean({ description: 'omit the header', env: 'CLUSTER_NO_LEGEND' }),
 };
 
 export const labFlags = {
@@ -75,4 +102,17 @@ export function splitRemote(
   }
   const command = argv.slice(at);
   return { own, command: command.length === 0 ? null : command.join(' ') };
+}
+
+type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
+type CamelKeys<Flags> = { [Name in keyof Flags as Camel<Name & string>]: Flags[Name] };
+
+const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Flags under the names that code uses: `read-timeout` as `readTimeout`. */
+export function camelKeys<Flags extends object>(flags: Flags): CamelKeys<Flags> {
+  const entries = Object.entries(flags).map(([name, value]) => [camel(name), value]);
+  return Object.fromEntries(entries) as CamelKeys<Flags>;
 }

@@ -1,48 +1,51 @@
-import type { TrafficWanted } from '../lib/control/known-names.ts';
+import { within } from '../lib/within.ts';
 import { TOPICS } from './about.ts';
-import { trafficPlace } from './complete-traffic.ts';
 import { findCommand } from './find.ts';
-import { readManifest } from './manifest.ts';
+import type { Wanted } from './known-names.ts';
+import type { CommandShape, Completes, Manifest } from './model.ts';
+import { readWords, type Words } from './words.ts';
 
-interface Names {
-  readonly units: readonly string[];
-  readonly machines: readonly string[];
-}
+/** Flags that name an object, whatever the command. */
+const FLAGS: Readonly<Record<string, Completes>> = {
+  machine: 'machines',
+  unit: 'units',
+  backend: 'backends',
+  frontend: 'frontends',
+};
 
-const NO_NAMES: Names = { units: [], machines: [] };
-const TAKES_MACHINES = /^(machine:|ssh$|lab:ssh$)/;
-const TAKES_NO_NAMES =
-  /^(version|help|completion|complete|machine:add|connections:.*|list-.*|lab:(?!ssh).*)$/;
-
-/** What the last of `words` (what follows `cluster`; it may be empty) may become. */
-export async function candidates(words: readonly string[]): Promise<string[]> {
+/** What the last of `words` (what follows `cluster`; it may be empty) may become, sorted. */
+export async function candidates(words: readonly string[], manifest: Manifest): Promise<string[]> {
   const current = words.at(-1) ?? '';
   const done = words.slice(0, -1);
-  const { commands } = await readManifest();
-  const ids = Object.keys(commands).filter((id) => commands[id]?.hidden !== true);
+  const ids = Object.keys(manifest.commands).filter((id) => manifest.commands[id]?.hidden !== true);
   const found = findCommand(done, new Set(ids));
-  const matching = (names: readonly string[]) => names.filter((name) => name.startsWith(current)).sort();
-  if (found === undefined) return matching(nextWords(ids, done));
-  const place = trafficPlace(
-    found.id,
-    [...found.rest, current],
-    commands[found.id] ?? { flags: {}, args: {} },
-  );
-  if (place?.wanted) {
-    const { before, wanted } = place;
-    return matching((await trafficIds(wanted)).map((name) => before + name));
+  const command = manifest.commands[found?.id ?? ''];
+  if (found === undefined || command === undefined) return matching(nextWords(ids, done), current);
+
+  const typed = readWords([...found.rest, current], command.flags);
+  if (typed.flag !== null) {
+    const { name, before } = typed.flag;
+    const names = await valuesOfFlag(name, command, typed);
+    return matching(
+      names.map((value) => before + value),
+      current,
+    );
   }
-  if (current.startsWith('-')) {
-    const flags = Object.entries(commands[found.id]?.flags ?? {});
-    return matching([...flags.filter(([, flag]) => !flag.hidden).map(([name]) => `--${name}`), '--help']);
+  if (current.startsWith('-')) return matching([...flagsOf(command), '--help'], current);
+  if (command.completes === 'commands') {
+    const pages = found.rest.length === 0 ? ['flags'] : [];
+    return matching([...nextWords(ids, found.rest), ...pages], current);
   }
-  if (found.id === 'completion') return matching(['bash', 'zsh', 'fish']);
-  if (found.id === 'help') return matching(nextWords(ids, found.rest));
-  if (place !== null || TAKES_NO_NAMES.test(found.id)) return [];
-  const { units, machines } = await names();
-  if (!TAKES_MACHINES.test(found.id)) return matching(units);
-  return matching(found.id === 'ssh' ? [...machines, ...units] : machines);
+  // A word such as gateway is a command and a topic.
+  const below = found.rest.length === 0 ? nextWords(ids, done) : [];
+  return matching([...below, ...(await valuesOfArgument(command, typed))], current);
 }
+
+const matching = (names: readonly string[], current: string): string[] =>
+  names.filter((name) => name.startsWith(current)).sort();
+
+const flagsOf = ({ flags }: CommandShape): string[] =>
+  Object.entries(flags).flatMap(([name, { hidden }]) => (hidden ? [] : [`--${name}`]));
 
 function nextWords(ids: readonly string[], done: readonly string[]): string[] {
   const prefix = done.map((word) => `${word}:`).join('');
@@ -53,28 +56,48 @@ function nextWords(ids: readonly string[], done: readonly string[]): string[] {
   return [...new Set(rest)];
 }
 
-async function names(): Promise<Names> {
-  return await quietly(
-    async () => await (await import('../lib/control/known-names.ts')).knownNames(),
-    NO_NAMES,
-  );
+async function valuesOfFlag(name: string, command: CommandShape, typed: Words): Promise<readonly string[]> {
+  const flag = command.flags[name];
+  if (flag?.type === 'option' && flag.options) return flag.options;
+  const ofItself = name === 'id' || (name === 'name' && command.completes === 'hosts');
+  const kind = FLAGS[name] ?? (ofItself ? command.completes : 'none');
+  return await namesOf(kind, command, typed);
 }
 
-async function trafficIds(wanted: TrafficWanted): Promise<string[]> {
-  return await quietly(
-    async () => await (await import('../lib/control/known-names.ts')).knownIds(wanted),
-    [],
-  );
+async function valuesOfArgument(command: CommandShape, typed: Words): Promise<readonly string[]> {
+  const args = Object.values(command.args);
+  const takesMore = typed.free === 0 || (args.length === 1 && command.strict === false);
+  if (args[0] === undefined || !takesMore) return [];
+  return args[0].options ?? (await namesOf(command.completes, command, typed));
 }
 
-/** How long a Tab may take to look. */
+async function namesOf(kind: Completes, command: CommandShape, typed: Words): Promise<string[]> {
+  if (kind === 'machines-and-units')
+    return [...(await lookUp({ kind: 'machine' })), ...(await lookUp({ kind: 'unit' }))];
+  const { values } = typed;
+  const wanted: Readonly<Record<string, Wanted>> = {
+    units: { kind: 'unit' },
+    machines: { kind: 'machine' },
+    frontends: { kind: 'frontend' },
+    backends: { kind: 'backend' },
+    hosts: { kind: 'host' },
+    listeners: { kind: 'listener' },
+    servers: { kind: 'server', parent: values.get('backend') },
+    // A middleware's topic is its type.
+    middlewares: { kind: 'middleware', parent: values.get('frontend'), type: command.id.replace(/:.*/, '') },
+  };
+  return wanted[kind] === undefined ? [] : await lookUp(wanted[kind]);
+}
+
+/** How long completion may look for names. */
 const BUDGET_MS = 1000;
 
-/** A Tab never fails, speaks nor hangs: with no registry in reach there are just no names. */
-async function quietly<Found>(look: () => Promise<Found>, none: Found): Promise<Found> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Found>((resolve) => {
-    timer = setTimeout(() => resolve(none), BUDGET_MS);
-  });
-  return await Promise.race([look().catch(() => none), late]).finally(() => clearTimeout(timer));
+/** Completion never fails, prints or hangs: while the registry cannot be reached there are no names. */
+async function lookUp(wanted: Wanted): Promise<string[]> {
+  const names = import('./known-names.ts').then(({ knownNames }) => knownNames(wanted));
+  return await within(
+    BUDGET_MS,
+    names.catch(() => []),
+    [],
+  );
 }

@@ -1,21 +1,21 @@
 import { aliases, findCommand } from './find.ts';
-import { readManifest } from './manifest.ts';
+import type { Manifest } from './model.ts';
+import { GLOBAL } from './oclif.ts';
 
-const VULCAN = { type: 'option', helpGroup: 'GLOBAL' };
+const VULCAN = { type: 'option', helpGroup: GLOBAL };
 
 /**
- * Flags that every command has may stand before its name, as with fleetctl, and so may vctl's `--vulcan URL`: they are
- * moved behind it. A line that does not start with such flags and a command comes back as it was.
+ * Global flags, and vctl's `--vulcan URL`, may come before the name of the command, as with fleetctl: they are moved
+ * behind it. A line that does not start with such flags and a command is returned unchanged.
  */
-export async function commandFirst(argv: readonly string[]): Promise<readonly string[]> {
-  const manifest = await readManifest();
+export function commandFirst(argv: readonly string[], manifest: Manifest): readonly string[] {
   const flags = manifest.commands['list-units']?.flags ?? {};
   const moved: string[] = [];
   let at = 0;
   for (let word = argv[at]; word?.startsWith('-'); word = argv[at]) {
     const [name = '', value] = word.replace(/^--|^-(?=vulcan)/, '').split(/=(.*)/s);
     const flag = name === 'vulcan' ? VULCAN : flags[name];
-    if (flag?.helpGroup !== 'GLOBAL') return argv;
+    if (flag?.helpGroup !== GLOBAL) return argv;
     const next = argv[at + 1];
     if (flag.type === 'boolean' || value !== undefined) moved.push(word);
     else if (next === undefined) return argv;

@@ -1,86 +1,76 @@
-import { COMMANDS } from '../commands.gen.ts';
 import { EXIT } from '../lib/error.ts';
-import { slimConfig } from './config.ts';
-import { findCommand } from './find.ts';
-import type { CommandClass } from './model.ts';
-
-/** oclif's protected methods, which its own runner calls too. */
-interface Runnable {
-  init(): Promise<unknown>;
-  run(): Promise<unknown>;
-  finally(error: Error | undefined): Promise<unknown>;
-  jsonEnabled(): boolean;
-  logJson(json: unknown): void;
-}
+import { aliases, findCommand } from './find.ts';
+import { readManifest } from './manifest.ts';
+import type { Changes, CommandClass, CommandTable } from './model.ts';
+import { askedExit, runCommand } from './oclif.ts';
 
 interface Globals {
   readonly argv: readonly string[];
   readonly debug: boolean;
 }
 
+/** What runs, as far as that is known. */
+interface Running {
+  id: string;
+  changes: Changes;
+}
+
 /**
  * Runs one command line and sets `process.exitCode`. Never throws: every error ends in `report`. The process ends when
  * nothing is left to do, so a command closes what it opened.
  */
-export async function main(line: readonly string[]): Promise<void> {
+export async function main(table: CommandTable, line: readonly string[]): Promise<void> {
   endQuietlyWithoutReader();
   const { argv: given, debug } = globals(line);
-  // Node's advice to programmers, such as that on TLS to an address, is none of a user's business.
+  // Node's advice to programmers, such as that on TLS to an address, is not for users.
   process.noDeprecation = !debug;
   let argv = given;
-  let id = '';
-  endOnInterrupt(() => id);
+  const running: Running = { id: '', changes: 'nothing' };
+  endOnInterrupt(running);
   try {
-    if (/^--|^-vulcan/.test(given[0] ?? '')) argv = await (await import('./leading.ts')).commandFirst(given);
-    id = await dispatch(argv, (known) => {
-      id = known;
-    });
+    if (/^--|^-vulcan/.test(given[0] ?? ''))
+      argv = (await import('./leading.ts')).commandFirst(given, await readManifest(table));
+    await dispatch(table, argv, running);
   } catch (error) {
-    await fail(error, id, argv, debug);
+    await fail(table, error, running.id, argv, debug);
   }
 }
 
-async function dispatch(argv: readonly string[], known: (id: string) => void): Promise<string> {
+async function dispatch(table: CommandTable, argv: readonly string[], running: Running): Promise<void> {
   const first = argv[0];
-  if (first === '--version' || first === '-v') return await run('version', [], known);
-  if (first === undefined || first === '--help' || first === '-h') return await help(argv);
-  const found = findCommand(argv, { has: (id) => Object.hasOwn(COMMANDS, id) }) ?? (await findAlias(argv));
-  if (found !== undefined) return await run(found.id, found.rest, known);
+  if (first === '--version' || first === '-v') return await run(table, 'version', [], running);
+  if (first === undefined || first === '--help' || first === '-h') return await help(table, argv);
+  const found =
+    findCommand(argv, { has: (id) => Object.hasOwn(table, id) }) ?? (await findAlias(table, argv));
+  if (found !== undefined) return await run(table, found.id, found.rest, running);
   const { TOPICS } = await import('./about.ts');
-  const second = argv[1];
-  if (Object.hasOwn(TOPICS, first) && (second === undefined || second === '--help' || second === '-h')) {
-    return await help([first]);
-  }
-  throw await (await import('./usage.ts')).unknownCommand(argv);
+  const asksTopic = argv.slice(1).every((word) => /^(--help|-h|--all)$/.test(word));
+  if (Object.hasOwn(TOPICS, first) && asksTopic) return await help(table, argv);
+  throw (await import('./usage.ts')).unknownCommand(argv, await readManifest(table));
 }
 
-async function findAlias(argv: readonly string[]): Promise<{ id: string; rest: string[] } | undefined> {
-  const names = (await import('./find.ts')).aliases(await (await import('./manifest.ts')).readManifest());
+async function findAlias(
+  table: CommandTable,
+  argv: readonly string[],
+): Promise<{ id: string; rest: string[] } | undefined> {
+  const names = aliases(await readManifest(table));
   const found = findCommand(argv, names);
   return found && { id: names.get(found.id) ?? found.id, rest: found.rest };
 }
 
-async function run(id: string, rest: string[], known: (id: string) => void): Promise<string> {
-  known(id);
-  const command = await loadCommand(id);
-  if (asksHelp(rest, command.passThrough === true)) return await help(id.split(':'));
-  const instance = new command(rest, slimConfig() as never) as unknown as Runnable;
-  let failure: Error | undefined;
-  try {
-    await instance.init();
-    const result = await instance.run();
-    if (result !== undefined && instance.jsonEnabled()) instance.logJson(result);
-  } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
-    throw error;
-  } finally {
-    await instance.finally(failure);
+async function run(table: CommandTable, id: string, rest: string[], running: Running): Promise<void> {
+  running.id = id;
+  const command = await loadCommand(table, id);
+  running.changes = command.changes;
+  if (asksHelp(rest, command.passThrough === true)) {
+    const all = rest.filter((word) => word === '--all');
+    return await help(table, [...id.split(':'), ...all]);
   }
-  return id;
+  await runCommand(command, rest, () => readManifest(table));
 }
 
-export async function loadCommand(id: string): Promise<CommandClass> {
-  const command = (await COMMANDS[id]!()).default;
+export async function loadCommand(table: CommandTable, id: string): Promise<CommandClass> {
+  const command = (await table[id]!()).default;
   command.id = id;
   return command;
 }
@@ -93,9 +83,10 @@ function asksHelp(rest: readonly string[], passThrough: boolean): boolean {
   return false;
 }
 
-async function help(argv: readonly string[]): Promise<string> {
-  await (await import('./help.ts')).showHelp(argv);
-  return 'help';
+async function help(table: CommandTable, argv: readonly string[]): Promise<void> {
+  const { showHelp } = await import('./help.ts');
+  const words = argv.filter((word) => !word.startsWith('-'));
+  await showHelp(words, argv.includes('--all'), await readManifest(table));
 }
 
 /** `--debug` before the command; anywhere else it is the command's own. */
@@ -114,20 +105,27 @@ function before(argv: readonly string[], flag: string): boolean {
   return at !== -1 && (end === -1 || at < end);
 }
 
-async function fail(error: unknown, id: string, argv: readonly string[], debug: boolean): Promise<void> {
-  const asked = (error as { oclif?: { exit?: number }; code?: string } | undefined) ?? {};
-  if (asked.code === 'EEXIT') {
-    process.exitCode = asked.oclif?.exit ?? 0;
+async function fail(
+  table: CommandTable,
+  error: unknown,
+  id: string,
+  argv: readonly string[],
+  debug: boolean,
+): Promise<void> {
+  const asked = askedExit(error);
+  if (asked !== undefined) {
+    process.exitCode = asked;
     return;
   }
-  if (asked.code === 'interrupted' && !before(argv, '--json')) {
+  const interrupted = (error as { code?: string } | undefined)?.code === 'interrupted';
+  if (interrupted && !before(argv, '--json')) {
     process.stderr.write('Interrupted\n');
     process.exitCode = EXIT.interrupted;
     return;
   }
   const { readable } = await import('./usage.ts');
   const { report } = await import('../lib/ui/errors.ts');
-  process.exitCode = report(await readable(error, id), {
+  process.exitCode = report(await readable(error, id, () => readManifest(table)), {
     json: before(argv, '--json'),
     debug: debug || before(argv, '--debug'),
     stdout: process.stdout,
@@ -135,7 +133,7 @@ async function fail(error: unknown, id: string, argv: readonly string[], debug: 
   });
 }
 
-/** `cluster list-units | head -1` is no fault of anyone. */
+/** A reader that closes the pipe, as in `cluster list-units | head -1`, is not an error. */
 function endQuietlyWithoutReader(): void {
   const end = (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
@@ -145,14 +143,11 @@ function endQuietlyWithoutReader(): void {
   process.stderr.on('error', end);
 }
 
-/** Commands that may stop half way; what they wrote to the registry stands. */
-const CHANGES = /^(start|stop|load|unload|restart|destroy|reconcile|machine:(add|rm|set-metadata))$/;
-
-/** A command that cleans up after Ctrl-C listens itself, and then this stands back. */
-function endOnInterrupt(id: () => string): void {
+/** A command that cleans up after Ctrl-C listens for it; this then does nothing. */
+function endOnInterrupt(running: Running): void {
   process.once('SIGINT', () => {
     if (process.listenerCount('SIGINT') > 0) return;
-    const rest = CHANGES.test(id()) ? '; cluster reconcile finishes what was begun' : '';
+    const rest = running.changes === 'units' ? '; cluster reconcile finishes what was begun' : '';
     process.stderr.write(`Interrupted${rest}\n`, () => process.exit(EXIT.interrupted));
   });
 }

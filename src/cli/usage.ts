@@ -1,24 +1,9 @@
 import { ClusterError, EXIT } from '../lib/error.ts';
+import { nearestAll } from '../lib/unit/nearest.ts';
 import { BIN, TOPICS } from './about.ts';
-import { aliases, closest } from './find.ts';
-import { readManifest } from './manifest.ts';
-
-/** What oclif's parser throws: recognised by shape, since those classes are not exported. */
-interface ParseError extends Error {
-  readonly oclif: { readonly exit?: number };
-  readonly parse: unknown;
-  readonly flags?: readonly string[];
-  readonly args?: readonly { readonly name: string }[] | readonly string[];
-}
-
-function isParseError(error: unknown): error is ParseError {
-  return error instanceof Error && 'oclif' in error && 'parse' in error;
-}
-
-/** oclif's own complaint of a flag's value, which it does not throw as a parser's. */
-function isFlagError(error: unknown): error is Error {
-  return error instanceof Error && !(error instanceof ClusterError) && 'oclif' in error;
-}
+import { aliases } from './find.ts';
+import type { Manifest } from './model.ts';
+import { parseProblem } from './oclif.ts';
 
 function flagLine(message: string): string {
   return oneLine(message)
@@ -27,10 +12,10 @@ function flagLine(message: string): string {
     .replace(/^Flag --/, 'flag --');
 }
 
-export async function unknownCommand(argv: readonly string[]): Promise<ClusterError> {
+/** The error for a line whose first words name no command, with the commands that may have been meant. */
+export function unknownCommand(argv: readonly string[], manifest: Manifest): ClusterError {
   const first = argv[0] ?? '';
   if (first.startsWith('-')) return unknownFlags([first], ['--help', '--version', '--debug'], '');
-  const manifest = await readManifest();
   const topic = TOPICS[first] === undefined || argv[1] === undefined ? '' : `${first} `;
   const word = topic === '' ? first : (argv[1] ?? '');
   const names = visible(manifest.commands)
@@ -38,7 +23,7 @@ export async function unknownCommand(argv: readonly string[]): Promise<ClusterEr
     .map((id) => id.replaceAll(':', ' '))
     .filter((name) => name.startsWith(topic))
     .map((name) => name.slice(topic.length));
-  const near = closest(word, names).map((name) => `${BIN} ${topic}${name}`);
+  const near = nearestAll(word, names.sort()).map((name) => `${BIN} ${topic}${name}`);
   return new ClusterError('unknown-command', `unknown command "${topic}${word}"`, {
     hint: near.length > 0 ? near.join(', ') : `${BIN} ${topic}--help`,
     exit: EXIT.usage,
@@ -50,7 +35,7 @@ function visible(commands: Readonly<Record<string, { readonly hidden?: boolean |
 }
 
 function unknownFlags(flags: readonly string[], known: readonly string[], command: string): ClusterError {
-  const near = flags.flatMap((flag) => closest(flag.replace(/=.*$/s, ''), known));
+  const near = flags.flatMap((flag) => nearestAll(flag.replace(/=.*$/s, ''), known));
   const help = `${BIN} ${command}${command === '' ? '' : ' '}--help`;
   return new ClusterError('unknown-flag', `unknown flag${flags.length > 1 ? 's' : ''} ${flags.join(', ')}`, {
     hint: near.length > 0 ? [...new Set(near)].join(', ') : help,
@@ -58,29 +43,29 @@ function unknownFlags(flags: readonly string[], known: readonly string[], comman
   });
 }
 
-/** A parser error as one line and a hint; anything else as it is. */
-export async function readable(error: unknown, id: string): Promise<unknown> {
+/** An error of the command line as one line and a hint; any other error as it is. */
+export async function readable(
+  error: unknown,
+  id: string,
+  readManifest: () => Promise<Manifest>,
+): Promise<unknown> {
+  const problem = error instanceof ClusterError ? null : await parseProblem(error);
+  if (problem === null) return error;
   const command = id.replaceAll(':', ' ');
-  const hint = `${BIN} ${command} --help`;
-  if (!isParseError(error)) {
-    if (id === '' || !isFlagError(error)) return error;
-    return new ClusterError('usage', flagLine(error.message), { hint, exit: EXIT.usage });
+  const options = { hint: `${BIN} ${command} --help`, exit: EXIT.usage };
+  switch (problem.kind) {
+    case 'unknown-flags': {
+      const flags = Object.entries((await readManifest()).commands[id]?.flags ?? {});
+      const known = flags.flatMap(([name, { hidden }]) => (hidden ? [] : [`--${name}`]));
+      return unknownFlags(problem.flags, [...known, '--help'], command);
+    }
+    case 'missing-arguments':
+      return new ClusterError('missing-argument', `missing argument: ${problem.names.join(', ')}`, options);
+    case 'bad-flag':
+      return new ClusterError('usage', flagLine(problem.message), options);
+    case 'other':
+      return new ClusterError('usage', oneLine(problem.message), options);
   }
-  if (error.constructor.name === 'NonExistentFlagsError') {
-    const flags = (await readManifest()).commands[id]?.flags ?? {};
-    const known = Object.entries(flags)
-      .filter(([, flag]) => flag.hidden !== true)
-      .map(([name]) => `--${name}`);
-    return unknownFlags(error.flags ?? [], [...known, '--help'], command);
-  }
-  const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name));
-  if (error.constructor.name === 'RequiredArgsError') {
-    return new ClusterError('missing-argument', `missing argument: ${names.join(', ')}`, {
-      hint,
-      exit: EXIT.usage,
-    });
-  }
-  return new ClusterError('usage', oneLine(error.message), { hint, exit: EXIT.usage });
 }
 
 function oneLine(message: string): string {

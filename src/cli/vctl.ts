@@ -8,9 +8,9 @@ interface FlagShape {
 }
 
 /**
- * vctl's way of writing flags as ours: one dash or two, `-readTimeout` for `--read-timeout`, a value after `=` or a
- * blank, `-ocsp=false`. Words that no flag of the command has stay, so that a slip is an unknown flag.
- * @throws `usage` for a flag that has no value.
+ * Rewrites vctl's spelling of flags to ours: one dash or two, `-readTimeout` for `--read-timeout`, a value after `=` or
+ * a space, `-ocsp=false`. Words that are no flag of the command are kept, so that a typo is still an unknown flag.
+ * @throws ClusterError `usage` for a flag without its value.
  */
 export function vctlArguments(argv: readonly string[], flags: Readonly<Record<string, FlagShape>>): string[] {
   const names = new Map<string, string>();
@@ -36,8 +36,8 @@ export function vctlArguments(argv: readonly string[], flags: Readonly<Record<st
 }
 
 /**
- * Without vctl's `--vulcan URL`, which may stand anywhere: there is no vulcand to talk to.
- * @throws `usage` in vctl's words where the URL is missing.
+ * Removes vctl's `--vulcan URL`, which may be anywhere on the line: there is no vulcand to talk to.
+ * @throws ClusterError `usage`, in vctl's words, if the URL is missing.
  */
 export function withoutVulcan(argv: readonly string[]): string[] {
   const at = argv.findIndex((word) => /^--?vulcan(=|$)/.test(word));

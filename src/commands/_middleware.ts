@@ -1,19 +1,29 @@
+import { count, text } from '../flags.ts';
 import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic/middleware.ts';
-import { count, frontendFlag, idArgument, idFlag, oneId, TrafficCommand, text, ttlFlag } from './_traffic.ts';
+import {
+  frontendFlag,
+  gatewayWaitFlags,
+  idArgument,
+  idFlag,
+  oneId,
+  TrafficCommand,
+  ttlFlag,
+} from './_traffic.ts';
 
 type Type = Parameters<typeof upsertMiddleware>[1]['type'];
-type Said = Parameters<typeof upsertMiddleware>[2];
+type Edit = Parameters<typeof upsertMiddleware>[2];
 
 /** Flags that all middlewares have. */
 export const middlewareFlags = {
   ...frontendFlag,
-  ...idFlag,
-  priority: count('priority', 'smaller runs first; 1 where nothing is said'),
+  ...idFlag('middleware'),
+  priority: count('priority', 'middlewares with a lower one run first; 1 by default'),
   ...ttlFlag,
+  ...gatewayWaitFlags,
 };
 
 export const variableFlag = {
-  variable: text('variable', 'what is counted by: client.ip, request.host, request.header.NAME', {
+  variable: text('variable', 'what to count by: client.ip, request.host or request.header.NAME', {
     aliases: ['var'],
   }),
 };
@@ -22,22 +32,28 @@ interface Given {
   readonly frontend?: string | undefined;
   readonly id?: string | undefined;
   readonly ttl?: string | undefined;
+  readonly wait: boolean | undefined;
+  readonly 'wait-timeout': string;
 }
 
 export abstract class MiddlewareUpsert extends TrafficCommand {
-  protected upsert(type: Type, flags: Given, said: Said): Promise<void> {
+  static readonly changes = 'registry';
+  static readonly completes = 'middlewares';
+  protected upsert(type: Type, flags: Given, edit: Edit): Promise<void> {
     const { frontend, id, ttl } = flags;
     return this.change(
       { ...flags },
-      (session) => upsertMiddleware(session, { type, frontend, id }, said, ttl),
+      (session) => upsertMiddleware(session, { type, frontend, id }, edit, ttl),
       `${type} upserted`,
     );
   }
 }
 
 export abstract class MiddlewareRm extends TrafficCommand {
-  static override args = idArgument;
-  static override flags = { ...frontendFlag, ...idFlag };
+  static readonly changes = 'registry';
+  static readonly completes = 'middlewares';
+  static override args = idArgument('middleware');
+  static override flags = { ...frontendFlag, ...idFlag('middleware'), ...gatewayWaitFlags };
 
   protected async remove(type: Type): Promise<void> {
     const { args, flags } = await this.parse(MiddlewareRm);

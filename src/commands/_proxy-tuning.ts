@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
+import { count, text } from '../flags.ts';
 import { durationMs } from '../lib/traffic/index.ts';
-import { count, text } from './_traffic.ts';
 
 /** What an operator sets about HAProxy on one machine. */
 export const tuningFlags = {

@@ -5,29 +5,29 @@ import { TrafficCommand } from './_traffic.ts';
 
 export const topFlags = {
   limit: Flags.integer({
-    description: 'how many of each (0: all)',
+    description: 'how many rows of each to show; 0: all',
     default: 20,
     min: 0,
     env: 'CLUSTER_LIMIT',
   }),
   refresh: Flags.integer({
-    description: 'seconds between two looks (0: look once); where nobody looks on, once',
+    description: 'seconds between updates; 0: print once, as when the output is not a terminal',
     default: 1,
     min: 0,
     env: 'CLUSTER_REFRESH',
   }),
 };
 
-/** What one look at the gateways brought. */
+/** What the gateways answered. */
 interface Look {
   readonly json: unknown;
   readonly text: string;
-  /** Gateways that did not answer; they do not hide the others. */
+  /** Gateways that did not answer; the answers of the others are printed all the same. */
   readonly errors: readonly ClusterError[];
 }
 
 export abstract class TopCommand extends TrafficCommand {
-  /** Prints `look` once, or on a terminal again and again until Ctrl-C. */
+  /** Prints `look` once, or on a terminal repeatedly until Ctrl-C. */
   protected async watch(flags: { refresh: number; json: boolean }, look: () => Promise<Look>): Promise<void> {
     const again = flags.refresh > 0 && process.stdout.isTTY && !flags.json;
     do {

@@ -1,15 +1,17 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { catUnit } from '../lib/control/units/verify-files.ts';
+import { catUnit } from '../lib/control/units/cat.ts';
 
 export default class Cat extends ClusterCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'units';
   static override summary = 'Print the stored file of a unit';
   static override examples = ['<%= config.bin %> cat demo@1', '<%= config.bin %> cat --render demo@1'];
   static override strict = false;
   static override args = { unit: Args.string({ description: 'unit name', required: true }) };
   static override flags = {
     render: Flags.boolean({
-      description: 'with all specifiers filled in, as its machine sees it',
+      description: 'fill in all specifiers, as on the machine of the unit',
       default: false,
       env: 'CLUSTER_RENDER',
     }),

@@ -1,8 +1,8 @@
 import { Args, Command } from '@oclif/core';
 
-/** Each asks `cluster complete` at every Tab, so that the script never goes stale. */
+/** Each calls `cluster complete` at every Tab, so an installed script never becomes outdated. */
 const SCRIPTS = {
-  // bash takes `demo@1` for three words: they are read from the line, and only the last of them is answered.
+  // bash splits `demo@1` into three words, so the words are read from the line itself, and replies are cut to match.
   bash: `_cluster() {
   local line=\${COMP_LINE:0:COMP_POINT} words current known name
   read -a words <<<"$line"
@@ -32,7 +32,9 @@ complete -c cluster -a '(__cluster_complete)'`,
 const isShell = (name: string): name is keyof typeof SCRIPTS => Object.hasOwn(SCRIPTS, name);
 
 export default class Completion extends Command {
-  static override summary = 'Print a completion script for your shell.';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Print a completion script for your shell';
   static override args = {
     shell: Args.string({ required: true, options: Object.keys(SCRIPTS), description: 'bash, zsh or fish' }),
   };

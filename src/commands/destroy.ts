@@ -4,6 +4,8 @@ import { waitFlags } from '../flags.ts';
 import { destroy } from '../lib/control/units/destroy.ts';
 
 export default class Destroy extends ClusterCommand {
+  static readonly changes = 'units';
+  static readonly completes = 'units';
   static override summary = 'Stop units, remove them from their machines and forget them';
   static override strict = false;
   static override examples = ["<%= config.bin %> destroy 'demo@*'"];

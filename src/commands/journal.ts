@@ -1,9 +1,12 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { journalStream, journalText, locate } from '../lib/control/units/status-and-journal.ts';
+import { journalStream, journalText } from '../lib/control/units/journal.ts';
+import { locate } from '../lib/control/units/locate.ts';
 
 export default class Journal extends ClusterCommand {
-  static override summary = 'Print the journal of units; of several, as one stream in order of time';
+  static readonly changes = 'nothing';
+  static readonly completes = 'units';
+  static override summary = 'Print the journal of units, merged in order of time';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> journal --follow 'demo@*'",
@@ -13,14 +16,14 @@ export default class Journal extends ClusterCommand {
   static override flags = {
     lines: Flags.integer({
       char: 'n',
-      description: 'last lines of each unit',
+      description: 'how many recent lines of each unit to print',
       default: 10,
       min: 0,
       env: 'CLUSTER_LINES',
     }),
     follow: Flags.boolean({
       char: 'f',
-      description: 'go on printing what comes',
+      description: 'keep printing new lines',
       default: false,
       env: 'CLUSTER_FOLLOW',
     }),
@@ -32,7 +35,7 @@ export default class Journal extends ClusterCommand {
     machine: Flags.string({ description: 'only on this machine', env: 'CLUSTER_MACHINE' }),
     sudo: Flags.boolean({
       env: 'CLUSTER_SUDO',
-      description: 'accepted as in fleetctl; sudo is used where it is needed anyway',
+      description: 'accepted as in fleetctl; sudo is used wherever it is needed',
       hidden: true,
     }),
   };

@@ -5,6 +5,8 @@ import { machineColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
 
 export default class ListMachines extends ClusterCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary = 'List the machines of the cluster';
   static override aliases = ['machines'];
   static override examples = [

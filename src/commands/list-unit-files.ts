@@ -5,7 +5,9 @@ import { unitFileColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
 
 export default class ListUnitFiles extends ClusterCommand {
-  static override summary = 'List the units that the cluster knows, with what is wanted of them';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'List the units the cluster knows, with their desired state';
   static override examples = [
     '<%= config.bin %> list-unit-files',
     '<%= config.bin %> list-unit-files --fields unit,dstate,target',

@@ -6,7 +6,9 @@ import { unitColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
 
 export default class ListUnits extends ClusterCommand {
-  static override summary = 'List the state of units on their machines, as systemd reports it';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'List units on their machines, with the state systemd reports';
   static override aliases = ['units'];
   static override examples = [
     '<%= config.bin %> list-units',
@@ -32,7 +34,7 @@ export default class ListUnits extends ClusterCommand {
           exit: EXIT.machine,
         }),
     );
-    // A second JSON text behind the rows, which name the errors themselves, would make both unreadable.
+    // The rows already name the errors; a second JSON document after them would make the output unreadable.
     if (errors.length > 0 && flags.json) process.exitCode = EXIT.machine;
     else if (errors.length > 0) throw new ClusterErrors(errors);
   }

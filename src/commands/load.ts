@@ -4,7 +4,9 @@ import { replaceFlag, waitFlags } from '../flags.ts';
 import { start } from '../lib/control/units/start.ts';
 
 export default class Load extends ClusterCommand {
-  static override summary = 'Place units on machines and install them there, without starting them';
+  static readonly changes = 'units';
+  static readonly completes = 'units';
+  static override summary = 'Place units and install them on their machines without starting them';
   static override strict = false;
   static override examples = ['<%= config.bin %> load hello.service'];
   static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };

@@ -6,17 +6,24 @@ import { EXIT } from '../lib/error.ts';
 import { planText } from '../lib/ui/plan.ts';
 
 export default class PlanCommand extends ClusterCommand {
-  static override summary = 'Show what starting units would do and why, touching nothing';
+  static readonly changes = 'nothing';
+  static readonly completes = 'units';
+  static override summary = 'Show what starting units would do, and why, without changing anything';
   static override description =
-    'With units: the steps of starting them. Without: the steps of reconcile, on all machines. Only the machines that these steps concern are asked.\n\nExit code: 0 nothing to do, 2 changes, 1 error, units that cannot be placed, or machines that do not answer; 5 the registry is away.\n\nWith --inventory no machine and no registry is needed: it names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
+    'With units, the steps of starting them; without, the steps of reconcile on all machines. Only machines that these steps concern are contacted.\n\nExit code: 0 nothing to do; 2 changes are pending; 1 an error, a unit that cannot be placed or a machine that does not answer; 5 the registry cannot be reached.\n\n--inventory needs neither machines nor a registry. It names a YAML or JSON file such as {"machines":[{"id":"M1","metadata":{"role":"web"}}],"units":[]}.';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> plan 'demo@<1..3>.service'",
     '<%= config.bin %> plan --inventory cluster.json --json web.service',
   ];
-  static override args = { unit: Args.string({ description: 'units to start, as for start' }) };
+  static override args = {
+    unit: Args.string({ description: 'unit names, files, ranges or patterns, as for start' }),
+  };
   static override flags = {
-    inventory: Flags.string({ description: 'machines and units on paper', env: 'CLUSTER_INVENTORY' }),
+    inventory: Flags.string({
+      description: 'plan for the machines and units in this file',
+      env: 'CLUSTER_INVENTORY',
+    }),
   };
 
   async run(): Promise<void> {

@@ -6,8 +6,11 @@ import { EXIT } from '../lib/error.ts';
 import { stepLines } from '../lib/ui/plan.ts';
 
 export default class Reconcile extends ClusterCommand {
-  static override summary = 'Make every machine what the registry says it should be, now';
-  static override description = 'Exit code with --dry-run: 0 nothing to do, 2 changes are pending, 1 error.';
+  static readonly changes = 'units';
+  static readonly completes = 'none';
+  static override summary = 'Make every machine match the registry';
+  static override description =
+    'Exit code with --dry-run: 0 nothing to do; 2 changes are pending; 1 an error.';
   static override examples = [
     '<%= config.bin %> reconcile',
     '<%= config.bin %> reconcile --dry-run --machine e9436653',
@@ -15,7 +18,7 @@ export default class Reconcile extends ClusterCommand {
   static override flags = {
     machine: Flags.string({ description: 'only this machine', env: 'CLUSTER_MACHINE' }),
     'dry-run': Flags.boolean({
-      description: 'only say what would be done',
+      description: 'only show what would be done',
       default: false,
       env: 'CLUSTER_DRY_RUN',
     }),

@@ -4,7 +4,9 @@ import { waitFlags } from '../flags.ts';
 import { restart } from '../lib/control/units/restart.ts';
 
 export default class Restart extends ClusterCommand {
-  static override summary = 'Restart launched units where they are; loaded ones are started';
+  static readonly changes = 'units';
+  static readonly completes = 'units';
+  static override summary = 'Restart launched units where they are, and start loaded ones';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> restart 'demo@*'",
@@ -14,7 +16,7 @@ export default class Restart extends ClusterCommand {
   static override flags = {
     ...waitFlags,
     rolling: Flags.boolean({
-      description: 'one machine after another, until a unit fails',
+      description: 'restart on one machine after another; stop at the first failure',
       default: false,
       env: 'CLUSTER_ROLLING',
       exclusive: ['no-block'],

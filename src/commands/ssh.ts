@@ -1,11 +1,13 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { splitRemote } from '../flags.ts';
-import { sshTarget } from '../lib/control/units/status-and-journal.ts';
+import { sshTarget } from '../lib/control/machines/ssh-target.ts';
 import { ClusterError } from '../lib/error.ts';
 
 export default class Ssh extends ClusterCommand {
-  static override summary = 'Open a shell on a machine, or run a command there; its exit code is passed on';
+  static readonly changes = 'nothing';
+  static readonly completes = 'machines-and-units';
+  static override summary = 'Open a shell on a machine, or run a command there and exit with its code';
   static override strict = false;
   static passThrough = true;
   static override examples = [
@@ -17,11 +19,11 @@ export default class Ssh extends ClusterCommand {
     target: Args.string({ description: 'machine (id prefix, address, host name) or unit' }),
   };
   static override flags = {
-    machine: Flags.string({ description: 'this machine', env: 'CLUSTER_MACHINE' }),
-    unit: Flags.string({ description: 'the machine of this unit', env: 'CLUSTER_UNIT' }),
+    machine: Flags.string({ description: 'log in to this machine', env: 'CLUSTER_MACHINE' }),
+    unit: Flags.string({ description: 'log in to the machine of this unit', env: 'CLUSTER_UNIT' }),
     'forward-agent': Flags.boolean({
       char: 'A',
-      description: 'let the machine use your ssh-agent',
+      description: 'let programs on the machine use your ssh-agent',
       default: false,
       env: 'CLUSTER_FORWARD_AGENT',
     }),

@@ -4,7 +4,9 @@ import { replaceFlag, waitFlags } from '../flags.ts';
 import { start } from '../lib/control/units/start.ts';
 
 export default class Start extends ClusterCommand {
-  static override summary = 'Start units, placing and installing them first where needed';
+  static readonly changes = 'units';
+  static readonly completes = 'units';
+  static override summary = 'Start units; place and install them first where needed';
   static override strict = false;
   static override examples = [
     "<%= config.bin %> start 'demo@<1..3>.service'",

@@ -1,10 +1,13 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { locate, statusOf } from '../lib/control/units/status-and-journal.ts';
+import { locate } from '../lib/control/units/locate.ts';
+import { statusOf } from '../lib/control/units/status.ts';
 
 export default class Status extends ClusterCommand {
-  static override summary = 'Show what systemctl status says of units, on each of their machines';
-  static override description = 'Exit code: that of the first systemctl that did not answer 0.';
+  static readonly changes = 'nothing';
+  static readonly completes = 'units';
+  static override summary = 'Show the systemctl status of units on each of their machines';
+  static override description = 'Exits with the code of the first systemctl status that was not 0.';
   static override strict = false;
   static override examples = ["<%= config.bin %> status 'demo@*'"];
   static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };

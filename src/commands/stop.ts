@@ -4,6 +4,8 @@ import { waitFlags } from '../flags.ts';
 import { stop } from '../lib/control/units/stop.ts';
 
 export default class Stop extends ClusterCommand {
+  static readonly changes = 'units';
+  static readonly completes = 'units';
   static override summary = 'Stop units; they stay installed on their machines';
   static override strict = false;
   static override examples = ["<%= config.bin %> stop 'demo@*'"];

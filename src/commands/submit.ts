@@ -4,7 +4,9 @@ import { replaceFlag, waitFlags } from '../flags.ts';
 import { start } from '../lib/control/units/start.ts';
 
 export default class Submit extends ClusterCommand {
-  static override summary = 'Make units known without placing them';
+  static readonly changes = 'units';
+  static readonly completes = 'units';
+  static override summary = 'Store units in the registry without placing them';
   static override strict = false;
   static override examples = ['<%= config.bin %> submit demo@.service'];
   static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };

@@ -4,9 +4,11 @@ import { TopCommand, topFlags } from './_top.ts';
 import { backendFlag } from './_traffic.ts';
 
 export default class Top extends TopCommand {
-  static override summary = 'Show how busy the frontends and servers are, over all gateways';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Show how busy frontends and servers are, across all gateways';
   static override description =
-    'As vctl top. gateway top shows the same by what HAProxy itself counts, with totals.';
+    'Prints the columns of vctl top. gateway top shows the counters of HAProxy itself, with totals.';
   static override examples = ['<%= config.bin %> top -b demo-application-v0.2.0 --refresh 0'];
   static override flags = { ...backendFlag, ...topFlags };
 

@@ -4,7 +4,9 @@ import { waitFlags } from '../flags.ts';
 import { stop } from '../lib/control/units/stop.ts';
 
 export default class Unload extends ClusterCommand {
-  static override summary = 'Stop units and take them off their machines';
+  static readonly changes = 'units';
+  static readonly completes = 'units';
+  static override summary = 'Stop units and remove them from their machines';
   static override strict = false;
   static override examples = ["<%= config.bin %> unload 'demo@*'"];
   static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };

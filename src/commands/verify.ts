@@ -1,11 +1,13 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { verifyFiles } from '../lib/control/units/verify-files.ts';
+import { verifyFiles } from '../lib/control/units/verify.ts';
 import { ClusterError } from '../lib/error.ts';
 
 export default class Verify extends ClusterCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary =
-    'Check unit files: syntax, [X-Fleet] rules and, with a machine registered, systemd-analyze verify';
+    'Check unit files: syntax, [X-Fleet] rules and, if a machine is registered, systemd-analyze verify';
   static override strict = false;
   static override examples = ['<%= config.bin %> verify demo@.service'];
   static override args = { file: Args.string({ description: 'unit files' }) };

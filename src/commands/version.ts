@@ -2,7 +2,9 @@ import { Command } from '@oclif/core';
 import { BIN, VERSION } from '../cli/about.ts';
 
 export default class Version extends Command {
-  static override summary = 'Print the version.';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Print the version';
   static override examples = ['<%= config.bin %> version'];
 
   async run(): Promise<void> {

@@ -86,8 +86,8 @@ describe('the conversation with the real client', () => {
     expect(await machine.manifest()).toEqual([]);
     await install(machine, { 'demo@1.service': RUNS, 'demo@2.service': RUNS });
     expect(await machine.manifest()).toEqual([
-      { unit: 'demo@1.service', hash: 'abc1234' },
-      { unit: 'demo@2.service', hash: 'abc1234' },
+      { unit: 'demo@1.service', hash: 'abc1234', boot: true },
+      { unit: 'demo@2.service', hash: 'abc1234', boot: true },
     ]);
     const started = await machine.start(['demo@1.service', 'demo@2.service', 'nosuch.service'], true);
     expect(started.map(({ unit, result }) => [unit, result])).toEqual([
@@ -109,7 +109,7 @@ describe('the conversation with the real client', () => {
     });
     await machine.apply({ install: [], remove: ['demo@1.service'] });
     await machine.reload();
-    expect(await machine.manifest()).toEqual([{ unit: 'demo@2.service', hash: 'abc1234' }]);
+    expect(await machine.manifest()).toEqual([{ unit: 'demo@2.service', hash: 'abc1234', boot: true }]);
     expect((await machine.statuses(['demo@1.service']))[0]?.load).toBe('not-found');
   });
 
@@ -280,18 +280,32 @@ test('ids are the same for the same name and number, and known_hosts names every
   await rm(second, { recursive: true, force: true });
 });
 
-test('a lab in a process of its own outlives whoever started it, and goes when told', async () => {
+test('a lab in a process of its own outlives whoever started it, replaces a key that cannot be read, and goes when told', async () => {
   const home = await mkdtemp(join(tmpdir(), 'cluster-hollow-'));
   const entry = join(home, 'serve.mts');
   const room = new URL('../../src/lib/lab/hollow/process.ts', import.meta.url).href;
   const options = { name: 'apart', machines: 2, stateDir: join(home, 'state') };
   const serve = `import { runHollowProcess } from ${JSON.stringify(room)};\nawait runHollowProcess(${JSON.stringify(options)});\n`;
   await writeFile(entry, serve);
-  const argv = ['--import', import.meta.resolve('tsx'), entry];
-  const state = await startHollowProcess({ ...options, argv });
+  const said: string[] = [];
+  const start = () =>
+    startHollowProcess({
+      ...options,
+      argv: ['--import', import.meta.resolve('tsx'), entry],
+      onProgress: (line) => void said.push(line),
+    });
+  const state = await start();
   expect(state.machines.map(({ name }) => name)).toEqual(['apart-1', 'apart-2']);
   expect((await (await connect(state.machines[1]!)).facts()).machineId).toBe(state.machines[1]!.id);
-  expect((await startHollowProcess({ ...options, argv })).pid).toBe(state.pid);
+  expect((await start()).pid).toBe(state.pid);
+  expect(said).toEqual([]);
+
+  await writeFile(state.machines[0]!.identity, '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n');
+  const again = await start();
+  expect(said).toEqual([expect.stringContaining('id_ed25519 cannot be read')]);
+  expect(again.pid).not.toBe(state.pid);
+  expect((await (await connect(again.machines[1]!)).facts()).machineId).toBe(state.machines[1]!.id);
+
   expect(await hollowDown(options.stateDir)).toBe(true);
   expect(await hollowStatus(options.stateDir)).toBeNull();
   expect(await hollowDown(options.stateDir)).toBe(false);

@@ -30,12 +30,18 @@ test(`kill -9 at ${ROUNDS} random moments leaves nothing that the next command d
     ['load', 'k@<1..6>.service'],
     ['destroy', 'g.service'],
   ];
-  for (let round = 0; round < ROUNDS; round++)
-    await killed(verbs[Math.floor(Math.random() * verbs.length)] ?? [], 80 + Math.random() * 400);
+  const story: string[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const verb = verbs[Math.floor(Math.random() * verbs.length)] ?? [];
+    const afterMs = Math.round(80 + Math.random() * 400);
+    story.push(`${verb.join(' ')}, killed after ${afterMs} ms`);
+    await killed(verb, afterMs);
+  }
+
   const put = await at.run('reconcile');
-  expect(put.stderr).toBe('');
+  expect(put.stderr, story.join('\n')).toBe('');
   expect(put.code).toBe(0);
-  expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');
+  expect((await at.run('reconcile', '--dry-run')).stdout, story.join('\n')).toBe('Nothing to do.\n');
   const files = JSON.parse((await at.run('list-unit-files', '--json')).stdout) as {
     unit: string;
     dstate: string;

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
-import { quote } from '../../src/lib/machine/quote.ts';
+import { quote } from '../../src/lib/shell-words.ts';
 import { ENTRY, type Workplace } from '../support/cli.ts';
 import { machinesOf, real, withRealLab } from '../support/real.ts';
 

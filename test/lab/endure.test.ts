@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { quote } from '../../src/lib/machine/quote.ts';
+import { quote } from '../../src/lib/shell-words.ts';
 import type { Ran, Workplace } from '../support/cli.ts';
 import { machinesOf, real, withRealLab } from '../support/real.ts';
 

@@ -27,12 +27,17 @@ withRealLab(NAME, ['--machines', '1'], async (lab) => {
 /** Runs `work` with these lines as sshd's first. */
 async function withSshd(lines: string, work: () => Promise<void>): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf';
-  const reload = 'systemctl reload ssh';
-  asRoot(`printf '${lines}\\n' > ${file} && ${reload}`);
+  const reload = async (change: string): Promise<void> => {
+    asRoot(`${change} && systemctl reload ssh`);
+    // It listens anew a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect.poll(() => asRoot('echo up')).toBe('up\n');
+  };
+  await reload(`printf '${lines}\\n' > ${file}`);
   try {
     await work();
   } finally {
-    asRoot(`rm ${file} && ${reload}`);
+    await reload(`rm ${file}`);
   }
 }
 

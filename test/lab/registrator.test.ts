@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { writeImages } from '../../examples/demo-application/image.mjs';
 import { type LabMachine, labSshArgs } from '../../src/lib/lab/real/index.ts';
-import { quote } from '../../src/lib/machine/quote.ts';
+import { quote } from '../../src/lib/shell-words.ts';
 import { openEtcd } from '../../src/lib/store/etcd.ts';
 import type { Store } from '../../src/lib/store/port.ts';
 import { type Running, type Workplace, workplace } from '../support/cli.ts';

@@ -1,130 +1,33 @@
-import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
-import { get } from 'node:http';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LoadReport, startLoad } from '../../scripts/load.ts';
-import { labCutOff, labPossible, labReconnect } from '../../src/lib/lab/real/index.ts';
-import { type Workplace, workplace } from '../support/cli.ts';
-import { eventually } from '../support/eventually.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { labCutOff, labReconnect } from '../../src/lib/lab/real/index.ts';
 import { hashOf, variantOf } from '../support/release.ts';
-
-const NAME = 'talk';
-const DOMAIN = 'example.test';
-const OLD = 'demo-application-v0.1.0';
-const NEW = 'demo-application-v0.2.0';
-const PUBLIC = `demo-application.${DOMAIN}`;
-const reason = labPossible();
-
-interface Machine {
-  readonly id: string;
-  readonly name: string;
-  readonly address: string;
-}
-
-interface Row {
-  readonly unit: string;
-  readonly active: string;
-  readonly machine: { readonly id: string; readonly address: string };
-}
-
-let at: Workplace;
-let output = '';
-let machines: Machine[] = [];
-
-const ok = async (...args: string[]): Promise<string> => (await at.ok(...args)).stdout;
-
-const on = (machine: Machine, command: string): Promise<string> => ok('ssh', machine.address, '--', command);
-
-async function rows(): Promise<Row[]> {
-  return JSON.parse(await ok('list-units', '--json')) as Row[];
-}
-
-/** The machine on which a unit runs. */
-async function machineOf(unit: string): Promise<Machine> {
-  const row = (await rows()).find((item) => item.unit === unit);
-  const found = machines.find(({ id }) => id === row?.machine.id);
-  if (found === undefined) throw new Error(`${unit} runs nowhere`);
-  return found;
-}
-
-/** Who answers for a host name through one gateway; 0 where nobody does. */
-function ask(machine: Machine, host: string): Promise<{ status: number; version: string }> {
-  return new Promise((resolve) => {
-    const made = get({ host: machine.address, port: 80, headers: { host }, agent: false }, (answer) => {
-      answer.resume();
-      resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-version'] ?? '') });
-    });
-    made.setTimeout(5000, () => made.destroy());
-    made.on('error', () => resolve({ status: 0, version: '' }));
-  });
-}
-
-async function servers(backend: string): Promise<string[]> {
-  const list = JSON.parse(await ok('server', 'ls', '-b', backend, '--json')) as { Id: string }[];
-  return list.map(({ Id }) => Id).sort();
-}
-
-/** Amid faults an error is no answer yet. */
-const within = (what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> =>
-  eventually(what, () => holds().catch(() => false), seconds * 1000);
-
-/** Load through these gateways, on the name that people use, while `fault` happens and for a while after it. */
-async function during(
-  fault: () => Promise<unknown>,
-  options: { gateways?: readonly Machine[]; after?: number } = {},
-): Promise<LoadReport> {
-  const { gateways = machines, after = 1500 } = options;
-  const load = startLoad(
-    gateways.map(({ address }) => ({ address, port: 80 })),
-    { host: PUBLIC, connections: 8 },
-  );
-  try {
-    await sleep(300);
-    await fault();
-    await sleep(after);
-  } catch (error) {
-    await load.stop();
-    throw error;
-  }
-  return load.stop();
-}
-
-function expectNoFailure(report: LoadReport): void {
-  expect(report.reasons).toEqual([]);
-  expect(report.failed).toBe(0);
-  expect(report.sent).toBeGreaterThan(100);
-}
-
-/** `npm run demo` as a user types it, in a lab and a folder of its own. */
-function demo(): Promise<number | null> {
-  return new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, '..', '..', 'scripts', 'demo.mjs');
-    const child = spawn(process.execPath, [script], { env: at.env, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-      });
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-}
+import {
+  ask,
+  at,
+  DOMAIN,
+  demo,
+  during,
+  expectNoFailure,
+  type Machine,
+  machineOf,
+  machines,
+  NAME,
+  NEW,
+  OLD,
+  ok,
+  on,
+  output,
+  PUBLIC,
+  reason,
+  servers,
+  within,
+  withTalk,
+} from './support/talk.ts';
 
 describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
-  beforeAll(async () => {
-    at = await workplace({ CLUSTER_LAB_NAME: NAME });
-    await at.run('lab', 'down');
-    const code = await demo();
-    expect(code, output.slice(-3000)).toBe(0);
-    at.env.CLUSTER_ENDPOINT = await readFile(join(at.dir, 'store', 'endpoint'), 'utf8');
-    machines = JSON.parse(await ok('lab', 'status', '--json')) as Machine[];
-  }, 600_000);
-
-  afterAll(async () => {
-    await at.run('lab', 'down');
-    await at.remove();
-  }, 120_000);
+  withTalk();
 
   test('the demo plays it all, and no request fails in the switch', () => {
     for (const unit of ['gateway', 'registrator', 'etcd-member'])
@@ -141,7 +44,6 @@ describe.skipIf(reason !== null)(`the talk${reason === null ? '' : ` (skipped: $
   });
 
   test('it may be played again, and finds everything there', async () => {
-    output = '';
     expect(await demo(), output.slice(-3000)).toBe(0);
     expect(output).toMatch(/failed: +0\n/);
   });

@@ -98,7 +98,7 @@ test('the same files make the same archive, which tells what it is', async () =>
   const file = join(dir, 'cluster-0.1.0-linux-x64.tar.gz');
   writeFileSync(file, made);
   expect(releaseText(file)).toBe(RELEASE);
-  expect(releaseFacts(made)).toEqual({ version: '0.1.0', arch: 'x64', hash: 'ab'.repeat(32) });
+  expect(await releaseFacts(made)).toEqual({ version: '0.1.0', arch: 'x64', hash: 'ab'.repeat(32) });
   const listed = spawnSync('tar', ['-tvzf', file], { encoding: 'utf8' });
   expect(listed.stderr).toBe('');
   expect(listed.stdout).toMatch(

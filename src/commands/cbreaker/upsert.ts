@@ -1,20 +1,23 @@
+import { camelKeys, text } from '../../flags.ts';
 import { MiddlewareUpsert, middlewareFlags } from '../_middleware.ts';
-import { camelKeys, text } from '../_traffic.ts';
 
 export default class CbreakerUpsert extends MiddlewareUpsert {
-  static override summary = 'Answer for a frontend whose servers are in trouble';
+  static override summary = 'Answer in place of failing servers until they recover';
   static override examples = [
     `<%= config.bin %> cbreaker upsert -f demo.example.test --id cb1 --condition 'NetworkErrorRatio() > 0.5' --fallback '{"Type":"response","Action":{"StatusCode":503,"Body":"later"}}'`,
   ];
   static override flags = {
     ...middlewareFlags,
-    condition: text('condition', 'when it trips, such as NetworkErrorRatio() > 0.5'),
-    fallback: text('fallback', 'JSON: what is answered while it is tripped'),
-    'on-tripped': text('on-tripped', 'JSON: webhook when it trips'),
-    'on-standby': text('on-standby', 'JSON: webhook when it is well again'),
-    'fallback-duration': text('fallback-duration', 'how long it stays tripped; 10s where nothing is said'),
-    'recovery-duration': text('recovery-duration', 'how long it takes back requests; 10s'),
-    'check-period': text('check-period', 'how often the condition is looked at; 100ms'),
+    condition: text('condition', 'when to trip, such as NetworkErrorRatio() > 0.5'),
+    fallback: text('fallback', 'what to answer while tripped, in JSON'),
+    'on-tripped': text('on-tripped', 'webhook to call when it trips, in JSON'),
+    'on-standby': text('on-standby', 'webhook to call when it has recovered, in JSON'),
+    'fallback-duration': text('fallback-duration', 'how long it stays tripped; 10s by default'),
+    'recovery-duration': text(
+      'recovery-duration',
+      'how long it takes to let all requests through again; 10s by default',
+    ),
+    'check-period': text('check-period', 'how often the condition is checked; 100ms by default'),
   };
 
   async run(): Promise<void> {

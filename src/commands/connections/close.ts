@@ -2,7 +2,9 @@ import { ClusterCommand } from '../../base.ts';
 import { closeConnections } from '../../lib/control/machines/connections.ts';
 
 export default class ConnectionsClose extends ClusterCommand {
-  static override summary = 'Close the SSH connections that are held, and end the process that holds them';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Close the held SSH connections and end the process that holds them';
   static override examples = ['<%= config.bin %> connections close'];
 
   async run(): Promise<void> {

@@ -3,10 +3,12 @@ import { listConnections } from '../../lib/control/machines/connections.ts';
 import { connectionsTable } from '../../lib/ui/connections.ts';
 
 export default class ConnectionsLs extends ClusterCommand {
-  static override summary = 'List the SSH connections that are held for the commands that follow';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'List the SSH connections that are held for later commands';
   static override description =
-    'After two commands within a minute a process of its own holds their connections (ssh.persist, --ssh-persist), as ' +
-    "ssh's ControlPersist does, so that the next ones need no login. An unused connection is closed after that time.";
+    'After two commands within a minute, a background process holds their connections, as ControlPersist does in ssh, so ' +
+    'that later commands need no login. A connection that is unused for --ssh-persist (ssh.persist) is closed.';
   static override examples = ['<%= config.bin %> connections ls'];
 
   async run(): Promise<void> {

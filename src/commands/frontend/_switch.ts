@@ -2,28 +2,19 @@ import { Flags } from '@oclif/core';
 import type { Session } from '../../lib/control/session.ts';
 import type { FrontendChange } from '../../lib/control/traffic/frontend.ts';
 import type { Served } from '../../lib/control/traffic/wait.ts';
-import { changeJson, changeLines, servedLine } from '../../lib/ui/traffic-change.ts';
-import { TrafficCommand } from '../_traffic.ts';
+import { changeLines, servedLine, switchDocument } from '../../lib/ui/traffic-change.ts';
+import { gatewayWaitFlags, TrafficCommand } from '../_traffic.ts';
 
-/** How commands that may switch a frontend go about it. */
+/** Flags of the commands that may switch a frontend. */
 export const switchFlags = {
-  wait: Flags.boolean({
-    description: 'return only when every gateway serves it (so anyway where gateways are registered)',
-    env: 'CLUSTER_WAIT',
-    allowNo: true,
-  }),
-  'wait-timeout': Flags.string({
-    description: 'how long to wait for them',
-    default: '10s',
-    env: 'CLUSTER_WAIT_TIMEOUT',
-  }),
+  ...gatewayWaitFlags,
   force: Flags.boolean({
-    description: 'although the backend has no healthy server',
+    description: 'switch even if the backend has no healthy server',
     default: false,
     env: 'CLUSTER_FORCE',
   }),
   'dry-run': Flags.boolean({
-    description: 'show what would change, write nothing',
+    description: 'show what would change without changing it',
     default: false,
     env: 'CLUSTER_DRY_RUN',
   }),
@@ -31,7 +22,7 @@ export const switchFlags = {
 
 type Work = (session: Session, written: (change: FrontendChange) => void) => Promise<Served | null>;
 
-/** Prints what moved as soon as it stands in the registry, then who serves it. */
+/** Prints what changed as soon as it is stored, then which gateways serve it. */
 export abstract class SwitchCommand extends TrafficCommand {
   protected async switch(flags: Record<string, unknown>, work: Work): Promise<void> {
     let change: FrontendChange | undefined;
@@ -41,7 +32,8 @@ export abstract class SwitchCommand extends TrafficCommand {
         if (flags.json !== true) this.print(changeLines(made));
       }),
     );
-    if (flags.json === true && change !== undefined) this.printJson(changeJson(change, served));
+    if (flags.json === true && change !== undefined)
+      this.printJson(switchDocument(change, served, this.notes));
     else if (served !== null) this.print(servedLine(served));
   }
 }

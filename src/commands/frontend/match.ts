@@ -1,12 +1,15 @@
 import { Args, Flags } from '@oclif/core';
+import { list } from '../../flags.ts';
 import { matchRequest } from '../../lib/control/traffic/match.ts';
 import { EXIT } from '../../lib/error.ts';
 import { matchLines } from '../../lib/ui/traffic-change.ts';
-import { list, TrafficCommand } from '../_traffic.ts';
+import { TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendMatch extends TrafficCommand {
-  static override summary = 'Which frontend serves this request, why, and which others match';
-  static override description = 'Exit code: 0 when one serves it, 1 when none does.';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Show which frontend serves a request, why, and which others match';
+  static override description = 'Exit code: 0 if a frontend serves it; 1 if none does.';
   static override examples = [
     '<%= config.bin %> frontend match http://demo-application.example.test/',
     '<%= config.bin %> frontend match --method POST --header X-Beta:1 http://api.example.test/v1/users',
@@ -14,7 +17,7 @@ export default class FrontendMatch extends TrafficCommand {
   static override args = { url: Args.string({ description: 'http://HOST/PATH', required: true }) };
   static override flags = {
     method: Flags.string({ description: 'HTTP method', default: 'GET', env: 'CLUSTER_METHOD' }),
-    header: list('header', 'NAME:VALUE, may be repeated'),
+    header: list('header', 'request header, NAME:VALUE; may be repeated'),
   };
 
   async run(): Promise<void> {

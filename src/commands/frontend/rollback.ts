@@ -1,21 +1,24 @@
+import { camelKeys } from '../../flags.ts';
 import { rollback } from '../../lib/control/traffic/history.ts';
-import { camelKeys, idArgument, idFlag, oneId } from '../_traffic.ts';
+import { idArgument, idFlag, oneId } from '../_traffic.ts';
 import { SwitchCommand, switchFlags } from './_switch.ts';
 
 export default class FrontendRollback extends SwitchCommand {
-  static override summary = 'Point a frontend at the backend that it had before';
+  static readonly changes = 'registry';
+  static readonly completes = 'frontends';
+  static override summary = 'Point a frontend back at its previous backend';
   static override examples = [
     '<%= config.bin %> frontend rollback',
     '<%= config.bin %> frontend rollback demo-application.example.test --dry-run',
   ];
-  static override args = idArgument;
-  static override flags = { ...idFlag, ...switchFlags };
+  static override args = idArgument('frontend');
+  static override flags = { ...idFlag('frontend'), ...switchFlags };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendRollback);
-    const said = camelKeys(flags);
+    const given = camelKeys(flags);
     await this.switch(flags, (session, written) =>
-      rollback(session, { ...said, id: oneId(flags.id, args.id), wait: flags.wait }, written),
+      rollback(session, { ...given, id: oneId(flags.id, args.id), wait: flags.wait }, written),
     );
   }
 }

@@ -5,9 +5,11 @@ import { untilSignal } from '../_process.ts';
 import { tuningFlags, tuningOf } from '../_proxy-tuning.ts';
 
 export default class Gateway extends ClusterCommand {
-  static override summary = 'Serve the frontends on this machine: HAProxy, driven from the registry';
+  static readonly changes = 'registry';
+  static readonly completes = 'none';
+  static override summary = 'Serve the frontends on this machine with HAProxy, driven by the registry';
   static override description =
-    'Runs until it is stopped; usually the global unit gateway.service runs it. HAProxy outlives it: a restart of this process drops no request.';
+    'Runs until it is stopped, usually as the global unit gateway.service. HAProxy keeps running while this process restarts, so that no request is dropped.';
   static override examples = [
     '<%= config.bin %> gateway',
     '<%= config.bin %> gateway --listen :8080 --run-dir /tmp/gateway --state-dir /tmp/gateway/state',
@@ -24,29 +26,29 @@ export default class Gateway extends ClusterCommand {
       env: 'CLUSTER_RUN_DIR',
     }),
     'state-dir': Flags.string({
-      description: 'directory of the last state that was served, for a start without the registry',
+      description: 'directory of the last state served, for a start without the registry',
       default: '/var/lib/cluster/gateway',
       env: 'CLUSTER_STATE_DIR',
     }),
     admin: Flags.string({
-      description: "the gateway's own interface: status, top, /metrics",
+      description: "address of the gateway's own interface: status, top, /metrics",
       default: '127.0.0.1:8182',
       env: 'CLUSTER_ADMIN',
     }),
-    haproxy: Flags.string({ description: "HAProxy's program", default: 'haproxy', env: 'CLUSTER_HAPROXY' }),
+    haproxy: Flags.string({ description: 'HAProxy executable', default: 'haproxy', env: 'CLUSTER_HAPROXY' }),
     'seal-key': Flags.string({
-      description: "opens hosts' key pairs: 64 hex digits",
+      description: 'key that opens the key pairs of hosts: 64 hex digits',
       env: 'CLUSTER_SEAL_KEY',
     }),
     'log-severity': Flags.string({
-      description: 'how much to log until an operator changes it (log set_severity)',
+      description: 'how much to log until log set_severity changes it',
       options: ['debug', 'info', 'warning', 'error'],
       default: 'info',
       env: 'CLUSTER_LOG_SEVERITY',
     }),
     ...tuningFlags,
     machine: Flags.string({
-      description: 'machine id that this gateway registers under',
+      description: 'machine-id to announce this gateway with',
       hidden: true,
       env: 'CLUSTER_GATEWAY_MACHINE',
     }),

@@ -3,8 +3,9 @@ import { topTables } from '../../lib/ui/gateways.ts';
 import { TopCommand, topFlags } from '../_top.ts';
 
 export default class GatewayTop extends TopCommand {
-  static override summary =
-    'Show requests, latency and errors by frontend and server, of all gateways together';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'Show requests, latency and errors by frontend and server, across all gateways';
   static override description = 'Counters start from zero when HAProxy is reloaded.';
   static override examples = [
     '<%= config.bin %> gateway top',

@@ -3,6 +3,8 @@ import { hostsTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 
 export default class HostLs extends TrafficCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary = 'List the TLS hosts';
 
   async run(): Promise<void> {

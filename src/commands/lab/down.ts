@@ -3,7 +3,9 @@ import { labFlags } from '../../flags.ts';
 import { labDown } from '../../lib/control/machines/lab.ts';
 
 export default class LabDown extends ClusterCommand {
-  static override summary = 'End the machines of a lab and remove everything they left';
+  static readonly changes = 'machines';
+  static readonly completes = 'none';
+  static override summary = 'Stop the machines of a lab and remove everything they left behind';
   static override examples = ['<%= config.bin %> lab down'];
   static override flags = labFlags;
 

@@ -1,9 +1,11 @@
 import { Command, Flags } from '@oclif/core';
 
-/** What `lab up --hollow` starts in a process of its own. */
+/** `lab up --hollow` starts this as a process of its own. */
 export default class LabHollowServe extends Command {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override hidden = true;
-  static override summary = 'Serve hollow machines until told to end';
+  static override summary = 'Serve hollow machines until stopped';
   static override flags = {
     name: Flags.string({ required: true }),
     machines: Flags.integer({ required: true }),

@@ -5,6 +5,8 @@ import { labMachines } from '../../lib/control/machines/lab.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class LabSsh extends ClusterCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'machines';
   static override summary = 'Open a shell on a machine of a lab, or run a command there';
   static override strict = false;
   static passThrough = true;

@@ -4,7 +4,9 @@ import { labMachines } from '../../lib/control/machines/lab.ts';
 import { renderTable } from '../../lib/ui/table.ts';
 
 export default class LabStatus extends ClusterCommand {
-  static override summary = 'Show the machines of a lab';
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
+  static override summary = 'List the machines of a lab';
   static override examples = ['<%= config.bin %> lab status'];
   static override flags = labFlags;
 

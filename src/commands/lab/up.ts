@@ -4,9 +4,11 @@ import { labFlags } from '../../flags.ts';
 import { hollowUp, labUp } from '../../lib/control/machines/lab.ts';
 
 export default class LabUp extends ClusterCommand {
-  static override summary = 'Make throw-away machines on this computer and register them';
+  static readonly changes = 'machines';
+  static readonly completes = 'none';
+  static override summary = 'Create throw-away machines on this computer and register them';
   static override description =
-    'Real machines (systemd as PID 1, sshd) need Linux and root. Hollow machines need neither: their systemd is simulated. Safe to repeat.';
+    'Real machines (systemd as PID 1, sshd) need Linux and root. Hollow machines need neither: their systemd is simulated. It is safe to run this again.';
   static override examples = [
     '<%= config.bin %> lab up',
     '<%= config.bin %> lab up --machines 5 --docker',
@@ -15,19 +17,19 @@ export default class LabUp extends ClusterCommand {
   static override flags = {
     ...labFlags,
     machines: Flags.integer({
-      description: 'how many real machines',
+      description: 'number of real machines',
       default: 3,
       min: 1,
       max: 200,
       env: 'CLUSTER_LAB_MACHINES',
     }),
     docker: Flags.boolean({
-      description: 'with Docker, etcd and HAProxy inside',
+      description: 'install Docker, etcd and HAProxy on the machines',
       default: false,
       env: 'CLUSTER_LAB_DOCKER',
     }),
     hollow: Flags.integer({
-      description: 'so many hollow machines instead',
+      description: 'create this many hollow machines instead',
       min: 1,
       max: 2000,
       env: 'CLUSTER_LAB_HOLLOW',
@@ -41,7 +43,7 @@ export default class LabUp extends ClusterCommand {
     const machines = await this.withSession(flags, (session) =>
       hollow === undefined
         ? labUp(session, { name, docker, machines: flags.machines }, progress)
-        : hollowUp(session, { name, docker, machines: hollow }, process.argv[1] ?? ''),
+        : hollowUp(session, { name, docker, machines: hollow }, process.argv[1] ?? '', progress),
     );
     if (flags.json) this.printJson(machines);
   }

@@ -3,6 +3,8 @@ import { listenersTable } from '../../lib/ui/traffic.ts';
 import { TrafficCommand } from '../_traffic.ts';
 
 export default class ListenerLs extends TrafficCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary = 'List the listeners';
 
   async run(): Promise<void> {

@@ -1,13 +1,16 @@
+import { camelKeys, text } from '../../flags.ts';
 import { upsertListener } from '../../lib/control/traffic/objects.ts';
-import { camelKeys, idFlag, TrafficCommand, text, tlsFlags } from '../_traffic.ts';
+import { gatewayWaitFlags, idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
 
 export default class ListenerUpsert extends TrafficCommand {
-  static override summary = 'Make or change a listener: where gateways take requests';
+  static readonly changes = 'registry';
+  static readonly completes = 'listeners';
+  static override summary = 'Create or change a listener, an address that gateways listen on';
   static override examples = [
     '<%= config.bin %> listener upsert --id public --proto https --addr 0.0.0.0:443 --tls-min-v VersionTLS12',
   ];
   static override flags = {
-    ...idFlag,
+    ...idFlag('listener'),
     proto: text('proto', 'http or https'),
     net: text('net', 'tcp or unix'),
     addr: text('addr', 'HOST:PORT, or the name of a socket in /run/cluster-gateway/listeners'),
@@ -15,6 +18,7 @@ export default class ListenerUpsert extends TrafficCommand {
     scope: text('scope', 'route that all its requests must match, such as Host("a.example.test")'),
     'proxy-header': text('proxy-header', 'PROXY_V1, or none'),
     ...tlsFlags,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

@@ -3,6 +3,8 @@ import { okLine } from '../../lib/ui/traffic-change.ts';
 import { TrafficCommand } from '../_traffic.ts';
 
 export default class LogGetSeverity extends TrafficCommand {
+  static readonly changes = 'nothing';
+  static readonly completes = 'none';
   static override summary = 'Show how much the running gateways log';
 
   async run(): Promise<void> {

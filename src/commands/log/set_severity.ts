@@ -1,11 +1,17 @@
 import { Args } from '@oclif/core';
+import { text } from '../../flags.ts';
 import { setSeverity } from '../../lib/control/traffic/severity.ts';
-import { TrafficCommand, text } from '../_traffic.ts';
+import { okLine } from '../../lib/ui/traffic-change.ts';
+import { TrafficCommand } from '../_traffic.ts';
 
 export default class LogSetSeverity extends TrafficCommand {
-  static override summary = 'Say how much the running gateways log';
+  static readonly changes = 'registry';
+  static readonly completes = 'none';
+  static override summary = 'Set how much the running gateways log';
   static override examples = ['<%= config.bin %> log set_severity -s debug'];
-  static override args = { severity: Args.string({ description: 'instead of --severity' }) };
+  static override args = {
+    severity: Args.string({ description: 'debug, info, warning or error; instead of --severity' }),
+  };
   static override flags = {
     severity: text('severity', 'debug, info, warning or error', { char: 's' }),
   };
@@ -13,6 +19,8 @@ export default class LogSetSeverity extends TrafficCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(LogSetSeverity);
     const severity = flags.severity ?? args.severity;
-    await this.change(flags, (session) => setSeverity(session, severity), 'log severity updated');
+    const now = await this.withSession(flags, (session) => setSeverity(session, severity));
+    if (flags.json) this.printJson({ kind: 'log', severity: now, notes: this.notes });
+    else this.print(okLine('log severity updated'));
   }
 }

@@ -5,8 +5,10 @@ import { readMetadata } from '../../lib/control/machines/metadata.ts';
 import { ClusterError } from '../../lib/error.ts';
 
 export default class MachineAdd extends ClusterCommand {
+  static readonly changes = 'units';
+  static readonly completes = 'none';
   static override summary =
-    'Register machines, or read them again; global units that fit come to them at once';
+    'Register machines or refresh what is known of them; global units that fit start there';
   static override strict = false;
   static override examples = [
     '<%= config.bin %> machine add root@10.0.0.5 --metadata role=web',
@@ -15,7 +17,7 @@ export default class MachineAdd extends ClusterCommand {
   static override args = { address: Args.string({ description: '[user@]address[:port]' }) };
   static override flags = {
     metadata: Flags.string({
-      description: 'KEY=VALUE for MachineMetadata=, may be repeated',
+      description: 'KEY=VALUE that MachineMetadata= can ask for; may be repeated',
       multiple: true,
       multipleNonGreedy: true,
       env: 'CLUSTER_METADATA',

@@ -7,9 +7,11 @@ import { ClusterErrors } from '../../lib/error.ts';
 import { installTeller, outdatedLines } from '../../lib/ui/install.ts';
 
 export default class MachineInstall extends ClusterCommand {
-  static override summary = 'Put cluster itself on machines, for the gateway and the registrator';
+  static readonly changes = 'machines';
+  static readonly completes = 'machines';
+  static override summary = 'Install cluster itself on machines, for the gateway and the registrator';
   static override description =
-    'Sends a self-contained release (no Node is needed there) where it differs, to /opt/cluster, and the settings of the store to /etc/cluster/environment. Restarts nothing.';
+    'Sends a self-contained release (no Node is needed there) to /opt/cluster on machines that have a different one, and the settings of the store to /etc/cluster/environment. Restarts nothing.';
   static override strict = false;
   static override examples = [
     '<%= config.bin %> machine install',
@@ -18,11 +20,11 @@ export default class MachineInstall extends ClusterCommand {
   static override args = { machine: Args.string({ description: 'id prefixes, addresses or host names' }) };
   static override flags = {
     release: Flags.string({
-      description: 'the release; none: the newest in dist/release, made first in a clone',
+      description: 'release to install; by default the newest in dist/release, which a clone builds first',
       env: 'CLUSTER_RELEASE',
     }),
     'machine-endpoint': Flags.string({
-      description: 'etcd endpoints as machines reach them, where that differs',
+      description: 'etcd endpoints as the machines reach them, if different',
       env: 'CLUSTER_MACHINE_ENDPOINT',
     }),
   };

@@ -3,7 +3,9 @@ import { ClusterCommand } from '../../base.ts';
 import { removeMachine } from '../../lib/control/machines/remove.ts';
 
 export default class MachineRm extends ClusterCommand {
-  static override summary = 'Take a machine out of the cluster';
+  static readonly changes = 'units';
+  static readonly completes = 'machines';
+  static override summary = 'Remove a machine from the cluster';
   static override examples = [
     '<%= config.bin %> machine rm e9436653',
     '<%= config.bin %> machine rm --force 10.0.0.5',
@@ -13,7 +15,7 @@ export default class MachineRm extends ClusterCommand {
   };
   static override flags = {
     force: Flags.boolean({
-      description: 'although units are placed there: place them elsewhere',
+      description: 'remove it even if units are placed there, and place them elsewhere',
       default: false,
       env: 'CLUSTER_FORCE',
     }),

@@ -3,7 +3,9 @@ import { ClusterCommand } from '../../base.ts';
 import { setMetadata } from '../../lib/control/machines/metadata.ts';
 
 export default class MachineSetMetadata extends ClusterCommand {
-  static override summary = 'Set or remove metadata of a machine; units that no longer fit move';
+  static readonly changes = 'units';
+  static readonly completes = 'machines';
+  static override summary = 'Set or remove metadata of a machine; units that no longer fit move away';
   static override strict = false;
   static override examples = ['<%= config.bin %> machine set-metadata e9436653 role=web rack='];
   static override args = {

@@ -4,7 +4,9 @@ import { findMachine } from '../../lib/control/find-machine.ts';
 import { machineCard } from '../../lib/ui/card.ts';
 
 export default class MachineShow extends ClusterCommand {
-  static override summary = 'Show what is known of a machine and which units are placed there';
+  static readonly changes = 'nothing';
+  static readonly completes = 'machines';
+  static override summary = 'Show a machine and the units placed on it';
   static override examples = ['<%= config.bin %> machine show e9436653'];
   static override args = {
     machine: Args.string({ description: 'id prefix, address or host name', required: true }),

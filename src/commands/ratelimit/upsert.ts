@@ -1,5 +1,5 @@
+import { camelKeys, count, text } from '../../flags.ts';
 import { MiddlewareUpsert, middlewareFlags, variableFlag } from '../_middleware.ts';
-import { camelKeys, count, text } from '../_traffic.ts';
 
 export default class RatelimitUpsert extends MiddlewareUpsert {
   static override summary = 'Limit the rate of requests to a frontend';
@@ -8,11 +8,11 @@ export default class RatelimitUpsert extends MiddlewareUpsert {
   ];
   static override flags = {
     ...middlewareFlags,
-    period: count('period', 'seconds; 1 where nothing is said'),
-    requests: count('requests', 'requests per period; 1 where nothing is said'),
-    burst: count('burst', 'requests at once; 1 where nothing is said'),
+    period: count('period', 'length of the period in seconds; 1 by default'),
+    requests: count('requests', 'requests per period; 1 by default'),
+    burst: count('burst', 'requests allowed at once; 1 by default'),
     ...variableFlag,
-    'rate-var': text('rate-var', 'request.header.NAME that carries rates of its own'),
+    'rate-var': text('rate-var', 'request.header.NAME of a header that carries its own rates'),
   };
 
   async run(): Promise<void> {

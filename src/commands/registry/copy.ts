@@ -3,15 +3,18 @@ import { ClusterCommand } from '../../base.ts';
 import { copyRegistry } from '../../lib/control/registry-copy.ts';
 
 export default class RegistryCopy extends ClusterCommand {
-  static override summary = 'Copy the registry to an etcd that has none yet, such as from the embedded store';
+  static readonly changes = 'registry';
+  static readonly completes = 'none';
+  static override summary =
+    'Copy the registry to an etcd that has none yet, for example from the embedded store';
   static override description =
-    'The old registry stays as it is. From then on, name the etcd in every command: --endpoint, CLUSTER_ENDPOINT or cluster.yaml.';
+    'The old registry stays as it is. From then on, give every command the etcd: --endpoint, CLUSTER_ENDPOINT or cluster.yaml.';
   static override examples = [
     '<%= config.bin %> registry copy --to http://10.0.0.5:2379,http://10.0.0.6:2379',
   ];
   static override flags = {
     to: Flags.string({
-      description: 'endpoints of the etcd, comma-separated',
+      description: 'endpoints of the etcd to copy to, comma-separated',
       required: true,
       env: 'CLUSTER_COPY_TO',
     }),

@@ -1,5 +1,5 @@
+import { camelKeys, text, toggle } from '../../flags.ts';
 import { MiddlewareUpsert, middlewareFlags } from '../_middleware.ts';
-import { camelKeys, text, toggle } from '../_traffic.ts';
 
 export default class RewriteUpsert extends MiddlewareUpsert {
   static override summary = 'Rewrite or redirect the requests of a frontend';
@@ -8,10 +8,10 @@ export default class RewriteUpsert extends MiddlewareUpsert {
   ];
   static override flags = {
     ...middlewareFlags,
-    regexp: text('regexp', 'what to find in scheme://host/path?query'),
-    replacement: text('replacement', 'what to put there; $1 is a group'),
-    'rewrite-body': toggle('rewrite-body', 'rewrite the answer as well'),
-    redirect: toggle('redirect', 'answer with a redirection (302)'),
+    regexp: text('regexp', 'what to match in scheme://host/path?query'),
+    replacement: text('replacement', 'what to put in its place; $1 is the first group'),
+    'rewrite-body': toggle('rewrite-body', 'rewrite the body of the answer as well'),
+    redirect: toggle('redirect', 'answer with a redirect (302)'),
   };
 
   async run(): Promise<void> {

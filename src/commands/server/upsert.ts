@@ -1,19 +1,23 @@
+import { count, text } from '../../flags.ts';
 import { upsertServer } from '../../lib/control/traffic/objects.ts';
-import { backendFlag, count, idFlag, TrafficCommand, text, ttlFlag } from '../_traffic.ts';
+import { backendFlag, gatewayWaitFlags, idFlag, TrafficCommand, ttlFlag } from '../_traffic.ts';
 
 export default class ServerUpsert extends TrafficCommand {
-  static override summary = 'Make or change a server of a backend; with --ttl, say it again to renew it';
+  static readonly changes = 'registry';
+  static readonly completes = 'servers';
+  static override summary = 'Create or change a server of a backend; with --ttl, run this again to renew it';
   static override examples = [
     '<%= config.bin %> server upsert -b demo-application-v0.2.0 --id web1 --url http://10.0.0.5:8080',
     '<%= config.bin %> server upsert -b api --id %H --url http://10.0.0.5:8080 --ttl 11s',
     '<%= config.bin %> server upsert -b api --id canary --weight 10',
   ];
   static override flags = {
-    ...idFlag,
+    ...idFlag('server'),
     ...backendFlag,
     url: text('url', 'http://HOST:PORT or https://HOST:PORT'),
-    weight: count('weight', 'its share of the requests, 0 to 256; a vulcand ignores it', { min: 0 }),
+    weight: count('weight', 'share of the requests, 0 to 256; vulcand ignores it', { min: 0 }),
     ...ttlFlag,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

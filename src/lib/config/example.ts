@@ -16,7 +16,7 @@ data-dir: ~/.local/share/cluster
 
 # Keep the registry in etcd 3.4 or newer instead, to share it with your team, gateways or several computers.
 etcd:
-  # Where etcd listens; https:// for TLS. With several, the next one is tried when one is away.
+  # Where etcd listens; https:// for TLS. If one of several is unreachable, the next one is tried.
   # CLUSTER_ENDPOINT (comma-separated). Default: none, the embedded store is used.
   endpoints:
     - https://127.0.0.1:2379
@@ -31,7 +31,7 @@ etcd:
   # CLUSTER_ETCD_USER, CLUSTER_ETCD_PASSWORD
   user: cluster
   password: secret
-  # Reach the endpoints through the SSH connection to this machine, so that etcd may listen on its loopback only.
+  # Reach the endpoints through the SSH connection to this machine, so that etcd only needs to listen on its loopback.
   # CLUSTER_TUNNEL. Without endpoints, etcd is then expected on that machine at http://127.0.0.1:2379.
   tunnel: root@10.0.0.5
   # How long one request may take. Units: ms, s, m.
@@ -40,13 +40,13 @@ etcd:
   # All keys are below this prefix.
   # CLUSTER_KEY_PREFIX
   prefix: /cluster
-  # Frontends, backends and servers are below this one; vulcand's schema.
+  # Frontends, backends and servers are below this one, in vulcand's schema.
   # CLUSTER_TRAFFIC_PREFIX
   traffic-prefix: /vulcand
 
 # How machines are reached.
 ssh:
-  # Login where an address names none.
+  # Login for addresses that name none.
   # CLUSTER_SSH_USERNAME
   user: root
   # Private key file. Default: the agent, then the usual files in ~/.ssh.
@@ -55,7 +55,7 @@ ssh:
   # Known host keys.
   # CLUSTER_KNOWN_HOSTS_FILE. Default: ~/.ssh/known_hosts.
   known-hosts: ~/.ssh/known_hosts
-  # accept-new writes down the key of a machine never seen before; a changed key is always refused.
+  # accept-new records the key of a machine that was never seen before; a changed key is always refused.
   # CLUSTER_STRICT_HOST_KEY_CHECKING. One of: yes, accept-new
   strict-host-key-checking: yes
   # How connections are made: ssh2 in this process, openssh by the ssh program of this computer, auto by that program
@@ -65,7 +65,7 @@ ssh:
   # How long connecting may take. Default: ConnectTimeout of the OpenSSH client configuration, or 10s.
   # CLUSTER_SSH_TIMEOUT
   timeout: 10s
-  # How long an unused connection is held for the commands that follow, by a process of its own; 0 = not at all.
+  # How long an unused connection is held for later commands by a background process; 0 = not at all.
   # CLUSTER_SSH_PERSIST
   persist: 60s
   # OpenSSH client configuration to follow instead of ~/.ssh/config and /etc/ssh/ssh_config.

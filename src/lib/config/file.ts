@@ -5,7 +5,7 @@ import { EXAMPLE } from './example.ts';
 import { type Kind, problemWith } from './kind.ts';
 import { requireOwn } from './trust.ts';
 
-/** One value as a file gives it, with where it stands. Lists are joined by commas. */
+/** One value from a file, with its file and line. Lists are joined by commas. */
 export interface Found {
   readonly value: string;
   readonly file: string;
@@ -138,11 +138,11 @@ async function parseValues(
 
 function expectation(kind: Kind): string {
   const words = {
-    list: 'a list of texts',
+    list: 'a list of strings',
     number: 'a whole number',
     duration: 'a duration such as 3s',
     'duration-or-none': 'a duration such as 3s, or 0',
-    text: 'a text',
+    text: 'a string',
   };
   if (kind.type === 'choice') return `one of: ${kind.choices.join(', ')}`;
   return kind.type === 'section' ? 'keys with values' : words[kind.type];

@@ -1,8 +1,8 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ClusterError } from '../error.ts';
 import { type Found, readFileValues } from './file.ts';
-import type { Config, ConfigFlags, ConfigInput, EtcdConfig, SshConfig } from './index.ts';
 import { durationMs, type Kind, problemWith } from './kind.ts';
+import type { Config, ConfigFlags, ConfigInput, EtcdConfig, SshConfig } from './model.ts';
 import { type Placed, withholdForeignCredentials } from './trust.ts';
 
 interface Setting {
@@ -46,8 +46,12 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'ssh.parallel': { flag: 'sshParallel', env: 'CLUSTER_SSH_PARALLEL', kind: { type: 'number' } },
 };
 
-/** See loadConfig. */
-export async function readConfig(input: ConfigInput): Promise<Config> {
+/**
+ * Flags win over the environment, the environment over ./cluster.yaml, that over the user's own file, and those over
+ * the defaults.
+ * @throws ClusterError `config-invalid` that names the file and line, the flag or the variable that is wrong.
+ */
+export async function loadConfig(input: ConfigInput): Promise<Config> {
   const { env, cwd, home } = input;
   const userDirectory = absoluteOr(env.XDG_CONFIG_HOME, join(home, '.config'));
   const files = await Promise.all([

@@ -1,4 +1,4 @@
-import type { Exclusion } from '../plan/model.ts';
+import type { Desired, Exclusion } from '../plan/model.ts';
 
 export interface MachineName {
   readonly id: string;
@@ -18,6 +18,20 @@ export type Event =
       readonly machine: MachineName;
       readonly global: boolean;
     }
+  | {
+      /** Wanted launched and not started: why. */
+      readonly kind: 'held';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly why: string;
+    }
+  | {
+      /** Somebody else changed the unit while we carried out what we had recorded; null = destroyed. */
+      readonly kind: 'overtaken';
+      readonly unit: string;
+      readonly desired: Desired | null;
+    }
+  | { readonly kind: 'leaving'; readonly unit: string; readonly machines: readonly MachineName[] }
   | { readonly kind: 'inactive'; readonly unit: string }
   | { readonly kind: 'destroyed'; readonly unit: string }
   | { readonly kind: 'triggered'; readonly unit: string; readonly verb: Verb; readonly global: boolean }
@@ -54,4 +68,6 @@ export type Event =
       readonly metadata: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
-  | { readonly kind: 'warning'; readonly message: string };
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A command does nothing until something happens. */
+  | { readonly kind: 'waiting'; readonly message: string };

@@ -6,8 +6,10 @@ import {
   GatewayRegistry,
   GatewaySettingsRegistry,
   type MachineRecord,
+  RegistratorRegistry,
   Registry,
   type RegistryState,
+  ServiceRegistry,
   SwitchRegistry,
   TrafficRegistry,
 } from '../registry/index.ts';
@@ -59,6 +61,15 @@ export class Session {
 
   async gatewaySettings(): Promise<GatewaySettingsRegistry> {
     return new GatewaySettingsRegistry(await this.store(), this.config.prefix);
+  }
+
+  async registrators(): Promise<RegistratorRegistry> {
+    return new RegistratorRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** What registrators announced. */
+  async services(): Promise<ServiceRegistry> {
+    return new ServiceRegistry(await this.store(), this.config.prefix, this.config.trafficPrefix);
   }
 
   async switches(): Promise<SwitchRegistry> {

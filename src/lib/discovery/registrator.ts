@@ -1,6 +1,6 @@
 import { ClusterError } from '../error.ts';
 import { LeaseHolder, Outage, ProblemList, type Report, together, untilDone } from '../keep/index.ts';
-import { Registry, ServiceRegistry } from '../registry/index.ts';
+import { RegistratorRegistry, Registry, ServiceRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { isLoopback } from '../traffic/index.ts';
 import { Checker, type Target } from './checker.ts';
@@ -13,6 +13,7 @@ import { offerOf } from './offers/offer.ts';
 import { presencePath } from './offers/presence.ts';
 import { type ServiceOptions, servicesOf } from './offers/services.ts';
 import { RegistryWriter } from './registry-writer.ts';
+import { StatusRecord } from './status-record.ts';
 import { addressOf, targetOf } from './targets.ts';
 
 export interface RegistratorOptions {
@@ -72,6 +73,7 @@ class Registrator {
   readonly #checker: Checker;
   readonly #writer: RegistryWriter;
   readonly #leaseHolder: LeaseHolder;
+  readonly #status: StatusRecord;
   /** By path of its presence. */
   #offers = new Map<string, { readonly offer: Offer; readonly running: Running }>();
   readonly #offersOf = new WeakMap<Container, ReadOffers>();
@@ -104,7 +106,17 @@ class Registrator {
       ttlSeconds,
       refreshSeconds,
       outage: storeOutage,
-      granted: (lease) => this.#writer.setLease(lease),
+      granted: (lease) => {
+        this.#writer.setLease(lease);
+        this.#status.setLease(lease);
+      },
+    });
+    this.#status = new StatusRecord({
+      registry: new RegistratorRegistry(options.store, options.prefix),
+      machine: options.machine,
+      hostname,
+      leaseLost: () => this.#leaseHolder.checkNow(),
+      outage: storeOutage,
     });
     this.#writer = new RegistryWriter({
       registry,
@@ -113,6 +125,7 @@ class Registrator {
       report,
       outage: storeOutage,
       instances: () => (this.#listed ? this.#instances() : null),
+      problems: (found) => this.#status.setProblems('registry', found),
       leaseLost: () => this.#leaseHolder.checkNow(),
     });
   }
@@ -122,6 +135,7 @@ class Registrator {
       (end: AbortSignal) => this.#inventory.follow(end),
       (end: AbortSignal) => this.#leaseHolder.run(end),
       (end: AbortSignal) => this.#writer.run(end),
+      (end: AbortSignal) => this.#status.run(end),
     ];
     await together(loops, signal).finally(() => this.#checker.stop());
   }
@@ -166,6 +180,8 @@ class Registrator {
     }
     this.#offers = offers;
     this.#problems.set(problems);
+    this.#status.setProblems('containers', problems);
+    this.#status.setAnnounced(offers.size);
     this.#reportRuntimeHealth();
     const targets = [...offers.values()].flatMap(({ offer, running: { fresh } }): Target[] => {
       const target = targetOf(offer, fresh, this.#options.runtime, connected);

@@ -31,6 +31,8 @@ export interface RegistryWriterOptions {
   readonly instances: () => readonly Instance[] | null;
   /** The store says that our lease is gone. */
   readonly leaseLost: () => void;
+  /** What is in the way in the registry now. */
+  readonly problems: (problems: readonly string[]) => void;
   readonly report: Report;
   readonly outage: Outage;
 }
@@ -151,6 +153,7 @@ export class RegistryWriter {
     const { groups, problems } = registryEdits(view, instances);
     this.#decidedInMs = performance.now() - started;
     this.#problems.set(problems);
+    this.#options.problems(problems);
 
     for (const edits of transactions(groups)) if (!(await this.#commit(edits))) return false;
     return this.#sweep(view);
@@ -164,7 +167,8 @@ export class RegistryWriter {
     // One by one: another registrator sweeps as well, and may have removed some of them first.
     for (const edit of edits) {
       // The store itself is asked: our copy may be behind, and no compare would notice a new instance.
-      if (await registry.hasInstances(parsePath(edit.path)?.id ?? '')) return false;
+      const { kind, id = '' } = parsePath(edit.path) ?? {};
+      if (await registry.isNeeded(kind === 'frontend' ? kind : 'backend', id)) return false;
       if (!(await this.#commit([edit]))) return false;
     }
 

@@ -16,7 +16,7 @@ export function targetOf(
   connected: boolean,
 ): Target | null {
   const check = offer.check ?? (connected ? null : FALLBACK);
-  if (check === null || offer.sharedHost === null) return null;
+  if (check === null || !offer.balanced) return null;
   const { container, startedAt } = offer.service;
   return {
     key: presencePath(offer),

@@ -2,5 +2,5 @@ export { readSeverity } from '../keep/reporter.ts';
 export type { GatewayStatus } from './admin.ts';
 export { readAddress } from './admin.ts';
 export { machineName } from './gateway.ts';
-export { type ServeOptions, serve } from './serve.ts';
+export { serve } from './serve.ts';
 export { sumRows, type Top, type TopRow } from './top.ts';

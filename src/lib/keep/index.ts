@@ -4,21 +4,17 @@
  * here is about vulcand, containers, HAProxy or units.
  */
 export { Backoff, pause } from './backoff.ts';
-export { type FollowOptions, follow, type Source, untilDone } from './follow.ts';
-export { LeaseHolder, type LeaseHolderOptions } from './lease-holder.ts';
+export { follow, type Source, untilDone } from './follow.ts';
+export { LeaseHolder } from './lease-holder.ts';
 export { localMachineId } from './machine-id.ts';
 export { Outage } from './outage.ts';
 export { ProblemList } from './problem-list.ts';
 export {
   inJournal,
-  isSeverity,
   jsonLine,
-  type LogFormat,
   plainLine,
   type Report,
   Reporter,
-  readSeverity,
-  SEVERITIES,
   type Severity,
   textLine,
 } from './reporter.ts';

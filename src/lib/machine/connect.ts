@@ -2,18 +2,31 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { busUnavailable, commandFailed } from './errors.ts';
-import { checkApplied, packChange, parseManifest } from './files/change.ts';
+import { assertTicket, checkApplied, packChange, parseManifest } from './files/change.ts';
 import { parseFacts } from './files/facts.ts';
 import { scriptArgv } from './files/scripts.ts';
-import type { FileChange, JobOutcome, Machine, MachineTarget, SshOptions } from './port.ts';
+import type {
+  FileChange,
+  JobOutcome,
+  JournalQuery,
+  Machine,
+  MachineTarget,
+  SshOptions,
+  UnitChanges,
+  WatchOptions,
+} from './port.ts';
 import { openTransport } from './ssh/open.ts';
 import { Session } from './ssh/session.ts';
 import type { Transport } from './ssh/transport.ts';
+import { analyzeUnit } from './systemd/analyze.ts';
+import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
 import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd/manager.ts';
+import { unitReports } from './systemd/status.ts';
+import { watchUnits } from './systemd/watch.ts';
 
 const BUS_SOCKET = '/run/dbus/system_bus_socket';
-const JOURNAL_LINES = 10;
 const LAST_WORDS_MS = 1000;
 /** A shell's exit code for a program that is not there. */
 const NOT_FOUND = 127;
@@ -29,6 +42,7 @@ class SshMachine implements Machine {
   readonly target: MachineTarget;
   readonly #transport: Transport;
   readonly #session: Session;
+  readonly #run: RunCommand = (...args) => this.#session.exec(...args);
   #opening: Promise<Bus> | undefined;
 
   constructor(transport: Transport, target: MachineTarget, dialMore: () => Promise<Transport>) {
@@ -38,6 +52,11 @@ class SshMachine implements Machine {
   }
 
   async facts() {
+    const { osRelease: _, prettyHostname: __, ...facts } = await this.details();
+    return facts;
+  }
+
+  async details() {
     const { stdout } = await this.#session.exec(scriptArgv('facts'));
     return parseFacts(this.target, stdout);
   }
@@ -56,6 +75,18 @@ class SshMachine implements Machine {
   async apply(change: FileChange) {
     const stdin = await packChange(change);
     checkApplied(this.target, await this.#session.exec(scriptArgv('apply'), { sudo: true, stdin }));
+  }
+
+  async settle(tickets: readonly string[]) {
+    for (const ticket of tickets) assertTicket(ticket);
+    const result = await this.#session.exec(scriptArgv('settle', ...tickets), { sudo: true });
+    if (result.code !== 0)
+      throw commandFailed(
+        this.target,
+        'noting that systemd has read the unit files',
+        result.code,
+        result.stderr,
+      );
   }
 
   reload() {
@@ -82,6 +113,34 @@ class SshMachine implements Machine {
     return this.#ask((bus) => enableUnits(bus, units));
   }
 
+  status(units: readonly string[]) {
+    return unitReports(this.#run, units);
+  }
+
+  journal(query: JournalQuery) {
+    return lastEntries(this.#run, query);
+  }
+
+  followJournal(query: JournalQuery, signal: AbortSignal) {
+    return followEntries(this.#run, query, signal);
+  }
+
+  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+    return journalText(this.#run, this.target, unit, options);
+  }
+
+  analyze(unit: string, text: string) {
+    return analyzeUnit(this.#run, unit, text);
+  }
+
+  async *watch(options?: WatchOptions): AsyncGenerator<UnitChanges, void, void> {
+    try {
+      yield* watchUnits(await this.#bus(), options);
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
   exec(...args: Parameters<Machine['exec']>) {
     return this.#session.exec(...args);
   }
@@ -91,10 +150,10 @@ class SshMachine implements Machine {
   }
 
   async forward(to: { host: string; port: number } | { path: string }): Promise<Duplex> {
-    const place = 'path' in to ? to.path : `${to.host}:${to.port}`;
+    const address = 'path' in to ? to.path : `${to.host}:${to.port}`;
     return await this.#session.stream(to).catch((error: unknown) => {
       if (error instanceof ClusterError) throw error;
-      throw new ClusterError('machine-forward', `${place} cannot be reached from ${this.target.address}`, {
+      throw new ClusterError('machine-forward', `${address} cannot be reached from ${this.target.address}`, {
         machine: this.target.address,
         hint: 'check that it listens there, and that sshd allows AllowTcpForwarding and AllowStreamLocalForwarding',
         cause: error,
@@ -109,27 +168,25 @@ class SshMachine implements Machine {
   }
 
   #jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
-    return this.#ask((bus) =>
-      runJobs(bus, kind, units, block, (invocation, pid) => this.#journal(invocation, pid)),
-    );
-  }
-
-  async #journal(invocation: string, mainPid: number): Promise<readonly string[]> {
-    const argv = scriptArgv('journal', invocation, String(JOURNAL_LINES), String(mainPid));
-    const { stdout } = await this.#session.exec(argv, { sudo: true });
-    return stdout.split('\n').filter((line) => line !== '');
+    return this.#ask((bus) => runJobs(bus, kind, units, block, (runs) => failureJournals(this.#run, runs)));
   }
 
   async #ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {
     try {
-      this.#opening ??= this.#openBus();
-      return await question(await this.#opening);
+      return await question(await this.#bus());
     } catch (error) {
-      if (error instanceof ClusterError) throw error;
-      if (error instanceof BusError) throw busUnavailable(this.target, error.message, error);
-      if (error instanceof BusClosed) throw this.#session.lost(error);
-      throw error;
+      throw this.#explained(error);
     }
+  }
+
+  #bus(): Promise<Bus> {
+    this.#opening ??= this.#openBus();
+    return this.#opening;
+  }
+
+  #explained(error: unknown): unknown {
+    if (error instanceof BusError) return busUnavailable(this.target, error.message, error);
+    return error instanceof BusClosed ? this.#session.lost(error) : error;
   }
 
   /** The bus socket itself where sshd and the login allow it, else the bridge that `systemctl -H` uses. */
@@ -151,10 +208,14 @@ class SshMachine implements Machine {
       // What it said may come a moment after its end.
       const end = await Promise.race([ended, sleep(LAST_WORDS_MS, null, { ref: false })]);
       stream.destroy();
-      const refused = this.#session.sudoError(said());
+      const refused = await this.#session.sudoError(said());
       if (refused !== null) throw refused;
-      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || String(error);
+      const why = end?.code === NOT_FOUND ? NO_BRIDGE : said().trim().split('\n').at(-1) || wordsOf(error);
       throw busUnavailable(this.target, why, error);
     }
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,7 @@
+/**
+ * One machine: SSH to reach it (ssh/), its systemd (systemd/), our files on it (files/), and connections that outlive a
+ * command (held/), behind one port. Must not know the registry, a plan or what a person is shown.
+ */
 export { connectMachine } from './connect.ts';
 export {
   foreignInstall,
@@ -13,13 +17,14 @@ export {
   APPLY_SCRIPT,
   CLUSTER_TARGET,
   FACTS_SCRIPT,
-  JOURNAL_SCRIPT,
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
   PENDING,
   SCRIPT,
+  SETTLE_SCRIPT,
   UNIT_DIR,
+  UNSETTLED_DIR,
 } from './files/scripts.ts';
 export {
   closeHeld,
@@ -31,7 +36,6 @@ export {
 } from './held/index.ts';
 export { MachinePool, type PoolOptions } from './pool.ts';
 export type * from './port.ts';
-export { quote } from './quote.ts';
 export { MARK, unframe } from './ssh/frame.ts';
 export { Limit } from './ssh/limit.ts';
 export {
@@ -42,3 +46,4 @@ export {
   unfollowedOptions,
 } from './ssh/ssh-config.ts';
 export { trustedHostKeys } from './ssh/trust.ts';
+export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';

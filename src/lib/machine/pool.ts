@@ -4,17 +4,17 @@ import { targetKey } from './held/wire.ts';
 import type { Machine, MachineTarget, SshOptions } from './port.ts';
 import { Limit } from './ssh/limit.ts';
 
-/** sshd starts dropping above 10 logins at a time per machine; this bounds what we ourselves open at once. */
+/** How many connections may be opening at a time, over all machines. */
 const STARTS = 30;
 
 export interface PoolOptions {
   readonly starts?: number;
   readonly connect?: typeof connectMachine;
-  /** Connections that outlive this run; absent = there are none. */
+  /** Connections that outlive this run; absent = none do. */
   readonly held?: HeldConnections;
 }
 
-/** One connection per machine and run. A failed one is remembered too: a dead machine costs its timeout once. */
+/** One connection per machine and run. A failure is remembered too, so that a dead machine costs its timeout once. */
 export class MachinePool {
   readonly #options: SshOptions;
   readonly #connect: typeof connectMachine;
@@ -47,13 +47,13 @@ export class MachinePool {
     return machine;
   }
 
-  /** These machines are gone for good: no connection to them outlives the run. */
+  /** These machines were removed: no connection to them outlives the run. */
   async forget(targets: readonly MachineTarget[]): Promise<void> {
     for (const target of targets) this.#connected.delete(targetKey(target));
     await this.#held?.drop(targets);
   }
 
-  /** Ends every connection, also those still being made; what outlives the run is left to its holder. */
+  /** Ends every connection, also those that are still opening; those that outlive the run go to their holder. */
   async closeAll(): Promise<void> {
     this.#closed = true;
     for (const machine of this.#machines.values()) {

@@ -1,4 +1,4 @@
-/** How to reach a machine; what the registry stores of it. */
+/** How to reach a machine, as the registry stores it. */
 export interface MachineTarget {
   readonly address: string;
   readonly port: number;
@@ -50,6 +50,15 @@ export interface MachineFacts {
   readonly sudo: 'root' | 'sudo' | 'denied';
 }
 
+/** Facts that may change while a machine is up, so that they are read when needed. */
+export interface MachineDetails extends MachineFacts {
+  /** Fields of os-release(5). */
+  readonly osRelease: Readonly<Record<string, string>>;
+  /** From machine-info(5). */
+  readonly prettyHostname?: string;
+}
+
+/** The state of a unit in systemd's words. */
 export interface UnitStatus {
   readonly unit: string;
   /** systemd LoadState: loaded, not-found, bad-setting, error, masked. */
@@ -60,7 +69,12 @@ export interface UnitStatus {
 
 export interface ManifestEntry {
   readonly unit: string;
-  readonly hash: string;
+  /** null: it is ours no more, and systemd may not know it yet. */
+  readonly hash: string | null;
+  /** It starts at boot. */
+  readonly boot?: boolean;
+  /** Tickets of changes of its file after which nobody called `settle`. */
+  readonly unsettled?: readonly string[];
 }
 
 /** How a unit's start or stop job ended. */
@@ -73,11 +87,50 @@ export interface JobOutcome {
   readonly failure?: {
     /** Result= of the service, such as exit-code, signal, timeout. */
     readonly result: string;
-    /** A person's words: `exit status 3`, `signal SIGKILL`. */
+    /** In words: `exit status 3`, `signal SIGKILL`. */
     readonly how: string;
     /** Last journal lines of that invocation, oldest first. */
     readonly journal: readonly string[];
   };
+}
+
+/** What `systemctl status` says of a unit. */
+export interface UnitReport {
+  readonly unit: string;
+  /** systemctl's exit code for this unit alone: 0 active, 3 not active, 4 not known. */
+  readonly code: number;
+  readonly text: string;
+}
+
+/** A line of a unit's journal. */
+export interface JournalEntry {
+  readonly unit: string;
+  readonly text: string;
+  /** Microseconds since 1970, by the machine's clock. */
+  readonly time: number;
+}
+
+export interface JournalQuery {
+  readonly units: readonly string[];
+  /** The last lines of each unit. */
+  readonly lines: number;
+}
+
+/** What changed since the last look. A unit is named once, with its newest state. */
+export interface UnitChanges {
+  /** The first of a watch: `states` is the state of every watched unit. */
+  readonly initial: boolean;
+  readonly states: readonly UnitStatus[];
+  /** How the last job of each of these units ended; `result` as in JobOutcome. */
+  readonly jobs: readonly { readonly unit: string; readonly result: string }[];
+  /** systemd has read its unit files again. */
+  readonly reloaded: boolean;
+}
+
+export interface WatchOptions {
+  /** Only these units; absent = all that systemd has in memory. */
+  readonly units?: readonly string[];
+  readonly signal?: AbortSignal;
 }
 
 export interface InstallFile {
@@ -88,10 +141,12 @@ export interface InstallFile {
   readonly launched: boolean;
 }
 
-/** One atomic change of what we own on a machine. Refused whole when a file to be written is not ours. */
+/** One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours. */
 export interface FileChange {
   readonly install: readonly InstallFile[];
   readonly remove: readonly string[];
+  /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
+  readonly ticket?: string;
 }
 
 export interface ExecResult {
@@ -108,11 +163,15 @@ export interface ExecResult {
 export interface Machine {
   readonly target: MachineTarget;
   facts(): Promise<MachineFacts>;
+  /** The facts and what else unit files can refer to by specifiers. */
+  details(): Promise<MachineDetails>;
   /** States of these units; a name that systemd does not know comes back with load `not-found`. */
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
   /** What cluster installed here (/etc/cluster/units/). */
   manifest(): Promise<ManifestEntry[]>;
   apply(change: FileChange): Promise<void>;
+  /** Says that systemd has read these changes and that all that goes with them is done. */
+  settle(tickets: readonly string[]): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */
   start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
@@ -122,6 +181,21 @@ export interface Machine {
   forget(units: readonly string[]): Promise<void>;
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */
   enable(units: readonly string[]): Promise<void>;
+  /** `systemctl status` of each unit, in this order. */
+  status(units: readonly string[]): Promise<UnitReport[]>;
+  /** The last lines of each unit, unit by unit. */
+  journal(query: JournalQuery): Promise<JournalEntry[]>;
+  /** The last lines of each unit, then those that are written; ends by `signal` only. @throws `interrupted`. */
+  followJournal(query: JournalQuery, signal: AbortSignal): AsyncIterable<JournalEntry>;
+  /** The journal of one unit as journalctl prints it in this output mode. @throws `journal-failed`. */
+  journalText(unit: string, options: { readonly lines: number; readonly output: string }): Promise<string>;
+  /** What `systemd-analyze verify` says about this text of a unit file, line by line; its paths are left out. */
+  analyze(unit: string, text: string): Promise<string[]>;
+  /**
+   * The states of units now, then what changes, by systemd's own signals. Changes that come faster than they are read
+   * are merged. Ends when `signal` is aborted. @throws `machine-unreachable` when the connection is lost.
+   */
+  watch(options?: WatchOptions): AsyncIterable<UnitChanges>;
   /**
    * argv, never a shell string: quoted for the remote shell here and only here. `sudo` adds `sudo -n` when needed. A
    * stream on stdin is read only as fast as the command takes it, and is destroyed when the command ends first.

@@ -1,8 +1,10 @@
 export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
-export { type Facts, UnitFacts } from './facts.ts';
-export { type Inventory, readInventory } from './inventory.ts';
+export { UnitFacts } from './facts.ts';
+export { UnitLinks } from './links.ts';
 export type * from './model.ts';
+export { leavingKey } from './model.ts';
+
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';
 export { type Plan, planOf } from './plan.ts';

@@ -25,8 +25,10 @@ export interface Presence {
   /** When the container started: of two instances with one id, the later one is announced. */
   readonly since: string;
   readonly url: string;
-  /** Host name of the version; null = not load-balanced. */
+  /** Host name of the version; null = no shared frontend. */
   readonly host: string | null;
+  /** It is a server of its service's backend although it has no host name. Absent = only if it has one. */
+  readonly balanced?: true;
   readonly tags: readonly string[];
 }
 
@@ -39,4 +41,10 @@ export function readPresence(value: { readonly [name: string]: unknown } | null)
   if (host !== null && typeof host !== 'string') return null;
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) return null;
   return value as unknown as Presence;
+}
+
+/** Whether an instance needs the shared object of its service. One that cannot be read (null) may be of a later version. */
+export function needsShared(kind: 'frontend' | 'backend', presence: Presence | null): boolean {
+  if (presence === null || presence.host !== null) return true;
+  return kind === 'backend' && presence.balanced === true;
 }

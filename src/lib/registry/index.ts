@@ -2,17 +2,17 @@
  * What the cluster should be and who is there, typed, on a store. Each part is a class with `load`, `watch` where
  * somebody follows it, and its writes. It must not decide anything, and no other room reads or writes keys.
  */
-export { type Presence, readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
-export { type CopyResult, copyKeys } from './copy.ts';
+export { readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+export { copyKeys } from './copy.ts';
 export {
   type GatewayRecord,
   GatewayRegistry,
   type GatewaySettings,
   GatewaySettingsRegistry,
   type GatewaySettingsState,
-  type GatewaysState,
 } from './gateways.ts';
-export type { MachineRecord, Problem, RegistryChange, RegistryState, UnitRecord } from './model.ts';
+export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
+export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,
@@ -21,4 +21,4 @@ export {
   type ServiceWrite,
 } from './services.ts';
 export { type SwitchRecord, SwitchRegistry } from './switches.ts';
-export { type TrafficEdit, TrafficRegistry } from './traffic.ts';
+export { TrafficRegistry } from './traffic.ts';

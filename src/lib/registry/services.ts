@@ -1,6 +1,6 @@
 import type { Compare, Lease, Range, Revision, Store, StoreEvent, Write } from '../store/port.ts';
 import { encode, type JsonObject, keepUnknown, parseObject, type Stored } from '../traffic/index.ts';
-import { readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+import { needsShared, readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
 import { below } from './keys.ts';
 import { changesOf } from './watch.ts';
 
@@ -74,13 +74,10 @@ export class ServiceRegistry {
     return revision === null ? null : done.map((edit) => ({ ...edit, revision }));
   }
 
-  /** Whether a load-balanced instance of this service exists on any machine. */
-  async hasInstances(service: string): Promise<boolean> {
+  /** Whether an instance of this service that needs its shared frontend or backend exists on any machine. */
+  async isNeeded(kind: 'frontend' | 'backend', service: string): Promise<boolean> {
     const { entries } = await this.#store.range(`${this.#prefixes.presence}${service}/`);
-    return entries.some(({ value }) => {
-      const presence = readPresence(parseObject(value));
-      return presence === null || presence.host !== null;
-    });
+    return entries.some(({ value }) => needsShared(kind, readPresence(parseObject(value))));
   }
 
   lease(ttlSeconds: number): Promise<Lease> {

@@ -16,16 +16,16 @@ export type BreakerCondition =
     }
   | {
       readonly kind: 'code-ratio';
-      /** Answers with a status from a up to below b, divided by those from c up to below d. */
+      /** Responses with a status in [a, b) divided by responses with a status in [c, d). */
       readonly codes: readonly [a: number, b: number, c: number, d: number];
       readonly operator: Comparison;
       readonly value: number;
     };
 
-/** What a breaker has measured in its window. Ratios are 0 to 1. */
+/** What a breaker measured in its window. Ratios are 0 to 1. */
 export interface BreakerMetrics {
   readonly networkErrorRatio: number;
-  /** Milliseconds at a percentile (0 to 100); parts of a millisecond are cut off, as vulcand does. */
+  /** Milliseconds at a percentile (0 to 100); fractions are cut off, as in vulcand. */
   readonly latencyMs: (quantile: number) => number;
   readonly codeRatio: (a: number, b: number, c: number, d: number) => number;
 }

@@ -7,7 +7,7 @@ export type Literal =
   | { readonly kind: 'string'; readonly value: string; readonly at: number }
   | { readonly kind: 'int' | 'float'; readonly value: number; readonly at: number };
 
-/** What a text says before anybody asks what its names mean; `at` are 0-based offsets. */
+/** The syntax tree of an expression, before its names are interpreted; `at` is a 0-based offset. */
 export type Node =
   | Literal
   | { readonly kind: 'call'; readonly name: string; readonly args: readonly Literal[]; readonly at: number }
@@ -23,7 +23,7 @@ export type Node =
 
 export interface Parsed {
   readonly node: Node;
-  /** Where a line ends that Go would read as the end of the expression; null = nowhere. */
+  /** Offset of a line break that Go would read as the end of the expression; null = none. */
   readonly brokenAt: number | null;
   /** Whether parts are grouped by brackets. */
   readonly brackets: boolean;

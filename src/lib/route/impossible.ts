@@ -14,7 +14,7 @@ const PATH = /^[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*$/;
 
 /**
  * The first reason why this route, or one of its matchers, can never match what clients send; null where there is none.
- * A regular expression is judged by what it visibly requires only.
+ * A regular expression is judged only by what it visibly requires.
  */
 export function impossible(route: Route): Impossible | null {
   for (const matcher of matchers(route.expression)) {
@@ -72,7 +72,7 @@ function ofHost(matcher: Matcher): Impossible | null {
       problem: `Host ${show(value)}: * stands for nothing here`,
       hint: `write Host("${value.replaceAll('*', '<name>')}") for one label, HostRegexp for several`,
     };
-  // A placeholder's type (<int:n>) has a colon as well, so only what is text counts.
+  // A placeholder's type (<int:n>) contains a colon too, so only literal text counts.
   const text = textOf(matcher);
   if (/:\d*$/.test(text) && !text.endsWith(']') && !/^\[[^\]]*\]$/.test(text))
     return { problem: `Host ${show(value)} has a port, which routes do not see`, hint: write };

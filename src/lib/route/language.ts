@@ -3,12 +3,12 @@ import type { ClusterError } from '../error.ts';
 /** Longest text of a route, predicate or condition, in UTF-16 units. */
 export const MAX_EXPRESSION_LENGTH = 4096;
 
-/** One of the small languages that are written as Go expressions: its name in sentences, and its own error. */
+/** One of the small languages written as Go expressions: its name in messages, and its error. */
 export interface Language {
   readonly name: string;
   /** What may stand where an operand is expected, for error messages. */
   readonly operand: string;
-  /** Makes the error from one line that says what is wrong. */
+  /** Makes the error from a one-line message. */
   readonly error: (message: string) => ClusterError;
 }
 
@@ -21,7 +21,7 @@ export function complain(language: Language, text: string, at: number, problem: 
   return language.error(`${language.name}: ${problem}, at character ${at + 1}: ${shown}`);
 }
 
-/** What stands at a place, cut short, as a sentence can quote it. */
+/** A piece of the text, shortened and quoted for a message. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }

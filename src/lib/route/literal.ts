@@ -67,7 +67,7 @@ function numericEscape(body: string, at: number): { bytes: Iterable<number>; len
   return { bytes: new TextEncoder().encode(String.fromCodePoint(code)), length };
 }
 
-/** A Go string literal for the value: backquotes where they can be, so that regular expressions stay readable. */
+/** A Go string literal for the value: in backquotes where possible, so that regular expressions stay readable. */
 export function goQuote(value: string): string {
   const plain = !/[\p{Cc}`\ufeff]/u.test(value);
   if (plain && /[\\"]/.test(value)) return `\`${value}\``;

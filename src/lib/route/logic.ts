@@ -18,7 +18,7 @@ export function compareNumbers(left: number, operator: Comparison, right: number
   }
 }
 
-/** Refuses what only our routes know: `!`, and line breaks where Go would end the expression. */
+/** Refuses what only our routes allow: `!`, and line breaks where Go would end the expression. */
 export function needPlain(language: Language, text: string, { node, brokenAt }: Parsed): void {
   if (brokenAt !== null)
     throw complain(language, text, brokenAt, 'a line break before this; put && at the line end');

@@ -1,14 +1,14 @@
-/** What of a request a matcher looks at. A header's name is lower case. */
+/** The part of a request that a matcher tests. A header's name is in lower case. */
 export type Subject =
   | { readonly kind: 'host' | 'path' | 'method' }
   | { readonly kind: 'header'; readonly header: string };
 
-/** One piece of a pattern: text that must stand there, or a placeholder. */
+/** One piece of a pattern: literal text or a placeholder. */
 export type PatternPart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'string' | 'int' | 'path'; readonly name: string };
 
-/** How a matcher looks at it. Values may hold any character that UTF-8 can, line ends included. */
+/** How a matcher tests it. Values may contain any character, line breaks included. */
 export type Test =
   /** The whole subject is this text. */
   | { readonly form: 'literal'; readonly value: string }
@@ -19,7 +19,7 @@ export type Test =
       readonly parts: readonly PatternPart[];
       /** The same as an anchored regular expression that RE2 and PCRE2 read alike. */
       readonly regexp: string;
-      /** A placeholder takes everything up to the next separator, so what follows this one can never stand there. */
+      /** Never matches: a placeholder takes everything up to the next separator, so the text after it cannot follow. */
       readonly dead: boolean;
     }
   /** RE2, found anywhere in the subject; a host's letters are lower case. */
@@ -32,7 +32,7 @@ export type Expression =
   | { readonly kind: 'not'; readonly part: Expression }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly Expression[] };
 
-/** A condition on the request: the matcher must say yes, or no where it is negated. */
+/** A condition on the request: the matcher must match, or must not where it is negated. */
 export interface Condition {
   readonly matcher: Matcher;
   readonly negated: boolean;
@@ -51,7 +51,7 @@ export interface Route {
   readonly foreign: readonly string[];
 }
 
-/** What routes look at. Make one with `requestOf`. */
+/** The request as routes see it. Made by `requestOf`. */
 export interface Request {
   /** As sent; methods are case-sensitive. */
   readonly method: string;

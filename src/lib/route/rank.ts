@@ -17,9 +17,7 @@ export interface Rank {
 }
 
 /** One conjunction of one frontend's route: a rule of the gateway. */
-export interface Ranked {
-  readonly id: string;
-  readonly route: Route;
+export interface Ranked extends RoutedFrontend {
   /** Index into `route.conjunctions`. */
   readonly index: number;
   readonly conjunction: Conjunction;
@@ -29,6 +27,8 @@ export interface Ranked {
 export interface RoutedFrontend {
   readonly id: string;
   readonly route: Route;
+  /** Where two rules are for the same host, the smaller one goes first. 0 where it is absent. */
+  readonly yields?: number;
 }
 
 const NONE: Precision = { form: 'none', length: 0, looseness: 0 };
@@ -70,12 +70,16 @@ function comparePrecision(a: Precision, b: Precision, forms: Forms): number {
 /** What decides between two rules, most important first; each compares so that the better one is smaller. */
 const CRITERIA: readonly { readonly name: string; readonly compare: (a: Ranked, b: Ranked) => number }[] = [
   { name: 'host', compare: (a, b) => comparePrecision(a.rank.host, b.rank.host, HOST_FORMS) },
+  { name: 'yields', compare: (a, b) => yieldsOf(a) - yieldsOf(b) },
   { name: 'path', compare: (a, b) => comparePrecision(a.rank.path, b.rank.path, PATH_FORMS) },
   { name: 'conditions', compare: (a, b) => b.rank.conditions - a.rank.conditions },
   { name: 'text', compare: (a, b) => compareText(b.route.text, a.route.text) },
   { name: 'id', compare: (a, b) => compareText(a.id, b.id) },
   { name: 'index', compare: (a, b) => a.index - b.index },
 ];
+
+/** A rule for an exact path keeps its place: proxies look all exact paths of a host up at once, before the rest. */
+const yieldsOf = ({ yields = 0, rank: { path } }: Ranked): number => (path.form === 'literal' ? 0 : yields);
 
 /** Total order, the rule that wins first: smaller than 0 where `a` goes before `b`. */
 export function compareRanked(a: Ranked, b: Ranked): number {
@@ -94,10 +98,9 @@ export function decidedBy(a: Ranked, b: Ranked): string {
 /** All rules of all frontends, in the order in which the first that matches a request wins. */
 export function rules(frontends: readonly RoutedFrontend[]): readonly Ranked[] {
   return frontends
-    .flatMap(({ id, route }) =>
-      route.conjunctions.map((conjunction, index) => ({
-        id,
-        route,
+    .flatMap((frontend) =>
+      frontend.route.conjunctions.map((conjunction, index) => ({
+        ...frontend,
         index,
         conjunction,
         rank: rank(conjunction),

@@ -13,8 +13,8 @@ export interface Selection {
 
 /**
  * Which frontend serves a request, and why. Precedence: exact host, host pattern or regular expression, no host; then
- * exact path, path pattern, path regular expression, no path (longer text first); then more conditions; then vulcand's
- * order, reverse alphabetical by the route's text; then the smaller id.
+ * what yields less; then exact path, path pattern, path regular expression, no path (longer text first); then more
+ * conditions; then vulcand's order, reverse alphabetical by the route's text; then the smaller id.
  */
 export function select(frontends: readonly RoutedFrontend[], request: Request): Selection {
   return selectRule(rules(frontends), request);
@@ -53,6 +53,10 @@ function advantage(a: Ranked, b: Ranked): string {
   switch (decidedBy(a, b)) {
     case 'host':
       return detail('host', a.rank.host, b.rank.host);
+    case 'yields':
+      return (a.yields ?? 0) === 0
+        ? "being an operator's, not a registrator's"
+        : 'its servers: the backend of the other has none';
     case 'path':
       return detail('path', a.rank.path, b.rank.path);
     case 'conditions':

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { ClusterError, EXIT } from '../error.ts';
 
-/** What LMDB or the file system said, as a person understands it. */
+/** An error of LMDB or the file system as one a person can act on. */
 export function embeddedError(error: unknown, directory: string): ClusterError {
   if (error instanceof ClusterError) return error;
   const { code, message } = error as { code?: string | number; message?: string };
@@ -52,7 +52,7 @@ export function embeddedError(error: unknown, directory: string): ClusterError {
   );
 }
 
-/** On a full disk LMDB meets a short write and calls it an input/output error. */
+/** On a full disk LMDB reports a short write as an input/output error. */
 function isNearlyFull(directory: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(directory);

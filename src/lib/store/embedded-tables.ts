@@ -38,7 +38,7 @@ interface Meta {
 
 const EMPTY: Meta = { format: FORMAT, revision: 1, logStart: 2, logBytes: 0, leases: 0 };
 
-/** What is stored, and how. The caller brings the transactions: write methods belong inside one. */
+/** The tables of the embedded store. The caller opens the transactions: write methods must run inside one. */
 export class Tables {
   readonly #entries: Database<StoredEntry, Buffer>;
   readonly #log: Database<readonly Change[], Buffer>;

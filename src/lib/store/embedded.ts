@@ -32,7 +32,7 @@ export async function openEmbedded(directory: string): Promise<Store> {
   }
 }
 
-/** lmdb ends the whole process on a file that is not its own. */
+/** lmdb ends the whole process when a file is not an LMDB file. */
 async function checkFile(path: string): Promise<void> {
   const file = await openFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

@@ -24,7 +24,7 @@ export interface EtcdOptions {
 export interface Endpoint {
   /** As the user wrote it, for messages. */
   readonly name: string;
-  /** host:port that is really dialled. */
+  /** The host:port that is dialled. */
   readonly address: string;
   /** Name in the server's certificate when it is not that of `address`. */
   readonly serverName?: string;
@@ -44,7 +44,7 @@ class Pooled extends Etcd3 {
 class Connection implements ICallable<unknown> {
   readonly callOptionsFactory = undefined;
   readonly name: string;
-  /** host:port that is really dialled. */
+  /** The host:port that is dialled. */
   readonly address: string;
   readonly #etcd: Pooled;
   readonly #options: EtcdOptions;
@@ -68,7 +68,7 @@ class Connection implements ICallable<unknown> {
         'grpc.use_local_subchannel_pool': 1,
         'grpc.initial_reconnect_backoff_ms': 100,
         'grpc.max_reconnect_backoff_ms': 1000,
-        // Finds a watch whose server went away without a word.
+        // Detects a watch whose server went away silently.
         'grpc.keepalive_time_ms': 10_000,
         'grpc.keepalive_timeout_ms': Math.max(1000, options.timeoutMs),
         ...(endpoint.serverName && { 'grpc.ssl_target_name_override': endpoint.serverName }),

@@ -67,7 +67,7 @@ export function unreachable(endpoint: string, cause?: unknown): ClusterError {
   });
 }
 
-/** The request surely did not reach a server, so that repeating it is safe even for a write. */
+/** The request certainly did not reach a server, so repeating it is safe even for a write. */
 export function isUnsent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof GRPCDeadlineExceededError)

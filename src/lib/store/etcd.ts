@@ -175,7 +175,7 @@ class EtcdStore implements Store {
       } catch (error) {
         if (ended.aborted) return;
         const failure = this.#client.error(error);
-        // A refusal stays one however often it is asked; anything else may pass.
+        // Retrying a refusal is pointless; any other error may be temporary.
         if (
           failure instanceof ClusterError &&
           failure.code === 'store-auth' &&

@@ -1,7 +1,7 @@
 import { ClusterError, EXIT } from '../error.ts';
 import type { Transaction } from './port.ts';
 
-/** etcd's defaults; both drivers hold them, so that what works on one works on the other. */
+/** etcd's defaults. Both drivers enforce them, so that what works on one works on the other. */
 export const MAX_WRITES = 128;
 export const MAX_BYTES = 1.5 * 1024 * 1024 - 16 * 1024;
 /** What one transaction takes of a long list of writes: below the limits, with room for the writes that go with it. */

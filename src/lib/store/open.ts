@@ -1,17 +1,37 @@
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import type { Config, EtcdConfig } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Store } from './port.ts';
 
 /** Opens a stream from `machine` to `host:port` as seen from there. */
 export type Tunnel = (machine: string, host: string, port: number) => Promise<Duplex>;
 
+/** Which store, as the configuration says it. */
+export interface StoreSettings {
+  /** Folder of the embedded store. */
+  readonly dataDir: string;
+  /** null: the embedded store. */
+  readonly etcd: EtcdSettings | null;
+}
+
+interface EtcdSettings {
+  readonly endpoints: readonly string[];
+  readonly timeoutMs: number;
+  /** Paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** The machine through which etcd is reached. */
+  readonly tunnel?: string;
+}
+
 /**
  * Opens the store that the configuration names: etcd when there is an endpoint, else the embedded one. Drivers are
  * loaded only here and only when used: etcd3 alone costs over 100 ms.
  */
-export async function openStore(config: Config, tunnel?: Tunnel): Promise<Store> {
+export async function openStore(config: StoreSettings, tunnel?: Tunnel): Promise<Store> {
   if (config.etcd === null) {
     const { openEmbedded } = await import('./embedded.ts');
     return openEmbedded(config.dataDir);
@@ -19,7 +39,7 @@ export async function openStore(config: Config, tunnel?: Tunnel): Promise<Store>
   return openConfigured(config.etcd, tunnel);
 }
 
-async function openConfigured(config: EtcdConfig, tunnel: Tunnel | undefined): Promise<Store> {
+async function openConfigured(config: EtcdSettings, tunnel: Tunnel | undefined): Promise<Store> {
   const { tunnel: machine, user, password } = config;
   if (machine !== undefined && tunnel === undefined) {
     throw new ClusterError('store-unreachable', `no tunnel through ${machine} is possible here`, {

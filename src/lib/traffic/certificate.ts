@@ -21,22 +21,3 @@ export function certificateFacts(pem: string): CertificateFacts {
     until: Date.parse(certificate.validTo),
   };
 }
-
-/** Whether clients that ask for `host` will take the certificate, as far as names go. */
-export function namesHost({ names }: CertificateFacts, host: string): boolean {
-  const wanted = host.toLowerCase();
-  const parent = wanted.replace(/^[^.]+/, '*');
-  return names.some((name) => name === wanted || name === parent);
-}
-
-/** Why clients will refuse it as the certificate of `host`, in sentences. @param now milliseconds of Unix time. */
-export function certificateFaults(facts: CertificateFacts, host: string, now: number): string[] {
-  const day = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
-  return [
-    ...(now > facts.until ? [`the certificate expired at ${day(facts.until)}`] : []),
-    ...(now < facts.from ? [`the certificate is not valid before ${day(facts.from)}`] : []),
-    ...(namesHost(facts, host)
-      ? []
-      : [`the certificate does not name this host, but ${facts.names.join(', ') || 'no host at all'}`]),
-  ];
-}

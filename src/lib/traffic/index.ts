@@ -1,11 +1,11 @@
-export { type CertificateFacts, certificateFacts, certificateFaults } from './certificate.ts';
+export { type CertificateFacts, certificateFacts } from './certificate.ts';
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';
 export { isObject, parseObject } from './fields.ts';
 export { readMiddleware } from './middleware.ts';
 export type * from './model.ts';
-export { checkId, type Kind, parsePath, pathOf, type TrafficPath } from './path.ts';
+export { checkId, parsePath, pathOf, type TrafficPath } from './path.ts';
 export { readBackend, readFrontend, readHost, readListener, readServer } from './read.ts';
 export { applyTraffic, readTraffic, type StoredEntry, type TrafficChange } from './state.ts';
 export * from './stored.ts';
@@ -17,6 +17,6 @@ export {
   LISTENER_DIRECTORY,
   listenerSocket,
   readServerUrl,
-  type ServerAddress,
 } from './url.ts';
 export { encode, keepUnknown } from './write.ts';
+export * from './yields.ts';

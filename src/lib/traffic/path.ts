@@ -5,8 +5,6 @@ export type TrafficPath =
   | { readonly kind: 'host' | 'listener' | 'backend' | 'frontend'; readonly id: string }
   | { readonly kind: 'server' | 'middleware'; readonly parent: string; readonly id: string };
 
-export type Kind = TrafficPath['kind'];
-
 /** The key of an object, below the prefix; vulcand's schema. */
 export function pathOf(object: TrafficPath): string {
   switch (object.kind) {

@@ -1,5 +1,6 @@
 import type { Frontend, TrafficState } from './model.ts';
 import { pathOf } from './path.ts';
+import { isMarked } from './yields.ts';
 
 /** What a backend's id says: the application, and which version of it. */
 export interface VersionOf {
@@ -29,8 +30,7 @@ export function backendsNamed(backends: Iterable<string>, word: string): string[
 
 /** Did the registrator make it? Those serve one version or one instance, and are never switched. */
 export function madeByRegistrator(state: TrafficState, frontend: Frontend): boolean {
-  const stored = state.stored.get(pathOf({ kind: 'frontend', id: frontend.Id }))?.value;
-  return frontend.Id === frontend.BackendId || stored?.Registrator === true;
+  return frontend.Id === frontend.BackendId || isMarked(state, frontend);
 }
 
 /** Frontends of the same application as this backend. */

@@ -1,19 +1,7 @@
 import { createHash } from 'node:crypto';
-import Table from 'cli-table3';
 import type { MachineRecord } from '../registry/index.ts';
 import { metadataText } from './format.ts';
-
-const BORDERS = [
-  'top',
-  'top-mid',
-  'top-left',
-  'top-right',
-  'bottom',
-  'bottom-mid',
-  'bottom-left',
-  'bottom-right',
-];
-BORDERS.push('left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid');
+import { renderTable } from './table.ts';
 
 /** `type SHA256:...` of a `type base64` key, as OpenSSH shows it. */
 function fingerprintOf(key: string): string {
@@ -35,12 +23,5 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
     ['metadata', metadataText(machine.metadata) || '-'],
     ['units', units.join(' ') || '-'],
   ];
-  const none = Object.fromEntries(BORDERS.map((name) => [name, '']));
-  const table = new Table({
-    chars: { ...none, middle: '  ' },
-    // No colours: what is between the columns is coloured too, terminal or not.
-    style: { 'padding-left': 0, 'padding-right': 0, border: [] },
-  });
-  table.push(...rows);
-  return `${table.toString().replace(/ +$/gm, '')}\n`;
+  return renderTable(['', ''], rows, false);
 }

@@ -11,21 +11,25 @@ export function unitColumns(full: boolean): Columns<UnitRow> {
     machine: (row) => (row.machine === null ? '-' : machineLegend(row.machine, full)),
     load: (row) => row.load,
     active: (row) => row.active,
-    sub: (row) => row.sub,
+    sub: (row) => (row.leaving ? 'leaving' : row.sub),
     hash: (row) => hash(row.hash, full),
   };
 }
 
 export function unitFileColumns(full: boolean): Columns<UnitFileRow> {
   const target = (row: UnitFileRow): string =>
-    row.global ? 'global' : row.target === null ? '-' : machineLegend(row.target, full);
+    row.global
+      ? 'global'
+      : row.target === null
+        ? (row.leaving?.map((one) => machineLegend(one, full)).join(',') ?? '-')
+        : machineLegend(row.target, full);
   return {
     unit: (row) => row.unit,
     hash: (row) => hash(row.hash, full),
     desc: (row) => row.desc,
     dstate: (row) => row.dstate,
     global: (row) => String(row.global),
-    state: (row) => row.state ?? '-',
+    state: (row) => (row.leaving === undefined ? (row.state ?? '-') : `${row.state ?? '-'} (leaving)`),
     target,
     tmachine: target,
   };

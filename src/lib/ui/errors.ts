@@ -1,4 +1,4 @@
-import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
+import { ClusterError, ClusterErrors } from '../error.ts';
 import { redOnStderr } from './colour.ts';
 
 export interface ReportOptions {
@@ -6,10 +6,6 @@ export interface ReportOptions {
   readonly debug: boolean;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
-}
-
-interface OclifError {
-  readonly oclif?: { readonly exit?: number };
 }
 
 /**
@@ -42,7 +38,7 @@ function line(error: ClusterError): string {
   return `${redOnStderr('Error:')} ${printable(`${on}${where}${error.message}`)}`;
 }
 
-/** On one line, and nothing that a terminal would obey. */
+/** On one line, without control characters. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }
@@ -58,18 +54,7 @@ function asJson(error: ClusterError): Record<string, unknown> {
 
 function known(error: unknown): ClusterError {
   if (error instanceof ClusterError) return error;
-  const exit = (error as OclifError)?.oclif?.exit;
   const text = error instanceof Error ? error.message : String(error);
-  if (exit !== undefined) {
-    const [message = '', ...rest] = text
-      .split('\n')
-      .filter((part) => part.trim() !== '' && part !== 'See more help with --help');
-    const detail = rest.join(' ');
-    return new ClusterError('usage', detail === '' ? message : `${message} ${detail}`, {
-      hint: 'cluster help',
-      exit: EXIT.usage,
-    });
-  }
   return new ClusterError('internal', text === '' ? 'unknown failure' : text, {
     hint: 'this is a fault of cluster itself; run again with --debug and report what it prints',
     cause: error,

@@ -15,6 +15,21 @@ export function sentences(event: Event): Sentence[] {
   switch (event.kind) {
     case 'problem':
       return err(`WARNING: ${event.key}: ${event.message}; left alone`);
+    case 'held':
+      return err(
+        `WARNING: ${event.unit} is not started on ${machineLegend(event.machine, false)}: ${event.why}`,
+      );
+    case 'overtaken':
+      return [
+        ...err(
+          `Error: somebody else changed ${event.unit} while this command ran: it is ${event.desired ?? 'destroyed'} now`,
+        ),
+        ...err('  try: look again (cluster list-unit-files) and repeat the command if you still mean it'),
+      ];
+    case 'leaving':
+      return err(
+        `WARNING: ${event.unit} may still be on ${event.machines.map((one) => machineLegend(one, false)).join(', ')}; cluster reconcile removes it once that answers`,
+      );
     case 'created':
     case 'inactive':
       return out(`Unit ${event.unit} inactive`);
@@ -58,6 +73,8 @@ export function sentences(event: Event): Sentence[] {
       );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
+    case 'waiting':
+      return err(event.message);
     case 'warning':
       return err(`WARNING: ${event.message}`);
   }

@@ -3,7 +3,7 @@ export function machineId(id: string, full: boolean): string {
   return full ? id : `${id.slice(0, 8)}...`;
 }
 
-/** As a plan names machines: ids on paper may be short, and stay whole. */
+/** A machine as plans show it; short ids, as in an inventory file, are shown whole. */
 export function planMachine(id: string): string {
   return id.length > 12 ? machineId(id, false) : id;
 }

@@ -1,13 +1,14 @@
 import type { GatewayAnswer } from '../control/traffic/gateways.ts';
 import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
+import type { GatewayRecord } from '../registry/index.ts';
 import { machineId } from './format.ts';
 import { renderTable } from './table.ts';
 
 /** One line for each gateway, then what they leave out or serve differently. */
 export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   const rows = answers.map((answer) => {
-    const { machine, hostname, revision } = answer.gateway;
-    const where = [machineId(machine, machine.length <= 12), hostname];
+    const { machine, revision } = answer.gateway;
+    const where = [machineId(machine, machine.length <= 12), nameOf(answer.gateway, answers)];
     if ('error' in answer) return [...where, 'unreachable', '-', String(revision), '-', '-', '-'];
     // Gateways of earlier releases do not report one.
     const proxy: GatewayStatus['proxy'] | undefined = answer.value.proxy;
@@ -25,6 +26,15 @@ export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): 
   });
   const columns = ['machine', 'hostname', 'state', 'proxy', 'revision', 'reloads', 'last change', 'registry'];
   return `${renderTable(columns, rows, true)}${remarks(answers)}`;
+}
+
+/** A host name, with the gateway's own address where its machine has several. */
+function nameOf(
+  { machine, hostname, admin }: GatewayRecord,
+  answers: readonly GatewayAnswer<GatewayStatus>[],
+): string {
+  const several = answers.filter(({ gateway }) => gateway.machine === machine).length > 1;
+  return several ? `${hostname} (${admin})` : hostname;
 }
 
 /** Gateways of the same registry mostly have the same remarks: each is printed once. */

@@ -1,6 +1,6 @@
 /**
- * Columns padded with blanks, one row a line, no trailing blanks: cut and awk friendly, and 10,000 rows in
- * milliseconds (cli-table3 takes seconds for as many).
+ * Columns padded with blanks, one row a line, no trailing blanks: easy for cut and awk, and 10,000 rows take
+ * milliseconds. `legend` adds a row of the column names in capitals.
  */
 export function renderTable(
   columns: readonly string[],

@@ -1,9 +1,10 @@
 import type { FrontendChange } from '../control/traffic/frontend.ts';
 import type { Match } from '../control/traffic/match.ts';
 import type { Served } from '../control/traffic/wait.ts';
+import type { Change } from '../control/traffic/write.ts';
 import { green } from './colour.ts';
 
-/** vctl's line for what went well: green, on a terminal only. */
+/** vctl's line for success; green on a terminal only. */
 export function okLine(text: string): string {
   return `${green(`OK: ${text}`)}\n`;
 }
@@ -15,7 +16,7 @@ export function changeLines({ frontend, from, to, changed, dryRun }: FrontendCha
   if (!changed)
     return `${dryRun ? '' : okLine('frontend upserted')}${id}: points at ${to} already, nothing to do\n`;
   if (!dryRun) return `${okLine('frontend upserted')}${moved}`;
-  return `would ${from === null ? 'make' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
+  return `would ${from === null ? 'create' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
 }
 
 export function servedLine({ gateways, ms }: Served): string {
@@ -23,9 +24,27 @@ export function servedLine({ gateways, ms }: Served): string {
   return `served by ${gateways} gateway${gateways === 1 ? '' : 's'} after ${Math.round(ms)} ms\n`;
 }
 
-/** The same for programs. */
-export function changeJson({ frontend, from, to, changed, dryRun }: FrontendChange, served: Served | null) {
-  return { frontend: frontend.Id, from, to, changed, dryRun, served };
+/**
+ * What a command changed, for programs: the object's own fields as vulcand names them, then what was done. `served` is
+ * null where nobody was waited for.
+ */
+export function changeDocument(
+  { object, ...done }: Change,
+  served: Served | null,
+  notes: readonly string[],
+): object {
+  return { ...object, ...done, served, notes };
+}
+
+/** The same of a frontend that was made, changed or switched. */
+export function switchDocument(
+  change: FrontendChange,
+  served: Served | null,
+  notes: readonly string[],
+): object {
+  const { frontend, from, to, changed, dryRun, revision } = change;
+  const done = { kind: 'frontend', id: frontend.Id, action: 'upserted', changed, revision } as const;
+  return { ...frontend, ...done, frontend: frontend.Id, from, to, dryRun, served, notes };
 }
 
 export function matchLines({ frontend, backend, reason }: Match): string {

@@ -7,7 +7,7 @@ export const MAX_UNIT_FILE_BYTES = 1024 * 1024;
 export interface UnitLine {
   /** `preamble` is text before the first section; `broken` is what {@link parseUnitFile} refuses. */
   readonly kind: 'blank' | 'comment' | 'preamble' | 'section' | 'option' | 'continuation' | 'broken';
-  /** The line as it was, with its line end. */
+  /** The line as written, including its line ending. */
   readonly raw: string;
 }
 
@@ -26,7 +26,7 @@ export interface UnitProblem {
   readonly expected: string;
 }
 
-/** A unit file with nothing lost: the lines printed in order are the text that was read. */
+/** A unit file, lossless: its lines joined in order are exactly the text that was read. */
 export interface UnitFile {
   readonly file?: string;
   readonly lines: readonly UnitLine[];
@@ -46,7 +46,7 @@ export interface ParseOptions {
  */
 export function parseUnitFile(text: string, where: ParseOptions = {}): UnitFile {
   const what = where.file ?? where.unit ?? 'unit file';
-  // UTF-8 takes at least one byte for a UTF-16 unit, so most files need not be measured.
+  // A UTF-16 unit takes at most three bytes in UTF-8, so most files need not be measured.
   if (text.length > MAX_UNIT_FILE_BYTES / 3 && Buffer.byteLength(text) > MAX_UNIT_FILE_BYTES) {
     throw new ClusterError('unit-file-too-large', `${what} is larger than ${MAX_UNIT_FILE_BYTES} bytes`, {
       ...where,
@@ -87,7 +87,7 @@ export function parseUnitFile(text: string, where: ParseOptions = {}): UnitFile 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/g;
 
-/** Where the first character stands that no unit file has; like systemd, a comment may be in any encoding. */
+/** Index of the first character that a unit file cannot contain. As in systemd, a comment may be in any encoding. */
 function binaryAt(text: string): number | null {
   for (const { 0: found, index } of text.matchAll(BINARY)) {
     const line = text.slice(text.lastIndexOf('\n', index - 1) + 1, index);
@@ -96,7 +96,7 @@ function binaryAt(text: string): number | null {
   return null;
 }
 
-/** Reads any text at all: what is broken is kept as `broken` lines and listed in `problems`. */
+/** Reads any text: lines that cannot be parsed are kept as `broken` and listed in `problems`. */
 export function readUnitFile(text: string, file?: string): UnitFile {
   const raws = splitLines(text);
   const lines: UnitLine[] = [];
@@ -147,7 +147,7 @@ function sectionProblem(content: string): string | null {
   return end === content.length - 1 ? null : 'nothing after "]"';
 }
 
-/** The value that starts in line `from` at `column`, and how many lines it takes. */
+/** The value that starts on line `from` at `column`, and the number of lines it spans. */
 function readValue(raws: readonly string[], from: number, column: number): [value: string, used: number] {
   let text = withoutEnd(raws[from]!).slice(column);
   let used = 1;
@@ -168,8 +168,8 @@ function readValue(raws: readonly string[], from: number, column: number): [valu
 }
 
 /**
- * systemd reads a value on after a comment inside it, fleet ends it there. How many lines from `at`, comments included,
- * are such a rest: those that could be nothing else. What looks like an option of its own stays one, as in fleet.
+ * systemd continues a value after a comment inside it; fleet ends the value there. Returns how many lines from `at`,
+ * comments included, can only be such a continuation. A line that looks like an option stays an option, as in fleet.
  */
 function restAfterComment(raws: readonly string[], at: number): number {
   let end = at;
@@ -183,7 +183,7 @@ function isComment(raw: string): boolean {
   return /^\s*[#;]/.test(raw);
 }
 
-/** An odd number of backslashes at the end; an even one is escaped backslashes, as systemd counts. */
+/** Whether the text ends in an odd number of backslashes; an even number is escaped backslashes, as in systemd. */
 function continues(text: string): boolean {
   let count = 0;
   while (text[text.length - 1 - count] === '\\') count++;
@@ -202,7 +202,7 @@ function clip(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }
 
-/** The text that was read, byte for byte. */
+/** The text that was read, unchanged. */
 export function printUnitFile(file: UnitFile): string {
   let text = '';
   for (const line of file.lines) text += line.raw;
@@ -214,7 +214,7 @@ export function options(file: UnitFile): readonly UnitOption[] {
   return file.options;
 }
 
-/** Every value of a key, in order; an empty one resets nothing, as fleet reads it. */
+/** Every value of a key, in order; an empty value resets nothing, as in fleet. */
 export function values(file: UnitFile, section: string, key: string): string[] {
   const found: string[] = [];
   for (const option of file.options) {
@@ -223,7 +223,7 @@ export function values(file: UnitFile, section: string, key: string): string[] {
   return found;
 }
 
-/** Every value as systemd reads it: continued lines joined by a blank, an empty value forgets those before it. */
+/** Every value as systemd reads it: continued lines joined by a space; an empty value discards the earlier ones. */
 export function effectiveValues(file: UnitFile, section: string, key: string): string[] {
   let found: string[] = [];
   for (const value of values(file, section, key)) {

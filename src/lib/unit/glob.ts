@@ -41,7 +41,7 @@ export function compileGlob(pattern: string): Glob {
   };
 }
 
-/** A pattern as fleet uses it: a malformed one, which `problem` tells of, matches nothing. */
+/** A pattern as fleet uses it: a malformed one matches nothing, and `problem` says why. */
 export function fleetGlob(pattern: string): Glob & { readonly problem?: string } {
   try {
     return compileGlob(pattern);
@@ -107,7 +107,7 @@ function tokenize(pattern: string): Token[] {
   return tokens;
 }
 
-/** Greedy with one point of return: only the last star can ever have to take more. */
+/** Greedy, with one backtracking point: only the last star may need to match more. */
 function matchTokens(tokens: readonly Token[], name: readonly string[]): boolean {
   let t = 0;
   let n = 0;

@@ -5,12 +5,12 @@ export function shortMachineId(id: string): string {
   return id.slice(0, SHORT);
 }
 
-/** Does `MachineID=wanted` name the machine `id`: its full id or exactly the short one, no other prefix. */
+/** Whether `MachineID=wanted` names machine `id`: the full id or exactly the short one, not another prefix. */
 export function matchMachineId(id: string, wanted: string): boolean {
   return wanted !== '' && (wanted === id || wanted === shortMachineId(id));
 }
 
-/** Every required key must be there (AND) with one of its values (OR). */
+/** Whether every required key is present (AND) with one of its values (OR). */
 export function matchMetadata(
   required: Readonly<Record<string, readonly string[]>>,
   machine: Readonly<Record<string, string>>,
@@ -22,7 +22,7 @@ export function matchMetadata(
   return true;
 }
 
-/** `k=v,k=v` as fleet reads it: blanks trimmed, the last duplicate wins, pairs without `=` dropped. */
+/** `k=v,k=v` as fleet reads it: whitespace trimmed, the last duplicate wins, pairs without `=` dropped. */
 export function parseMetadata(text: string): Record<string, string> {
   const pairs: [string, string][] = [];
   for (const part of text.split(',')) {

@@ -1,7 +1,7 @@
 import { ClusterError } from '../error.ts';
 import { nearest } from './nearest.ts';
 
-/** systemd's limit; fleet's own was 256, one more than systemd takes. */
+/** systemd's limit; fleet allowed 256, one more than systemd accepts. */
 export const MAX_UNIT_NAME_BYTES = 255;
 
 export const UNIT_TYPES: readonly string[] = [
@@ -20,7 +20,7 @@ export const UNIT_TYPES: readonly string[] = [
   'timer',
 ];
 
-/** The types that fleet lets have templates and instances. */
+/** The unit types that may have templates and instances, as in fleet. */
 export const TEMPLATE_TYPES: readonly string[] = ['path', 'service', 'socket', 'target', 'timer'];
 
 /** An argument with one of these suffixes is a unit name already; any other gets `.service`. */
@@ -43,7 +43,7 @@ export interface UnitName {
   readonly template: string | null;
 }
 
-/** Splits at the first `@` and the last `.` without judging the parts; null when there is no dot. */
+/** Splits at the first `@` and the last `.` without validating the parts; null when there is no dot. */
 export function splitUnitName(text: string): UnitName | null {
   const dot = text.lastIndexOf('.');
   if (dot === -1) return null;

@@ -1,30 +1,27 @@
-/** Edits (insert, delete, replace one character) that turn `a` into `b`. */
-export function levenshtein(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replace, previous[j]! + 1, row[j - 1]! + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length]!;
+import { distance } from 'fastest-levenshtein';
+
+/**
+ * Candidates that `word` may stand for (case-insensitive): first those that begin with it, then those within a few
+ * edits, closest first, at most `most`. Equally close candidates keep their order.
+ */
+export function nearestAll(word: string, candidates: Iterable<string>, most = 3): string[] {
+  const limit = word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length * 0.4));
+  const lower = word.toLowerCase();
+  return [...new Set(candidates)]
+    .map((candidate) => ({ candidate, cost: cost(lower, candidate.toLowerCase(), limit) }))
+    .filter((near) => near.cost <= limit)
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
 }
 
-/** The candidate most like `word` (case ignored), or null when none is close enough to be what was meant. */
+/** The candidate closest to `word`, or null when none is close enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
-  const limit = Math.max(2, Math.floor(word.length * 0.4));
-  const lower = word.toLowerCase();
-  let best: string | null = null;
-  let bestDistance = limit + 1;
-  for (const candidate of candidates) {
-    if (Math.abs(candidate.length - word.length) > limit) continue;
-    const distance = levenshtein(lower, candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
+  return nearestAll(word, candidates, 1)[0] ?? null;
+}
+
+function cost(word: string, candidate: string, limit: number): number {
+  if (word.length > 1 && candidate.startsWith(word)) return 0;
+  if (Math.abs(candidate.length - word.length) > limit) return Number.POSITIVE_INFINITY;
+  return distance(word, candidate);
 }

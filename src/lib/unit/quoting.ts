@@ -15,8 +15,8 @@ const SIMPLE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Splits a value into words as systemd does: blanks separate, single and double quotes join, C escapes count
- * everywhere. Throws `bad-quoting` for an open quote or an unknown escape.
+ * Splits a value into words as systemd does: whitespace separates, single and double quotes group, and C escapes apply
+ * everywhere. Throws `bad-quoting` for an unterminated quote or an unknown escape.
  */
 export function splitQuoted(text: string): string[] {
   const words: string[] = [];

@@ -4,8 +4,8 @@ const OPEN: Readonly<Record<string, string>> = { '<': '>', '{': '}' };
 
 /**
  * The names that one argument stands for: `demo@<1..3>.service`, `{1..3}`, `{a,b}`, zero padded `<01..12>`, several in
- * one name (the leftmost turns slowest). Only the base name of a path is expanded. Throws `range-empty`,
- * `range-reversed`, `range-too-large`, `range-syntax`, or `range-eaten` when a shell seems to have taken the range.
+ * one name (the leftmost changes slowest). Only the base name of a path is expanded. Throws `range-empty`,
+ * `range-reversed`, `range-too-large`, `range-syntax`, or `range-eaten` when a shell seems to have interpreted the range.
  */
 export function expandRanges(argument: string, limit = 10_000): string[] {
   const start = argument.lastIndexOf('/') + 1;

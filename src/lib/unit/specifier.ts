@@ -2,7 +2,7 @@ import { unescapeName, unescapePath } from './escape.ts';
 import { printUnitFile, readUnitFile, type UnitLine } from './file.ts';
 import { parseUnitName, type UnitName } from './name.ts';
 
-/** What a machine knows about itself; what is missing takes the value of a system manager run by root. */
+/** What a machine reports about itself; missing fields take the values of a system manager run by root. */
 export interface MachineFacts {
   readonly hostname: string;
   /** /etc/machine-id; dashes are dropped. */
@@ -21,13 +21,13 @@ export interface MachineFacts {
   readonly gid?: number;
   readonly home?: string;
   readonly shell?: string;
-  /** Where the unit file lies there; default `/etc/systemd/system/NAME`. */
+  /** Path of the unit file on the machine; default `/etc/systemd/system/NAME`. */
   readonly fragmentPath?: string;
 }
 
 type Resolve = (name: UnitName) => string;
 
-/** Specifiers that a unit's name alone decides. */
+/** Specifiers that depend on the unit's name only. */
 const BY_NAME: Readonly<Record<string, Resolve>> = {
   '%': () => '%',
   n: (name) => name.full,
@@ -41,7 +41,7 @@ const BY_NAME: Readonly<Record<string, Resolve>> = {
   f: (name) => unescapePath(name.instance ?? name.prefix),
 };
 
-/** systemd's names of architectures where they differ from those of `uname -m`. */
+/** systemd's architecture names where they differ from `uname -m`. */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x86_64: 'x86-64',
   i386: 'x86',
@@ -89,7 +89,7 @@ const BY_MACHINE: Readonly<Record<string, (facts: MachineFacts, name: UnitName) 
   Y: (facts, name) => fragmentPath(facts, name).replace(/\/[^/]*$/, ''),
 };
 
-/** What a specifier that only a machine can resolve stands for, for messages. */
+/** What a specifier that only a machine can resolve stands for; used in messages. */
 const MEANING: Readonly<Record<string, string>> = {
   a: 'the architecture',
   b: 'the boot id',
@@ -100,31 +100,31 @@ const MEANING: Readonly<Record<string, string>> = {
   v: 'the kernel release',
 };
 
-/** Why `%x` has no value before placement; null when the name decides it or systemd does not know it. */
+/** Why `%x` has no value before placement; null when it depends on the name only, or systemd does not know it. */
 export function machineMeaning(letter: string): string | null {
   if (!Object.hasOwn(BY_MACHINE, letter)) return null;
   return MEANING[letter] ?? 'something that only the machine knows';
 }
 
-/** Replaces what `resolve` answers; a specifier it answers null for stays (systemd refuses a line with an unknown one). */
+/** Replaces every specifier that `resolve` has a value for; others stay (systemd refuses a line with an unknown one). */
 export function expandSpecifiers(text: string, resolve: (letter: string) => string | null): string {
   return text.includes('%') ? text.replace(/%(.)/gsu, (all, letter: string) => resolve(letter) ?? all) : text;
 }
 
-/** The value of a specifier that the name alone decides, else null. Throws `bad-escape` for `%I` of a wrong escape. */
+/** The value of a specifier that depends on the name only, else null. Throws `bad-escape` for `%I` with a bad escape. */
 export function resolveByName(letter: string, name: UnitName): string | null {
   return Object.hasOwn(BY_NAME, letter) ? BY_NAME[letter]!(name) : null;
 }
 
 /**
- * The text as a machine's systemd 252 will see it: the specifiers in all values filled in, comments and the rest as
- * they were. Throws for a bad unit name or an instance that cannot be unescaped.
+ * The text as a machine's systemd 252 will read it: specifiers in all values replaced, everything else unchanged.
+ * Throws for a bad unit name or an instance that cannot be unescaped.
  */
 export function renderUnit(text: string, unit: string | UnitName, facts: MachineFacts): string {
   const name = typeof unit === 'string' ? parseUnitName(unit) : unit;
   const expand = (part: string): string =>
     expandSpecifiers(part, (letter) => resolveByName(letter, name) ?? byMachine(letter, facts, name));
-  // systemd reads on after a comment inside a continued value, so what looks broken may be the rest of one.
+  // systemd continues a value after a comment inside it, so a line that looks broken may be part of one.
   const render = (line: UnitLine): UnitLine =>
     ['option', 'continuation', 'broken'].includes(line.kind) && !/^\s*[#;]/.test(line.raw)
       ? { ...line, raw: expand(line.raw) }

@@ -1,13 +1,13 @@
 import { mangle, splitUnitName } from './name.ts';
 
-/** One place where the text for an argument may be found. */
+/** One place to look for the unit file that an argument names. */
 export type Candidate =
   | { readonly kind: 'registry-unit' | 'registry-template'; readonly name: string }
   | { readonly kind: 'file' | 'file-template'; readonly path: string };
 
 /**
- * Where the unit file for an argument is looked for, first to last, in fleet's order. Beyond fleet, `foo` also finds
- * the file `foo.service`.
+ * The places to look for an argument's unit file, in fleet's order. Unlike in fleet, `foo` also finds the file
+ * `foo.service`.
  */
 export function candidates(argument: string): Candidate[] {
   const name = mangle(argument);
@@ -26,7 +26,7 @@ export function candidates(argument: string): Candidate[] {
   return found;
 }
 
-/** The instances of a template whose stored text is no longer the template's, sorted by name. */
+/** The instances of a template whose stored text differs from the template's, sorted by name. */
 export function outdatedInstances(
   templateName: string,
   templateHash: string,

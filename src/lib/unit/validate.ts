@@ -24,7 +24,7 @@ export interface ValidatedUnit {
 /**
  * Checks a unit's name, syntax and [X-Fleet] rules; a file may be empty or hold only [X-Fleet]. Throws the first
  * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key` and `bad-requirements` (rules
- * that cannot be had together, in fleet's words). What fleet passes over is a warning.
+ * that exclude each other, in fleet's words). What fleet ignores is a warning.
  */
 export function validateUnit(
   name: string,

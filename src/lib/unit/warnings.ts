@@ -37,7 +37,7 @@ const SECTIONS = [
 /** Options whose values are free text or command lines, where a # may be meant. */
 const FREE_TEXT = /^(Exec|Environment|Description|Documentation|StatusText|X-)/;
 
-/** What is allowed in a unit file and probably not meant, one line each with the unit's name. */
+/** What is allowed in a unit file but probably not meant: one line each, starting with the unit's name. */
 export function unitWarnings(
   unit: UnitName,
   file: UnitFile,
@@ -50,7 +50,7 @@ export function unitWarnings(
     warnings.push(line === undefined ? `${full}: ${text}` : `${full}:${line}: ${text}`);
   };
   if (type === 'busname' || type === 'snapshot') add(`systemd no longer knows units of type ${type}`);
-  // Text that was read from no file is a plan's on paper, where a unit often is its name alone.
+  // In an inventory a unit often has a name and no text, so only files are checked.
   if (file.options.length === 0 && file.file !== undefined)
     add(`${file.file} has no options: there is nothing to run`);
   for (const [text, line] of [...misnamedSections(file), ...trailingComments(file)]) add(text, line);
@@ -74,7 +74,7 @@ export function unitWarnings(
     else if (MACHINE_OF.includes(key) && !isUnitName(value) && !unit.isTemplate) {
       add(`MachineOf=${value} is not a unit name: nothing can match it`, line);
     }
-    // A template's own instance is empty; its instances are checked when they come.
+    // A template has no instance of its own to check; its instances are checked when they are named.
     const judged = !(unit.isTemplate && /[%$]/.test(raw));
     if (METADATA.includes(key) && metadataPair(value) === null && judged) {
       add(`${key}=${value} is not one key=value and asks for nothing, as in fleet`, line);
@@ -105,7 +105,7 @@ function isUnitName(text: string): boolean {
 
 type Warning = readonly [text: string, line: number];
 
-/** `[x-fleet]`, `[Fleet]`, `[Services]`: systemd and fleet pass over a section that they do not know. */
+/** `[x-fleet]`, `[Fleet]`, `[Services]`: systemd and fleet ignore sections that they do not know. */
 function misnamedSections(file: UnitFile): Warning[] {
   return file.lines.flatMap(({ kind, raw }, i): Warning[] => {
     if (kind !== 'section') return [];
@@ -118,7 +118,7 @@ function misnamedSections(file: UnitFile): Warning[] {
   });
 }
 
-/** A comment stands on a line of its own; behind a value it is part of the value. */
+/** A comment needs a line of its own; after a value it is part of the value. */
 function trailingComments(file: UnitFile): Warning[] {
   return file.options.flatMap(({ section, key, value, line }): Warning[] => {
     const suspicious = /\s[#;]\s?\S/.test(value) && (section === FLEET_SECTION || !FREE_TEXT.test(key));
@@ -129,8 +129,7 @@ function trailingComments(file: UnitFile): Warning[] {
 }
 
 /**
- * `Requires=` stops a unit whenever the other one stops, and systemd does not count that as an end that `Restart=` is
- * about.
+ * `Requires=` stops a unit whenever the other unit stops, and `Restart=` does not apply to such a stop.
  */
 function lostRestarts(file: UnitFile): string[] {
   const restart = effectiveValues(file, 'Service', 'Restart').at(-1) ?? 'no';

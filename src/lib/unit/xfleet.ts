@@ -7,7 +7,7 @@ import { expandVariables, literalEnvironment } from './variables.ts';
 
 export const FLEET_SECTION = 'X-Fleet';
 
-/** Every key of [X-Fleet] that means something, the deprecated names last. */
+/** Every known key of [X-Fleet], deprecated names last. */
 export const FLEET_KEYS: readonly string[] = [
   'MachineID',
   'MachineOf',
@@ -36,7 +36,7 @@ export interface Requirements {
   readonly global: boolean;
 }
 
-/** One value of [X-Fleet] after splitting and expansion, and where it was written. */
+/** One value of [X-Fleet] after splitting and expansion, with the line it is on. */
 export interface FleetValue {
   readonly key: string;
   readonly value: string;
@@ -44,7 +44,7 @@ export interface FleetValue {
   readonly raw: string;
 }
 
-/** fleet's splitting of a value: only one that starts and ends with a double quote is several words. */
+/** Splits a value as fleet does: only a value that starts and ends with a double quote has several words. */
 export function parseMultivalue(line: string): string[] {
   if (!line.startsWith('"') || !line.endsWith('"')) return [line];
   const words: string[] = [];
@@ -64,12 +64,12 @@ export function parseMultivalue(line: string): string[] {
   return words;
 }
 
-/** The options of [X-Fleet] whose key means nothing (keys are case-sensitive). */
+/** The options of [X-Fleet] whose key is unknown (keys are case-sensitive). */
 export function unknownFleetKeys(file: UnitFile): UnitOption[] {
   return file.options.filter(({ section, key }) => section === FLEET_SECTION && !FLEET_KEYS.includes(key));
 }
 
-/** What fleet made of [X-Fleet]: every key, known or not, with its words; only specifiers that the name decides. */
+/** [X-Fleet] as fleet reads it: every key, known or not, with its words; only specifiers of the name are replaced. */
 export function rawRequirements(unit: string | UnitName, file: UnitFile): Record<string, string[]> {
   const name = typeof unit === 'string' ? splitUnitName(unit) : unit;
   const found = new Map<string, string[]>();
@@ -84,7 +84,7 @@ export function rawRequirements(unit: string | UnitName, file: UnitFile): Record
 }
 
 /**
- * The values of [X-Fleet] with variables and specifiers filled in. Throws `specifier-needs-machine`,
+ * The values of [X-Fleet] with variables and specifiers replaced. Throws `specifier-needs-machine`,
  * `unknown-variable`, `bad-variable`, `bad-quoting` or `bad-escape`.
  */
 export function fleetValues(unit: string | UnitName, file: UnitFile): FleetValue[] {
@@ -106,7 +106,7 @@ export function fleetValues(unit: string | UnitName, file: UnitFile): FleetValue
       return text === undefined ? null : specifiers(text);
     };
     for (const raw of parseMultivalue(value)) {
-      // Specifiers first: what a variable brings in is already expanded and must not be looked at twice.
+      // Specifiers first: a variable's value is already expanded and must not be expanded twice.
       const expanded = expandVariables(specifiers(raw), lookup, () => variables().keys(), place);
       found.push({ key, value: expanded, line, raw });
     }
@@ -133,14 +133,14 @@ function resolve(
 }
 
 /**
- * Where the unit may run. Unknown keys and metadata that is no `key=value` are passed over as fleet does (validateUnit
+ * Where the unit may run. Unknown keys and metadata other than `key=value` are ignored, as in fleet (validateUnit
  * refuses them); throws what {@link fleetValues} throws.
  */
 export function requirements(unit: string | UnitName, file: UnitFile): Requirements {
   return toRequirements(fleetValues(unit, file));
 }
 
-/** Sorts expanded values by what they mean; the deprecated name of a list comes before the new one. */
+/** Groups expanded values by meaning; values under a list's deprecated name come before those under the new one. */
 export function toRequirements(found: readonly FleetValue[]): Requirements {
   const all = (...keys: string[]): string[] =>
     keys.flatMap((key) => found.filter((one) => one.key === key).map((one) => one.value));
@@ -162,7 +162,7 @@ export function toRequirements(found: readonly FleetValue[]): Requirements {
   };
 }
 
-/** The patterns of a Conflicts value: blanks part them, and so does the backslash that continues a line. */
+/** The patterns of a Conflicts value, separated by whitespace or by the backslash that continues a line. */
 export function patternWords(text: string): string[] {
   return text.split(/(?:\s|\\\n)+/).filter((word) => word !== '');
 }
@@ -173,12 +173,12 @@ export function metadataPair(text: string): [key: string, value: string] | null 
   return key === '' || value === '' || more.length > 0 ? null : [key, value];
 }
 
-/** fleet's idea of yes: true yes 1 on t, in any case. */
+/** What fleet reads as true: true, yes, 1, on, t, in any case. */
 export function isTrue(text: string): boolean {
   return ['true', 'yes', '1', 'on', 't'].includes(text.toLowerCase());
 }
 
-/** The key that was probably meant; the deprecated names are not offered unless that is what was tried. */
+/** The key that was probably meant; deprecated names are suggested only when one was attempted. */
 export function nearestFleetKey(key: string): string | null {
   const modern = FLEET_KEYS.filter((known) => !known.startsWith('X-'));
   return nearest(key, FLEET_KEYS) ?? nearest(key.replace(/^X-(Condition)?/, ''), modern);

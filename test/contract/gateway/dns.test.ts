@@ -4,7 +4,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/port.ts';
-import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
+import {
+  ask,
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 
 /** A small DNS server: every question for an A record is answered with `address`, or with `code` where that is null. */
 class Dns {

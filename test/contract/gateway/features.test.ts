@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { repeat, route, type Site, type SmallServer, site, smallServer, told } from './features.ts';
-import type { Asking } from './haproxy-run.ts';
+import { repeat, route, type Site, type SmallServer, site, smallServer, told } from './support/features.ts';
+import type { Asking } from './support/haproxy-run.ts';
 
 let at: Site;
 const servers: Record<string, SmallServer> = {};

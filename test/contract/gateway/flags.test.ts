@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { freePort } from '../../support/port.ts';
-import { type Site, type SmallServer, site, smallServer } from './features.ts';
-import { get } from './support.ts';
+import { listening } from '../../support/port.ts';
+import { type Site, type SmallServer, site, smallServer } from './support/features.ts';
+import { get } from './support/process.ts';
 
 let at: Site;
 let server: SmallServer;
@@ -16,8 +16,7 @@ beforeAll(async () => {
   at = await site('embedded');
   server = await smallServer((_, response) => response.end('served'));
   other = createServer();
-  taken = await freePort();
-  await new Promise<void>((resolve) => other.listen(taken, '127.0.0.1', resolve));
+  taken = await listening(other);
   await at.run('backend upsert -id b');
   await at.run(`server upsert -b b -id s -url ${server.url}`);
   await at.run('frontend upsert -id f -b b -route Path("/") --no-wait');

@@ -2,8 +2,8 @@ import { get as httpGet } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Running } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Demo, demo, route, type Site, site } from './features.ts';
-import { type Backend, backend, get, upgraded } from './support.ts';
+import { type Demo, demo, route, type Site, site } from './support/features.ts';
+import { type Backend, backend, get, upgraded } from './support/process.ts';
 
 const ODD = 'odd "quoted" \\ {name}';
 let at: Site;

@@ -1,96 +1,29 @@
-import { createSocket } from 'node:dgram';
-import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GatewayStatus } from '../../../src/lib/gateway/admin.ts';
-import { runPaths } from '../../../src/lib/gateway/haproxy/process/files.ts';
-import { Haproxy } from '../../../src/lib/gateway/haproxy/process/haproxy.ts';
+import { expect, test } from 'vitest';
 import type { Top } from '../../../src/lib/gateway/top.ts';
-import {
-  GatewayRegistry,
-  GatewaySettingsRegistry,
-  TrafficRegistry,
-} from '../../../src/lib/registry/index.ts';
-import { openEtcd } from '../../../src/lib/store/etcd.ts';
-import type { Store } from '../../../src/lib/store/port.ts';
-import { type Running, runCli, startCli, type Workplace, workplace } from '../../support/cli.ts';
-import { type EtcdServer, startEtcd } from '../../support/etcd-server.ts';
+import { GatewaySettingsRegistry } from '../../../src/lib/registry/index.ts';
+import { runCli } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
-import { freePort, listening } from '../../support/port.ts';
-import { type Backend, backend, gatewayStatus, get, load, upgraded, writesOf } from './support.ts';
+import {
+  a,
+  admin,
+  b,
+  etcd,
+  frontend,
+  gateway,
+  listen,
+  place,
+  record,
+  served,
+  status,
+  store,
+  url,
+  withGateway,
+  write,
+} from './support/gateway.ts';
+import { get, load, upgraded } from './support/process.ts';
 
-const MACHINE = 'feedfacefeedfacefeedfacefeedface';
-
-let etcd: EtcdServer;
-let store: Store;
-let traffic: TrafficRegistry;
-let place: Workplace;
-let listen: number;
-let admin: number;
-let a: Backend;
-let b: Backend;
-let gateway: Running;
-
-/** The real command, as a unit would run it, but for its paths and ports. */
-function start(): Running {
-  const args = ['gateway', '--listen', `127.0.0.1:${listen}`, '--admin', `127.0.0.1:${admin}`];
-  args.push(
-    '--run-dir',
-    join(place.dir, 'run'),
-    '--state-dir',
-    join(place.dir, 'state'),
-    '--machine',
-    MACHINE,
-  );
-  const env = { ...place.env, PATH: `${process.env.PATH}:/usr/sbin`, CLUSTER_ENDPOINT: etcd.endpoint };
-  return startCli(args, place.dir, env);
-}
-
-const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
-const haproxy = () => new Haproxy('haproxy', runPaths(join(place.dir, 'run')));
-const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
-
-/** Puts values below vulcand's prefix in one transaction; null removes. @returns the revision. */
-async function write(values: Record<string, object | string | null>): Promise<number> {
-  return (await store.commit({ compare: [], writes: writesOf(traffic.prefix, values) })) ?? 0;
-}
-
-const served = async (revision: number): Promise<void> =>
-  eventually(`revision ${revision} is announced`, async () => ((await record())?.revision ?? 0) >= revision);
-const frontend = (BackendId: string, Route: string, Settings = {}) => ({
-  Type: 'http',
-  BackendId,
-  Route,
-  Settings,
-});
-const url = ({ port }: Backend) => ({ URL: `http://127.0.0.1:${port}` });
-
-beforeAll(async () => {
-  [etcd, a, b, place] = [await startEtcd(), await backend('a'), await backend('b'), await workplace()];
-  [listen, admin] = [await freePort(), await freePort()];
-  store = await openEtcd({ endpoints: [etcd.endpoint], timeoutMs: 3000 });
-  traffic = new TrafficRegistry(store, '/vulcand');
-  const revision = await write({
-    'backends/A/backend': { Type: 'http' },
-    'backends/B/backend': { Type: 'http' },
-    'backends/A/servers/a@1': url(a),
-    'backends/B/servers/b@1': url(b),
-    'frontends/f/frontend': frontend('A', 'Host("x")'),
-  });
-  gateway = start();
-  await served(revision);
-});
-
-afterAll(async () => {
-  gateway.child.kill('SIGTERM');
-  await gateway.ended;
-  await store.close();
-  await etcd.stop();
-  a.close();
-  b.close();
-  await place.remove();
-});
+withGateway();
 
 test('a switch under load: no failure, no reload, and the record says when it is live', async () => {
   const before = await status();
@@ -191,111 +124,8 @@ test('a listener whose address is taken is held back alone', async () => {
   expect((await status()).leftOut).toEqual([]);
 });
 
-test('HAProxy killed: back within a second', async () => {
-  const pid = (await status()).proxy.pid ?? 0;
-  process.kill(pid, 'SIGKILL');
-  const killed = Date.now();
-  await eventually('another HAProxy', async () => ![null, pid].includes((await status()).proxy.pid));
-  await eventually('served', async () => (await get(listen, 'x')).status === 200);
-  expect(Date.now() - killed).toBeLessThan(2000);
-});
-
-test('the gateway process killed: HAProxy goes on, and the next process takes it over', async () => {
-  await served(await write({ 'frontends/f/frontend': frontend('A', 'Host("x")') }));
-  const before = await haproxy().state();
-  const going = load(listen, 'x');
-  gateway.child.kill('SIGKILL');
-  await gateway.ended;
-  const revision = await write({ 'frontends/f/frontend': frontend('B', 'Host("x")') });
-  expect((await get(listen, 'x')).body).toBe('a');
-  gateway = start();
-  await served(revision);
-  expect((await get(listen, 'x')).body).toBe('b');
-  expect(await haproxy().state()).toMatchObject({ pid: before?.pid, worker: { pid: before?.worker?.pid } });
-  expect((await going.end()).failed).toEqual([]);
-  expect(gateway.log()).toContain('took over');
-});
-
-test('a second gateway on the same machine is refused and harms nothing', async () => {
-  const second = start();
-  expect(await second.ended).toBe(1);
-  expect(second.log()).toContain('listens on');
-  expect((await get(listen, 'x')).status).toBe(200);
-});
-
-test('a circuit breaker trips on what HAProxy logs, gives its fallback, calls its webhook, and stands by again', async () => {
-  const calls: string[] = [];
-  const hooks = createServer((request, response) => {
-    calls.push(`${request.method} ${request.url}`);
-    response.end();
-  });
-  const port = await listening(hooks);
-  const hook = (path: string) => ({
-    Type: 'webhook',
-    Action: { URL: `http://127.0.0.1:${port}/${path}`, Method: 'POST', Headers: {}, Form: { a: ['b'] } },
-  });
-  await served(
-    await write({
-      'frontends/breaking/frontend': frontend('A', 'Host("breaking")'),
-      'frontends/breaking/middlewares/cb': {
-        Id: 'cb',
-        Priority: 1,
-        Type: 'cbreaker',
-        Middleware: {
-          Condition: 'ResponseCodeRatio(500, 600, 0, 600) > 0.5',
-          Fallback: { Type: 'response', Action: { StatusCode: 400, Body: 'come later' } },
-          FallbackDuration: 400e6,
-          RecoveryDuration: 300e6,
-          CheckPeriod: 20e6,
-          OnTripped: hook('tripped'),
-          OnStandby: hook('standby'),
-        },
-      },
-    }),
-  );
-  for (let n = 0; n < 5; n++) expect((await get(listen, 'breaking', '/?status=500')).status).toBe(500);
-  await eventually('tripped', async () => (await get(listen, 'breaking')).status === 400);
-  expect((await get(listen, 'breaking')).body).toBe('come later');
-  expect((await status()).breakers).toEqual([{ frontend: 'breaking', middleware: 'cb', state: 'tripped' }]);
-  expect((await get(listen, 'x')).status).toBe(200);
-  await eventually('stands by', async () => (await status()).breakers[0]?.state === 'standby');
-  await eventually('served again', async () => (await get(listen, 'breaking')).status === 200);
-  await eventually('webhooks', () => calls.length === 2);
-  expect(calls).toEqual(['POST /tripped', 'POST /standby']);
-  hooks.close();
-});
-
-test('a trace sends each request as vulcand does', async () => {
-  const syslog = createSocket('udp4');
-  const lines: string[] = [];
-  syslog.on('message', (line) => void lines.push(line.toString()));
-  await new Promise<void>((resolve) => syslog.bind(0, '127.0.0.1', resolve));
-  await served(
-    await write({
-      'frontends/traced/frontend': frontend('A', 'Host("traced")'),
-      'frontends/traced/middlewares/t': {
-        Id: 't',
-        Priority: 1,
-        Type: 'trace',
-        Middleware: {
-          ReqHeaders: ['Host', 'X-None'],
-          RespHeaders: ['Content-Length'],
-          Addr: `syslog://127.0.0.1:${syslog.address().port}?f=MAIL&sev=ERR`,
-        },
-      },
-    }),
-  );
-  await get(listen, 'traced', '/p?q="1');
-  await eventually('traced', () => lines.length > 0);
-  expect(lines[0]).toMatch(/^<19>/);
-  expect(JSON.parse(lines[0]?.replace(/^.*@cee: /, '') ?? '')).toMatchObject({
-    request: { method: 'GET', url: '/p?q="1', headers: { Host: ['traced'] } },
-    response: { code: 200, headers: { 'Content-Length': ['1'] } },
-  });
-  syslog.close();
-});
-
 test('statistics: top, Prometheus, the commands, and the log severity at run time', async () => {
+  await served(await write({ 'frontends/f/frontend': frontend('B', 'Host("x")') }));
   for (let n = 0; n < 10; n++) await get(listen, 'x');
   const top: Top = JSON.parse((await get(admin, 'admin', '/v1/top')).body);
   expect(top.frontends.find(({ id }) => id === 'f')).toMatchObject({ backend: 'B', serverErrors: 0 });
@@ -321,23 +151,4 @@ test('statistics: top, Prometheus, the commands, and the log severity at run tim
   const settings = new GatewaySettingsRegistry(store, '/cluster');
   await settings.set(await settings.load(), { v: 1, severity: 'debug' });
   await eventually('debug', async () => (await status()).severity === 'debug');
-});
-
-test('etcd away: serving goes on, also after a restart without it; changes come when it is back', async () => {
-  await etcd.kill();
-  expect((await get(listen, 'x')).body).toBe('b');
-  gateway.child.kill('SIGTERM');
-  expect(await gateway.ended).toBe(0);
-  await eventually('HAProxy ended', async () => (await haproxy().state()) === null);
-  gateway = start();
-  await eventually('served from disk', async () => (await get(listen, 'x')).body === 'b', 8000);
-  expect((await status()).storeConnected).toBe(false);
-  await etcd.start();
-  let revision = 0;
-  await eventually('written', async () => {
-    revision = await write({ 'frontends/f/frontend': frontend('A', 'Host("x")') }).catch(() => 0);
-    return revision > 0;
-  });
-  await eventually('served', async () => (await get(listen, 'x')).body === 'a', 8000);
-  await served(revision);
 });

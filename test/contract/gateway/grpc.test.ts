@@ -12,7 +12,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { freePort, listening } from '../../support/port.ts';
-import { ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
+import {
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cluster-grpc-'));
 const servers: Http2Server[] = [];

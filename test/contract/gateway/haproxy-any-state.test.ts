@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
-import { checkServing, ensureHaproxy, optionsFor, stateOf } from './haproxy-run.ts';
+import { checkServing, ensureHaproxy, optionsFor, stateOf } from './support/haproxy-run.ts';
 
 /** Everything that means something to HAProxy, to shells or to nobody. */
 const nasty = fc.string({

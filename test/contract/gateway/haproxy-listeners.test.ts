@@ -10,7 +10,14 @@ import { readRequestLog } from '../../../src/lib/gateway/haproxy/requests/log.ts
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { keyFiles } from '../../support/key-files.ts';
 import { freePort, listening } from '../../support/port.ts';
-import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
+import {
+  ask,
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 
 const frontend = (Route: string, BackendId = 'b1', Settings: object = {}) => ({
   Type: 'http',

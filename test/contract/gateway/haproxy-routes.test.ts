@@ -4,8 +4,15 @@ import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { decodeName, translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { parseRoute, requestOf, select } from '../../../src/lib/route/index.ts';
 import { freePort } from '../../support/port.ts';
-import { ROUTE_CASES, type RouteCase } from './haproxy-routes.ts';
-import { ask, ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
+import { ROUTE_CASES, type RouteCase } from './support/haproxy-routes.ts';
+import {
+  ask,
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 
 interface Case {
   readonly id: string;

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../../../src/lib/gateway/haproxy/process/socket.ts';
 import type { Running } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
-import { route, type Site, type SmallServer, site, smallServer } from './features.ts';
-import { upgraded } from './support.ts';
+import { route, type Site, type SmallServer, site, smallServer } from './support/features.ts';
+import { upgraded } from './support/process.ts';
 
 const isRoot = process.getuid?.() === 0;
 const SOCKETS = '/run/cluster-gateway/listeners';

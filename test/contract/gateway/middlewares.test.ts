@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { repeat, route, type Site, type SmallServer, site, smallServer, told } from './features.ts';
+import { repeat, route, type Site, type SmallServer, site, smallServer, told } from './support/features.ts';
 
 let at: Site;
 let hookServer: SmallServer;

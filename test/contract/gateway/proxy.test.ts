@@ -7,8 +7,8 @@ import type { ServedRequest } from '../../../src/lib/gateway/model.ts';
 import type { RunningProxy } from '../../../src/lib/gateway/proxy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/port.ts';
-import { stateOf } from './haproxy-run.ts';
-import { type Backend, backend, get, temporary, testLogger } from './support.ts';
+import { stateOf } from './support/haproxy-run.ts';
+import { type Backend, backend, get, temporary, testLogger } from './support/process.ts';
 
 /** What every kind of proxy promises. A second one gets a line here. */
 describe.each([{ kind: chosenProxy, program: 'haproxy' }])('$kind.name', ({ kind, program }) => {

@@ -2,7 +2,13 @@ import { connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { freePort, listening } from '../../support/port.ts';
-import { ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './haproxy-run.ts';
+import {
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 
 /** Answers with the request as it came, and headers that concern only its own connection. */
 let server: Server;

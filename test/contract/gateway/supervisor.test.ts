@@ -16,7 +16,7 @@ import {
   temporary,
   testLogger,
   upgraded,
-} from './support.ts';
+} from './support/process.ts';
 
 const place = temporary();
 const { logger, lines } = testLogger();

@@ -9,8 +9,8 @@ import type { Ran } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type KeyFiles, keyFiles } from '../../support/key-files.ts';
 import { freePort } from '../../support/port.ts';
-import { type Site, type SmallServer, site, smallServer } from './features.ts';
-import { type Answer, get } from './support.ts';
+import { type Site, type SmallServer, site, smallServer } from './support/features.ts';
+import { type Answer, get } from './support/process.ts';
 
 let at: Site;
 let tls: number;

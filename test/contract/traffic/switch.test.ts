@@ -12,10 +12,10 @@ import { showFrontend } from '../../../src/lib/control/traffic/lists.ts';
 import { matchRequest } from '../../../src/lib/control/traffic/match.ts';
 import { upsertMiddleware } from '../../../src/lib/control/traffic/middleware.ts';
 import { upsertBackend, upsertServer } from '../../../src/lib/control/traffic/objects.ts';
-import type { Store, Transaction } from '../../../src/lib/store/port.ts';
 import { workplace } from '../../support/cli.ts';
 import { freePort } from '../../support/port.ts';
-import { freshPrefixes, PLACES, type Place, sessionOf, type Told } from './support.ts';
+import { freshPrefixes, PLACES, type Place, sessionOf, type Told } from './support/stores.ts';
+import { fakeGateway, holdCommits, withResolvers } from './support/switches.ts';
 
 const DEMO = 'demo-application.example.test';
 const [V1, V2, V3] = ['v0.1.0', 'v0.2.0', 'v0.3.0'].map((version) => `demo-application-${version}`) as [
@@ -306,64 +306,3 @@ describe.each(Object.keys(PLACES))('switching on %s', (kind) => {
     await at.remove();
   });
 });
-
-/** Lets every commit wait for `until`. */
-function holdCommits(store: Store, until: () => Promise<void>): void {
-  const commit = store.commit.bind(store);
-  store.commit = async (transaction: Transaction) => {
-    await until();
-    return commit(transaction);
-  };
-}
-
-function withResolvers() {
-  let resolve: (value: unknown) => void = () => undefined;
-  const promise = new Promise((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
-}
-
-/** Keeps a record as a gateway does, and serves nothing; one that is not `eager` never gets on. */
-async function fakeGateway(
-  store: Store,
-  env: Readonly<Record<string, string>>,
-  name: string,
-  eager = true,
-): Promise<{ stop: () => Promise<void> }> {
-  const cluster = env.CLUSTER_KEY_PREFIX ?? '';
-  const lease = await store.lease(30);
-  const say = (revision: number) =>
-    store.commit({
-      compare: [],
-      writes: [
-        {
-          put: `${cluster}/gateways/${name}`,
-          value: JSON.stringify({
-            v: 1,
-            machine: name,
-            hostname: name,
-            address: null,
-            admin: '',
-            version: '0',
-            revision,
-          }),
-          lease: lease.id,
-        },
-      ],
-    });
-  const abort = new AbortController();
-  const { revision } = await store.range(`${cluster}/gateways/`);
-  await say(revision);
-  const following = (async () => {
-    for await (const event of store.watch(`${env.CLUSTER_TRAFFIC_PREFIX}/`, revision, abort.signal))
-      if (eager && event.type === 'put') await say(event.entry.revision);
-  })();
-  return {
-    stop: async () => {
-      abort.abort();
-      await following;
-      await lease.revoke();
-    },
-  };
-}

@@ -10,7 +10,7 @@ import {
   upsertListener,
   upsertServer,
 } from '../../../src/lib/control/traffic/objects.ts';
-import { freshPrefixes, PLACES, type Place, sessionOf, type Told } from './support.ts';
+import { freshPrefixes, PLACES, type Place, sessionOf, type Told } from './support/stores.ts';
 
 const ROUTE = 'Host("a.test") && PathRegexp(".*")';
 

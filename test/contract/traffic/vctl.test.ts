@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Workplace, workplace } from '../../support/cli.ts';
-import { freshPrefixes, PLACES, type Place } from './support.ts';
+import { freshPrefixes, PLACES, type Place } from './support/stores.ts';
 
 interface Case {
   readonly id: string;

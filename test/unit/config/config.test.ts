@@ -58,6 +58,7 @@ test('nothing configured: the embedded store and the defaults', async () => {
     ssh: {
       user: 'root',
       strictHostKeyChecking: 'yes',
+      transport: 'auto',
       timeoutMs: 10_000,
       persistMs: 60_000,
       config: join(root, 'home/.ssh/config'),

@@ -247,3 +247,69 @@ describe('shared objects', () => {
     expect(paper.traffic.size).toBe(4);
   });
 });
+
+describe('a service without a host name', () => {
+  const checked = (up = true) => instance(up, { attributes: { check_http: '/health' } });
+
+  test('has a backend that stays while an instance exists, and no frontend', () => {
+    const paper = new Paper();
+    expect(paper.announce([checked()]).sort()).toEqual(
+      [`+${PRESENCE} on 1`, `+${SERVER} on 1`, `+backends/${NAME}/backend`].sort(),
+    );
+    paper.announce([checked(false)]);
+    let idle: Idle = new Map();
+    for (const now of [0, 60_000, 120_000]) ({ idle } = paper.sweep(idle, now));
+    expect(paper.traffic.has(`backends/${NAME}/backend`)).toBe(true);
+    expect(paper.announce([checked(false)])).toEqual([]);
+  });
+
+  test('loses the frontend that it had with a host name', () => {
+    const paper = new Paper();
+    paper.announce([instance()]);
+    paper.announce([checked()]);
+    let idle: Idle = new Map();
+    for (const now of [0, 60_000]) ({ idle } = paper.sweep(idle, now));
+    expect(paper.traffic.has(`frontends/${NAME}/frontend`)).toBe(false);
+    expect(paper.traffic.has(`backends/${NAME}/backend`)).toBe(true);
+  });
+});
+
+describe('the host of another frontend', () => {
+  const operators = (Route: string) => ({ Type: 'http', BackendId: 'shop', Route });
+  const ROUTE = 'Host("WEB.example.test") && PathRegexp(".*")';
+
+  test.each([
+    [ROUTE, 'it gets no request: all of web.example.test goes to frontend shop, which an operator made'],
+    ['Host("other.test") || Host("web.example.test")', 'it gets no request'],
+    ['Host("web.example.test") && Path("/x")', 'that both match go to frontend shop, which an operator made'],
+  ])('%s', (route, problem) => {
+    const paper = new Paper();
+    paper.put('frontends/shop/frontend', operators(route));
+    paper.announce([instance()]);
+    expect(paper.problems).toEqual([expect.stringContaining(problem)]);
+    expect(paper.problems[0]).toMatch(/^frontend web: /);
+  });
+
+  test.each(['Host("xweb.example.test")', 'PathRegexp(".*")', '!Host("web.example.test")', 'Host("'])(
+    'is not that of %s',
+    (route) => {
+      const paper = new Paper();
+      paper.put('frontends/shop/frontend', operators(route));
+      paper.announce([instance()]);
+      expect(paper.problems).toEqual([]);
+    },
+  );
+
+  test('is shared by two services, while both have servers', () => {
+    const paper = new Paper();
+    const attributes = { frontend_host_load_balancer: HOSTS.frontend_host_load_balancer };
+    const other = (up: boolean) => instance(up, { id: 'app@1', name: 'app', attributes });
+    const both = (up: boolean) => [instance(true, { attributes }), other(up)];
+    paper.announce(both(true));
+    paper.announce(both(true));
+    expect(paper.problems).toEqual([expect.stringMatching(/^frontend web: .* as frontend app is/)]);
+    paper.announce(both(false));
+    paper.announce(both(false));
+    expect(paper.problems).toEqual([]);
+  });
+});

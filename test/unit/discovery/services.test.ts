@@ -26,9 +26,32 @@ describe('ports', () => {
       'app-81 hostname:web:81 172.17.0.2:81',
     ]);
   });
-  test('with host networking the exposed ports are the published ones', () => {
-    const of = { ports: { 8080: null }, host: { NetworkMode: 'host' } };
-    expect(brief(of)).toEqual(['web hostname:web:8080 192.168.1.102:8080']);
+  describe('with host networking', () => {
+    const onHost = (of: Described, bindings: Record<string, unknown> = {}): Described => ({
+      ...of,
+      host: { NetworkMode: 'host', PortBindings: bindings },
+    });
+    test('the only exposed port counts', () => {
+      expect(brief(onHost({ ports: { 8080: null, '53/udp': null } }))).toEqual([
+        'web hostname:web:8080 192.168.1.102:8080',
+      ]);
+    });
+    test('of several, those that are published all the same or named by a key', () => {
+      const ports = { 80: null, 443: null, 2019: null };
+      expect(brief(onHost({ ports }))).toEqual([]);
+      expect(brief(onHost({ ports }, { '80/tcp': [{ HostPort: '80' }] }))).toEqual([
+        'web hostname:web:80 192.168.1.102:80',
+      ]);
+      expect(brief(onHost({ ports, env: { SERVICE_9000_NAME: 'app' } }))).toEqual([
+        'app hostname:web:9000 192.168.1.102:9000',
+      ]);
+    });
+    test('what is asked for and cannot be found is said', () => {
+      const env = { SERVICE_FRONTEND_HOST_LOAD_BALANCER: 'x.test' };
+      expect(found(onHost({ ports: { 80: null, 2019: null }, env })).problems).toEqual([
+        expect.stringMatching(/^container web: ports 80 and 2019 are not published .*--net=host/),
+      ]);
+    });
   });
   test('udp is told by the id and a tag', () => {
     const { services } = found({ ports: { '53/udp': 5353 } });
@@ -86,6 +109,86 @@ describe('metadata', () => {
   });
 });
 
+describe('one host name and several ports', () => {
+  const CADDY = { 80: 80, 443: 443, '443/udp': 443, 2019: 2019 };
+  const KEY = 'SERVICE_FRONTEND_HOST_LOAD_BALANCER';
+  const hosts = (env: Record<string, string>, ports: Described['ports'] = CADDY) => {
+    const { services, problems } = found({ name: 'caddy', env, ports: ports ?? {} });
+    const tcp = services.filter(({ protocol }) => protocol === 'tcp');
+    const having = tcp.filter(({ attributes }) => attributes.frontend_host_load_balancer !== undefined);
+    return { having: having.map(({ port }) => port), problems };
+  };
+  test('no port gets it, and it is said how to say which', () => {
+    expect(hosts({ [KEY]: 'shop.test' })).toEqual({
+      having: [],
+      problems: [
+        `container caddy: ${KEY}=shop.test could mean port 80, 443 or 2019, so none of them gets it; say which: SERVICE_80_FRONTEND_HOST_LOAD_BALANCER=shop.test`,
+      ],
+    });
+  });
+  test('the port that says it gets it, beside the key for all or alone', () => {
+    const own = { SERVICE_80_FRONTEND_HOST_LOAD_BALANCER: 'shop.test' };
+    expect(hosts(own)).toEqual({ having: [80], problems: [] });
+    expect(hosts({ ...own, [KEY]: 'shop.test' })).toEqual({ having: [80], problems: [] });
+  });
+  test('the only one that is published or not ignored gets it', () => {
+    expect(hosts({ [KEY]: 'shop.test' }, { 80: 80, 443: null, 2019: null })).toEqual({
+      having: [80],
+      problems: [],
+    });
+    const ignored = { SERVICE_443_IGNORE: '1', SERVICE_2019_IGNORE: '1' };
+    expect(hosts({ [KEY]: 'shop.test', ...ignored })).toEqual({ having: [80], problems: [] });
+  });
+  test('different names for different ports are no question', () => {
+    const env = { [KEY]: 'shop.test', SERVICE_2019_FRONTEND_HOST_LOAD_BALANCER: 'admin.test' };
+    expect(hosts(env, { 80: 80, 2019: 2019 })).toEqual({ having: [80, 2019], problems: [] });
+  });
+  test('a range of ports is not listed to its end', () => {
+    const range = Object.fromEntries(Array.from({ length: 11 }, (_, i) => [8000 + i, 8000 + i]));
+    expect(hosts({ [KEY]: 'x.test' }, range).problems[0]).toContain(
+      'port 8000, 8001, 8002, 8003, 8004, 8005 or 5 more',
+    );
+  });
+});
+
+describe('what the container does not have is said', () => {
+  const env = { SERVICE_NAME: 'app', SERVICE_FRONTEND_HOST_LOAD_BALANCER: 'app.test' };
+  test.each([
+    [{ ports: { 80: null } }, 'port 80 is not published (docker run -p or -P;'],
+    [{ ports: { 80: null, 81: null } }, 'ports 80 and 81 are not published'],
+    [
+      { ports: { 80: 80 }, env: { ...env, SERVICE_8080_NAME: 'x' } },
+      'SERVICE_8080_NAME: the container has no port 8080 (it has 80)',
+    ],
+    [
+      { ports: { 80: 80 }, env: { ...env, 'SERVICE_8000-8010_NAME': 'x' } },
+      'SERVICE_8000-8010_NAME is passed over',
+    ],
+  ])('%j', (of, problem) => {
+    const { problems } = found({ env, ...of });
+    expect(problems).toEqual([expect.stringContaining(`container web: ${problem}`)]);
+  });
+  test('but not the ports that an image only exposes beside one that is published', () => {
+    expect(found({ ports: { 80: 80, 443: null }, env }).problems).toEqual([]);
+  });
+  test('a service with a check that is not published is said as well', () => {
+    const checked = { SERVICE_NAME: 'app', SERVICE_CHECK_HTTP: '/health' };
+    expect(found({ ports: { 80: null }, env: checked }).problems).toHaveLength(1);
+    expect(found({ ports: { 80: null }, env: { SERVICE_NAME: 'app' } }).problems).toEqual([]);
+  });
+});
+
+test('a container that has IPv6 only is reached there', () => {
+  const network = { IPAddress: '', GlobalIPv6Address: 'fd00::5' };
+  const of = readContainer({
+    Id: 'x',
+    Name: '/n',
+    Config: { Image: 'i', ExposedPorts: { '80/tcp': {} } },
+    NetworkSettings: { Ports: {}, Networks: { six: network } },
+  });
+  expect(servicesOf(of, { ...rules, internal: true }).services[0]).toMatchObject({ address: 'fd00::5' });
+});
+
 test.each([
   { what: 'UDP', of: { protocol: 'udp' as const } },
   { what: 'a slash in the id', of: { id: 'a/b' } },
@@ -100,6 +203,23 @@ test.each([
 
 test('without a host name nothing is offered, and nothing is wrong', () => {
   expect(offerOf(service())).toEqual({ offer: null, problems: [] });
+});
+
+describe('a name and a check, but no host name', () => {
+  const attributes = { check_http: '/health' };
+  test('is a backend without a frontend, which is said', () => {
+    const made = offerOf(service({ attributes }));
+    expect(made.offer).toMatchObject({ balanced: true, sharedHost: null, check: { how: { kind: 'http' } } });
+    expect(made.problems).toEqual([
+      expect.stringMatching(/^backend demo-application-v0.2.0 is announced without a frontend/),
+    ]);
+  });
+  test('is nothing without a SERVICE_NAME', () => {
+    expect(offerOf(service({ attributes, named: false }))).toEqual({ offer: null, problems: [] });
+  });
+  test('is not said twice of a port whose host name is in question', () => {
+    expect(offerOf(service({ attributes, withheld: true })).problems).toEqual([]);
+  });
 });
 
 test.each([

@@ -54,6 +54,8 @@ export function service(of: Partial<Service> = {}): Service {
   return {
     id: 'demo-application-v0.2.0@1',
     name: 'demo-application-v0.2.0',
+    named: true,
+    withheld: false,
     address: '10.0.0.1',
     port: 49153,
     protocol: 'tcp',

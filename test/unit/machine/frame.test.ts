@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { quote } from '../../../src/lib/machine/quote.ts';
 import { FramedOutput, frame, MARK, unframe } from '../../../src/lib/machine/ssh/frame.ts';
+import { quote } from '../../../src/lib/shell-words.ts';
 
 describe('frame', () => {
   test('has no character that login shells read differently', () => {

@@ -6,7 +6,7 @@ import { snapshots } from './clusters.ts';
 import { placeByHand } from './reference.ts';
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-const check = (property: (snapshot: Snapshot, result: PlacementResult) => void, numRuns = 3_000): void =>
+const check = (property: (snapshot: Snapshot, result: PlacementResult) => void, numRuns = 1_500): void =>
   fc.assert(
     fc.property(snapshots, (snapshot) => property(snapshot, place(snapshot))),
     { numRuns },

@@ -10,14 +10,14 @@ export async function listConnections(session: Session): Promise<HeldConnection[
   return found.sort((a, b) => a.target.address.localeCompare(b.target.address, 'en', { numeric: true }));
 }
 
-/** Closes them all; returns how many there were. */
+/** Closes all of them. @returns how many there were. */
 export async function closeConnections(session: Session): Promise<number> {
   const { closeHeld } = await import('../../machine/index.ts');
   return await closeHeld(session.connectionsDir);
 }
 
-/** The body of the hidden command that holds them. `told` is what the command that started it wrote to its stdin. */
-export async function holdConnections(told: string): Promise<void> {
+/** The body of the hidden command that holds them. `options` is the JSON that was written to its stdin. */
+export async function holdConnections(options: string): Promise<void> {
   const { runHolder } = await import('../../machine/held/holder.ts');
-  await runHolder(JSON.parse(told) as HolderOptions);
+  await runHolder(JSON.parse(options) as HolderOptions);
 }

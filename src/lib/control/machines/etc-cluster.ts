@@ -16,8 +16,8 @@ const NAMES = { ca: 'store-ca.pem', cert: 'store-cert.pem', key: 'store-key.pem'
 const VARIABLES = { ca: 'CLUSTER_CA_FILE', cert: 'CLUSTER_CERT_FILE', key: 'CLUSTER_KEY_FILE' } as const;
 const PARTS = ['ca', 'cert', 'key'] as const;
 
-/** Where our processes on machines find the store: etcd at these endpoints, or the embedded one's folder. */
-export type StorePlace = { readonly endpoints: readonly string[] } | { readonly dataDir: string };
+/** Where our processes on machines find the store: etcd's endpoints, or the folder of the embedded one. */
+export type StoreAddress = { readonly endpoints: readonly string[] } | { readonly dataDir: string };
 
 /**
  * The files of /etc/cluster, by name. `environment` is what units read by EnvironmentFile=; CLUSTER_SETTINGS in it is the
@@ -26,14 +26,14 @@ export type StorePlace = { readonly endpoints: readonly string[] } | { readonly 
  */
 export function settingsFiles(
   config: Config,
-  place: StorePlace,
+  store: StoreAddress,
   certificates: Certificates,
 ): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   const values: Record<string, string> =
-    'endpoints' in place
-      ? { CLUSTER_ENDPOINT: place.endpoints.join(',') }
-      : { CLUSTER_DATA_DIR: place.dataDir };
+    'endpoints' in store
+      ? { CLUSTER_ENDPOINT: store.endpoints.join(',') }
+      : { CLUSTER_DATA_DIR: store.dataDir };
   for (const part of PARTS) {
     const text = certificates[part];
     if (text === undefined) continue;
@@ -83,7 +83,7 @@ export async function readCertificates(config: Config): Promise<Certificates> {
   return Object.fromEntries((await Promise.all(PARTS.map(read))).flat());
 }
 
-/** `--machine-endpoint`, one address or several with commas. @throws `bad-endpoint`. */
+/** Reads `--machine-endpoint`: addresses separated by commas. @throws `bad-endpoint`. */
 export function readEndpoints(text: string): string[] {
   const endpoints = text.split(',').flatMap((part) => part.trim().replace(/\/$/, '') || []);
   const bad = endpoints.find(
@@ -104,7 +104,7 @@ export function isLocalEndpoint(endpoint: string): boolean {
 
 /** As both systemd and sh read it. */
 function quoted(name: string, value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   if (/[\u0000-\u001f\u007f]/.test(value))
     throw new ClusterError('bad-setting', `the value of ${name} has a control character in it`, {
       hint: 'a line of /etc/cluster/environment cannot hold it: choose another',

@@ -23,7 +23,7 @@ import {
   isLocalEndpoint,
   readCertificates,
   readEndpoints,
-  type StorePlace,
+  type StoreAddress,
   settingsFiles,
   settingsStamp,
   sha256,
@@ -47,7 +47,7 @@ export interface InstallOutcome {
   readonly hash: string;
   /** `sent`, `switched` to one that was there unpacked, or `same`. */
   readonly release: 'sent' | 'switched' | 'same';
-  /** Of /etc/cluster; `none` where there is nothing that the machine could be told. */
+  /** Of /etc/cluster; `none` where no store is known that the machine could reach. */
   readonly settings: 'written' | 'same' | 'none';
   /** Units that run from another release or with other settings. */
   readonly outdated: readonly string[];
@@ -68,9 +68,9 @@ export type InstallProgress =
 const SENT_AT_ONCE = 8;
 
 /**
- * Puts our own program and the store's settings on machines, side by side, where they differ. A machine that fails is
- * announced and the others go on.
- * @returns what went wrong, announced.
+ * Puts our own program and the store's settings on the machines where they differ, side by side. A machine that fails
+ * is reported and the others go on.
+ * @returns what went wrong, already reported.
  */
 export async function installMachines(
   session: Session,
@@ -88,15 +88,15 @@ export async function installMachines(
   await releases.check();
   const here = await localMachineId();
   const settingsOf = (installed: Installed): ReadonlyMap<string, string> | null => {
-    const place = storePlace(session, endpoints, installed.machineId === here);
-    return place === null ? null : settingsFiles(session.config, place, certificates);
+    const address = storeAddress(session, endpoints, installed.machineId === here);
+    return address === null ? null : settingsFiles(session.config, address, certificates);
   };
   const sending = new Limit(SENT_AT_ONCE);
   const failures: ClusterError[] = [];
-  let untold = false;
+  let withoutStore = false;
   const answers = await askAll(session, machines, async (machine, record) => {
     const outcome = await installOne(machine, record, releases, settingsOf, sending, progress);
-    untold ||= outcome.settings === 'none';
+    withoutStore ||= outcome.settings === 'none';
     progress({ kind: 'done', outcome });
   });
   for (const answer of answers) {
@@ -104,7 +104,7 @@ export async function installMachines(
     const hint = `cluster machine install ${answer.machine.id.slice(0, 8)}`;
     failures.push(reportUnreachable(session, answer.machine, answer.error, { hint }));
   }
-  if (untold)
+  if (withoutStore)
     session.emit({
       kind: 'warning',
       message:
@@ -147,7 +147,7 @@ async function installOne(
   };
 }
 
-/** What has to be done so that a machine has this release. */
+/** What a machine needs to have this release. */
 export function releaseStep(installed: Installed, hash: string): InstallOutcome['release'] {
   if (installed.current?.hash === hash) return 'same';
   return installed.present.includes(shortRelease(hash)) ? 'switched' : 'sent';
@@ -165,7 +165,7 @@ export function settingsDiffer(
   });
 }
 
-/** Units that were started from another release, or with other settings; sorted. `stamp` null: not looked at. */
+/** Units that were started from another release, or with other settings; sorted. `stamp` null: settings are not compared. */
 export function outdatedUnits(
   { running }: Pick<Installed, 'running'>,
   hash: string,
@@ -178,7 +178,7 @@ export function outdatedUnits(
   return old.map(({ unit }) => unit).sort();
 }
 
-/** null: the embedded store of this computer is all there is. */
+/** Where machines reach etcd; null: the store is the embedded one on this computer. */
 function machineEndpoints(session: Session, given: string | null): readonly string[] | null {
   if (given !== null) return readEndpoints(given);
   const { etcd } = session.config;
@@ -199,11 +199,11 @@ function machineEndpoints(session: Session, given: string | null): readonly stri
   return etcd.endpoints;
 }
 
-function storePlace(
+function storeAddress(
   session: Session,
   endpoints: readonly string[] | null,
   isThisComputer: boolean,
-): StorePlace | null {
+): StoreAddress | null {
   if (endpoints !== null) return { endpoints };
   return isThisComputer ? { dataDir: session.config.dataDir } : null;
 }
@@ -218,7 +218,7 @@ class Releases {
     this.#options = options;
   }
 
-  /** @throws before anything is touched when a release that was named cannot be used. */
+  /** @throws `bad-release` before anything is changed, when the release that was named cannot be used. */
   async check(): Promise<void> {
     const { release } = this.#options;
     if (release === null) return;
@@ -226,7 +226,7 @@ class Releases {
     this.#byArch.set(read.arch, Promise.resolve(read));
   }
 
-  /** @throws `release-arch` when there is none for a machine that says so of itself (`uname -m`). */
+  /** @throws `release-arch` when there is no release for this `uname -m`. */
   for(machineArch: string, address: string): Promise<Release> {
     const arch = ARCHITECTURES.get(machineArch);
     const known = arch === undefined ? undefined : this.#byArch.get(arch);

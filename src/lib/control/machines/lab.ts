@@ -39,6 +39,7 @@ export async function hollowUp(
   session: Session,
   options: LabOptions,
   entry: string,
+  onProgress: (line: string) => void,
 ): Promise<readonly LabMachine[]> {
   const { startHollowProcess } = await import('../../lab/hollow/process.ts');
   const stateDir = hollowDir(session, options.name);
@@ -54,7 +55,7 @@ export async function hollowUp(
     '--state-dir',
     stateDir,
   ];
-  const state = await startHollowProcess({ name, machines, stateDir, argv });
+  const state = await startHollowProcess({ name, machines, stateDir, argv, onProgress });
   await addTargets(session, state.machines.map(targetOf), { metadata: null });
   return state.machines;
 }

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { ClusterError } from '../../error.ts';
+import { firstFile } from '../../machine/files/tar.ts';
 
 /** A release as scripts/package.mjs makes it, read and checked. */
 export interface Release {
@@ -39,26 +40,29 @@ export async function readRelease(file: string): Promise<Release> {
   const wanted = await readFile(`${file}.sha256`, 'utf8').catch(() => null);
   if (wanted !== null && !wanted.startsWith(createHash('sha256').update(archive).digest('hex')))
     throw bad(`it does not match ${basename(file)}.sha256`);
-  const facts = releaseFacts(archive);
+  const facts = await releaseFacts(archive);
   if (facts === null) throw bad('it has no RELEASE in it');
   return { file, archive, ...facts };
 }
 
-/** What the RELEASE of an archive, its first file, says; null where it is not one. */
-export function releaseFacts(archive: Uint8Array): Pick<Release, 'version' | 'arch' | 'hash'> | null {
-  let head: Buffer;
-  try {
-    head = gunzipSync(archive.subarray(0, HEAD), { finishFlush: constants.Z_SYNC_FLUSH });
-  } catch {
-    return null;
-  }
-  // A tar header: the name in the first 100 bytes, the size in octal at 124, the content from 512.
-  if (!/^[^/\0]+\/RELEASE\0/.test(head.toString('latin1', 0, 101))) return null;
-  const size = Number.parseInt(head.toString('latin1', 124, 135), 8);
-  const text = head.toString('utf8', 512, 512 + size);
-  const value = (key: string): string => new RegExp(`^${key} (\\S+)$`, 'm').exec(text)?.[1] ?? '';
+/** What the RELEASE of an archive, its first file, says; null where it is not a release. */
+export async function releaseFacts(
+  archive: Uint8Array,
+): Promise<Pick<Release, 'version' | 'arch' | 'hash'> | null> {
+  const first = await firstFile(beginningOf(archive));
+  if (first === null || !/^[^/]+\/RELEASE$/.test(first.name)) return null;
+  const value = (key: string): string => new RegExp(`^${key} (\\S+)$`, 'm').exec(first.text)?.[1] ?? '';
   const [version, arch, hash] = [value('version'), value('arch'), value('hash')];
   return /^[0-9a-f]{64}$/.test(hash) && version !== '' && arch !== '' ? { version, arch, hash } : null;
+}
+
+/** The beginning of the tar in a tar.gz; empty where it is none. */
+function beginningOf(archive: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(archive.subarray(0, HEAD), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return new Uint8Array();
+  }
 }
 
 /** The newest release for an architecture in a folder. @throws `no-release`. */

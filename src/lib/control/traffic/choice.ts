@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
+import { quoteWord } from '../../shell-words.ts';
 import {
   backendsNamed,
   type Frontend,

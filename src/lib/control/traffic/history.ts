@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
 import type { SwitchRecord } from '../../registry/index.ts';
+import { quoteWord } from '../../shell-words.ts';
 import { pathOf } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 import { type FrontendChange, type FrontendRequest, upsertFrontend } from './frontend.ts';

@@ -1,20 +1,20 @@
-import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
-import {
-  certificateFacts,
-  certificateFaults,
-  editHost,
-  type Host,
-  type HostEdit,
-  newHost,
-  pathOf,
-  readHost,
-  storedHost,
-} from '../../traffic/index.ts';
+import { editHost, type HostEdit, newHost, pathOf, readHost, storedHost } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
+import { certificateDoubts } from './certificate.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import { type KeyPairFiles, sealFiles } from './secret.ts';
-import { checked, givenId, loadTraffic, put, removeAll, warnAbsent } from './write.ts';
+import {
+  type Change,
+  checked,
+  givenId,
+  loadTraffic,
+  put,
+  removeAll,
+  removed,
+  upserted,
+  warnAbsent,
+} from './write.ts';
 
 const EMPTY = 'Hostname can not be empty';
 
@@ -24,34 +24,28 @@ export async function upsertHost(
   wanted: string | undefined,
   said: HostEdit,
   files: KeyPairFiles,
-): Promise<Host> {
+): Promise<Change> {
   const name = hostName(wanted, 'upsert');
   const given = files.cert !== undefined || files.privateKey !== undefined;
-  const keyPair = given ? Buffer.from(await sealFiles(files)).toString('base64') : undefined;
+  const sealed = given ? await sealFiles(files) : null;
+  const keyPair = sealed === null ? undefined : Buffer.from(sealed.text).toString('base64');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'host', id: name });
   const host = editHost(traffic.state.hosts.get(name) ?? newHost(name), { ...said, keyPair });
   const value = storedHost(host);
   checked('host', () => readHost(name, value));
-  if (files.cert !== undefined) await warnAboutCertificate(session, name, files.cert);
+  for (const doubt of sealed === null ? [] : certificateDoubts(sealed.certificate, name, new Date()))
+    session.emit({ kind: 'warning', message: `host ${name}: ${doubt}` });
   await warnAboutGateways(session, traffic.state, { host });
-  await put(session, traffic, path, value);
-  return host;
+  return upserted('host', name, host, await put(session, traffic, path, value));
 }
 
-/** Gateways serve it all the same: it may be renewed, or asked for by clients that do not check. */
-async function warnAboutCertificate(session: Session, name: string, file: string): Promise<void> {
-  const facts = certificateFacts(await readFile(file, 'utf8'));
-  for (const fault of certificateFaults(facts, name, Date.now()))
-    session.emit({ kind: 'warning', message: `host ${name}: ${fault}` });
-}
-
-export async function removeHost(session: Session, wanted: string | undefined): Promise<void> {
+export async function removeHost(session: Session, wanted: string | undefined): Promise<Change> {
   const name = hostName(wanted, 'rm');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'host', id: name });
   if (!traffic.state.stored.has(path)) warnAbsent(session, 'host', name, traffic.state.hosts.keys());
-  await removeAll(traffic, path, []);
+  return removed('host', name, await removeAll(traffic, path, []));
 }
 
 function hostName(wanted: string | undefined, verb: string): string {

@@ -1,7 +1,8 @@
 import { ClusterError } from '../../error.ts';
-import { quoteWord } from '../../machine/quote.ts';
+import { quoteWord } from '../../shell-words.ts';
 import {
   type Backend,
+  contested,
   type Frontend,
   type Host,
   type Listener,
@@ -24,7 +25,7 @@ export async function listBackends(session: Session): Promise<Backend[]> {
 export async function listFrontends(session: Session): Promise<Frontend[]> {
   const { state } = await loadTraffic(session);
   const frontends = sorted(state.frontends.values(), ({ Id }) => Id);
-  for (const frontend of frontends) sayDangling(session, state, frontend);
+  sayTroubles(session, state, frontends);
   return frontends;
 }
 
@@ -64,7 +65,7 @@ export async function showFrontend(session: Session, given: string | undefined):
   const id = wanted('frontend', given);
   const path = pathOf({ kind: 'frontend', id });
   const frontend = existing(traffic, 'frontend', id, traffic.state.frontends, path);
-  sayDangling(session, traffic.state, frontend);
+  sayTroubles(session, traffic.state, [frontend]);
   const byId = sorted(traffic.state.middlewares.get(id)?.values() ?? [], ({ Id }) => Id);
   return { ...frontend, Middlewares: byId.sort((a, b) => a.Priority - b.Priority) };
 }
@@ -95,11 +96,16 @@ export async function showListener(session: Session, given: string | undefined):
   return existing(traffic, 'listener', id, traffic.state.listeners, pathOf({ kind: 'listener', id }));
 }
 
-/** Somebody else's program may have taken its backend away: nothing else on the screen would show it. */
-function sayDangling(session: Session, state: TrafficState, { Id, BackendId }: Frontend): void {
-  if (state.stored.has(pathOf({ kind: 'backend', id: BackendId }))) return;
-  const message = `frontend ${Id}: backend ${BackendId} does not exist: requests get 503 until it does`;
-  session.emit({ kind: 'warning', message });
+/** What keeps frontends from being served, which nothing else on the screen would show. */
+function sayTroubles(session: Session, state: TrafficState, frontends: readonly Frontend[]): void {
+  const yielding = contested(state);
+  for (const { Id, BackendId } of frontends) {
+    const contest = yielding.get(Id);
+    const messages = contest === undefined ? [] : [contest];
+    if (!state.stored.has(pathOf({ kind: 'backend', id: BackendId })))
+      messages.unshift(`backend ${BackendId} does not exist: requests get 503 until it does`);
+    for (const message of messages) session.emit({ kind: 'warning', message: `frontend ${Id}: ${message}` });
+  }
 }
 
 function wanted(what: string, id: string | undefined): string {

@@ -1,5 +1,6 @@
 import { ClusterError } from '../../error.ts';
-import { parseRoute, requestOf, select } from '../../route/index.ts';
+import { requestOf, select } from '../../route/index.ts';
+import { routedFrontends } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 import { loadTraffic } from './write.ts';
 
@@ -25,11 +26,7 @@ export async function matchRequest(
   const sent = asSent(url);
   const request = requestOf({ method, url: checkUrl(sent), headers: headerMap(headers, sent) });
   const { state } = await loadTraffic(session);
-  const frontends = [...state.frontends.values()].map(({ Id, Route }) => ({
-    id: Id,
-    route: parseRoute(Route),
-  }));
-  const { winner, matched, reason } = select(frontends, request);
+  const { winner, matched, reason } = select(routedFrontends(state), request);
   const backend = winner === null ? null : (state.frontends.get(winner)?.BackendId ?? null);
   if (backend !== null && (state.servers.get(backend)?.size ?? 0) === 0)
     session.emit({ kind: 'warning', message: `backend ${backend} has no server: the answer is 503` });

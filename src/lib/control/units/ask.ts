@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { Machine } from '../../machine/index.ts';
+import type { Machine, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';
 import type { MachineRecord } from '../../registry/index.ts';
 import type { Session } from '../session.ts';
@@ -76,13 +76,20 @@ export class Reachability {
   }
 }
 
+/** What a machine has of some units. */
+export interface Observed {
+  readonly observations: Observation[];
+  /** Tickets of changes that earlier runs left undone and that concern no other units. */
+  readonly settles: readonly string[];
+}
+
 /** What one machine has of these units, and of everything else that we installed when `all` is set. */
 export async function observe(
   machine: Machine,
   id: string,
   units: ReadonlySet<string>,
   all: boolean,
-): Promise<Observation[]> {
+): Promise<Observed> {
   const manifest = machine.manifest();
   if (!all) {
     const [states, entries] = await Promise.all([machine.statuses([...units]), manifest]);
@@ -97,14 +104,24 @@ function merge(
   machine: string,
   states: Awaited<ReturnType<Machine['statuses']>>,
   entries: Awaited<ReturnType<Machine['manifest']>>,
-): Observation[] {
-  const hashes = new Map(entries.map(({ unit, hash }) => [unit, hash]));
-  return states.map(({ unit, load, active, sub }) => ({
-    machine,
-    unit,
-    hash: hashes.get(unit) ?? null,
-    load,
-    active,
-    sub,
-  }));
+): Observed {
+  const known = new Map(entries.map((entry) => [entry.unit, entry]));
+  const observations = states.map(({ unit, load, active, sub }) => {
+    const entry = known.get(unit);
+    const hash = entry?.hash ?? null;
+    const boot = entry !== undefined && hash !== null && (entry.boot ?? false);
+    const unsettled = entry?.unsettled !== undefined;
+    const more = { ...(hash !== null && { boot }), ...(unsettled && { unsettled }) };
+    return { machine, unit, hash, load, active, sub, ...more };
+  });
+  return { observations, settles: coveredTickets(new Set(states.map(({ unit }) => unit)), entries) };
+}
+
+/** Changes that others left unsettled and whose units are all among these: whoever does them anew settles them. */
+function coveredTickets(units: ReadonlySet<string>, entries: readonly ManifestEntry[]): string[] {
+  const uncovered = new Set(
+    entries.filter(({ unit }) => !units.has(unit)).flatMap(({ unsettled = [] }) => unsettled),
+  );
+  const all = new Set(entries.flatMap(({ unsettled = [] }) => unsettled));
+  return [...all].filter((ticket) => !uncovered.has(ticket));
 }

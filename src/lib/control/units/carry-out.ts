@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
 import type { InstallFile, JobOutcome, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
@@ -9,14 +10,22 @@ export interface Work {
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly text: (hash: string) => string;
   readonly block: boolean;
+  /** Changes that earlier runs left undone and that these steps do anew. */
+  readonly settles: readonly string[];
+  /** Whether nobody waits any more: then nothing further is begun. */
+  readonly isOver?: () => boolean;
 }
+
+const TICKET_BYTES = 8;
 
 /**
  * The gate: every change of a machine's units passes here. Each group is one round trip, in the order that leaves
  * something the next run can finish if we are killed between any two of them: a unit that is only stopped loses its
- * wish to start at boot first; a file goes only after its unit's stop job has ended.
+ * wish to start at boot first; a file goes only after its unit's stop job has ended; a change of files is marked on the
+ * machine until systemd has read it and the links of [Install] are made.
  */
 export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome[]> {
+  const isOver = work.isOver ?? (() => false);
   const named = (action: Step['action']): string[] =>
     work.steps.filter((step) => step.action === action).map((step) => step.unit);
   const stops = named('stop');
@@ -36,9 +45,13 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   if (queued.length > 0) outcomes.push(...failed(await machine.stop(queued, false)));
   if (waited.length > 0) outcomes.push(...failed(await machine.stop(waited, true)));
 
+  if (isOver()) return outcomes;
   const stuck = new Set(outcomes.map(({ unit }) => unit));
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
+  const changesFiles = installs.size + removes.length > 0;
+  const ticket = randomBytes(TICKET_BYTES).toString('hex');
   const change = {
+    ...(changesFiles && { ticket }),
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
   };
@@ -53,7 +66,12 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   if (change.remove.length > 0) await machine.forget(change.remove);
 
   const ready = starts.filter((unit) => !stuck.has(unit));
-  if (ready.length > 0) outcomes.push(...(await machine.start(ready, work.block)));
+  const tickets = [ticket, ...(stuck.size === 0 ? work.settles : [])];
+  const settled = changesFiles ? machine.settle(tickets) : undefined;
+  if (ready.length > 0 && !isOver()) {
+    const [started] = await Promise.all([machine.start(ready, work.block), settled]);
+    outcomes.push(...started);
+  } else await settled;
   return outcomes;
 }
 

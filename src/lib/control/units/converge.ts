@@ -1,11 +1,15 @@
 import { ClusterError } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
-import { steps } from '../../plan/index.ts';
-import type { Assignment, Step } from '../../plan/model.ts';
+import { steps, UnitLinks } from '../../plan/index.ts';
+import type { Assignment, Observation, Step } from '../../plan/model.ts';
+import type { MachineRecord } from '../../registry/index.ts';
+import { within } from '../../within.ts';
+
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
 import { carryOut } from './carry-out.ts';
+import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
 
@@ -34,9 +38,16 @@ export interface Converged {
   readonly silent: ReadonlyMap<string, ClusterError>;
 }
 
+/** How often a run looks again because others changed the same units while it worked. */
+const LOOKS = 8;
+
 /**
  * Makes the machines in scope what the decision says: each is observed, the steps that follow are carried out, and what
  * happened to its units is reported as it happens. Machines go side by side; one that does not answer holds up no other.
+ *
+ * Afterwards the registry is looked at again: where somebody else changed these units meanwhile, the machines are made
+ * what it says now. So whoever has the last effect on a machine has looked since, and no unit is left in a state that
+ * nobody recorded.
  */
 export async function converge(
   session: Session,
@@ -45,6 +56,60 @@ export async function converge(
   options: ConvergeOptions,
 ): Promise<Converged> {
   warnOfPassedOver(session, decided, scope);
+  const first = await convergeOnce(session, decided, scope, options);
+  if (options.dryRun || decided.written === null) return first;
+  await forgetClean(session, decided, first.clean);
+  const later = await followOthers(session, decided, scope, options);
+  return {
+    steps: [...first.steps, ...later.steps],
+    failures: [...later.overtaken, ...first.failures, ...later.failures],
+    silent: new Map([...first.silent, ...later.silent]),
+  };
+}
+
+/**
+ * After effects that rested on a decision: as long as others have changed units in scope since, their machines are made
+ * what the registry says now. `overtaken` are errors for units that this run was about and that are wanted otherwise.
+ */
+export async function followOthers(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Converged & { readonly overtaken: readonly ClusterError[] }> {
+  const overtaken = new Map<string, ClusterError>();
+  const rounds: Round[] = [];
+  let change = await lookAgain(session, decided, scope);
+  for (let look = 0; look < LOOKS && change !== null; look++) {
+    for (const error of reportOvertaken(session, decided, change, options)) {
+      const { unit = '' } = error.place;
+      if (!overtaken.has(unit)) overtaken.set(unit, error);
+    }
+    const { block, timeoutMs } = options;
+    const round = await convergeOnce(session, change.decided, change.scope, { block, timeoutMs });
+    await forgetClean(session, change.decided, round.clean);
+    rounds.push(round);
+    change = await lookAgain(session, change.decided, change.scope);
+  }
+  return {
+    steps: rounds.flatMap(({ steps: made }) => made),
+    failures: rounds.flatMap(({ failures }) => failures),
+    silent: new Map(rounds.flatMap(({ silent }) => [...silent])),
+    overtaken: [...overtaken.values()],
+  };
+}
+
+type Round = Converged & {
+  /** By `leavingKey`: what machines are rid of now. */
+  readonly clean: readonly string[];
+};
+
+async function convergeOnce(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Round> {
   const assigned = byMachine(decided.decision.assignments);
   const silent = new Map<string, ClusterError>();
   const inOrder = [...scope.values()].sort((a, b) => (a.machine.id < b.machine.id ? -1 : 1));
@@ -57,13 +122,14 @@ export async function converge(
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         silent.set(record.id, error);
-        return { steps: [], failures: [reportUnreachable(session, record, error, { units })] };
+        return { steps: [], failures: [reportUnreachable(session, record, error, { units })], clean: [] };
       }
     }),
   );
   return {
     steps: results.flatMap((result) => result.steps),
     failures: results.flatMap((result) => result.failures),
+    clean: results.flatMap((result) => result.clean),
     silent,
   };
 }
@@ -78,39 +144,115 @@ export function reportRefusals(
   return refusals.map((refusal) => reportRefused(session, refusal));
 }
 
-type MachineResult = Pick<Converged, 'steps' | 'failures'>;
+type MachineResult = Pick<Round, 'steps' | 'failures' | 'clean'>;
 
 async function convergeMachine(
   session: Session,
   machine: Machine,
-  { machine: record, units, everything }: MachineScope,
+  item: MachineScope,
   assignedHere: readonly Assignment[],
-  { decision }: Decided,
+  { before, decision }: Decided,
   options: ConvergeOptions,
 ): Promise<MachineResult> {
+  const { machine: record, units, everything } = item;
   const { block, timeoutMs, asked, dryRun = false } = options;
   const { files, why } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
-  const observations = await observe(machine, record.id, units, everything);
-  const todo = steps(assigned, observations, { why, files, join: block, ...(asked && { asked }) });
-  if (dryRun) return { steps: todo, failures: [] };
+  const links = new UnitLinks(assignedHere, files);
+  const launched = assigned.flatMap(({ unit, desired }) => (desired === 'launched' ? [unit] : []));
+  const foreign = links.foreignNeeds(launched);
 
-  const assignments = new Map(assigned.map((item) => [item.unit, item]));
-  const work = { steps: todo, assignments, text: (hash: string) => files.get(hash) ?? '', block };
+  const [{ observations: found, settles }, states] = await Promise.all([
+    observe(machine, record.id, units, everything),
+    foreign.length === 0 ? [] : machine.statuses(foreign),
+  ]);
+  // What is recorded and cannot be read may be wanted: it is left as it is.
+  const observations = found.filter(({ unit }) => !before.unreadable.has(unit));
+  const missing = new Set(states.filter(({ load }) => load === 'not-found').map(({ unit }) => unit));
+  const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
+  const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
+
+  const todo = steps(assigned, observations, { why, files, held, join: block, ...(asked && { asked }) });
+  const failures = reportHeld(session, record, launched, observations, held, asked);
+  if (dryRun) return { steps: todo, failures, clean: [] };
+
+  const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
+  let isOver = false;
+  const text = (hash: string) => files.get(hash) ?? '';
+  const work = { steps: todo, assignments, text, block, settles, isOver: () => isOver };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
-  const outcomes = await within(carryOut(machine, work), timeoutMs, slow);
+  const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow).finally(() => {
+    isOver = true;
+  });
+
+  const started = todo.filter(({ action }) => action === 'start').map(({ unit }) => unit);
+  const pulled = new Set(links.pulledBy(started));
+  const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, assignments, decision);
 
   const failed = outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
-  const failures = failed.map((outcome) => reportFailed(session, record, outcome));
+  failures.push(...failed.map((outcome) => reportFailed(session, record, outcome)));
   const unwell = new Set(failed.map(({ unit }) => unit));
   const touched = new Set(todo.map(({ unit }) => unit));
   for (const unit of block ? touched : []) {
     const state = assignments.get(unit)?.desired;
-    if (state === undefined || unwell.has(unit)) continue;
+    if (state === undefined || unwell.has(unit) || held(unit) !== undefined) continue;
     const global = decision.globals.has(unit);
     session.emit({ kind: 'state', unit, state, machine: nameOf(record), global });
   }
-  return { steps: todo, failures };
+  const looked = new Set(observations.map(({ unit }) => unit));
+  const clean = [...decision.leaving].flatMap(([key, { unit, machine: id }]) =>
+    id === record.id && (everything || looked.has(unit)) && !unwell.has(unit) ? [key] : [],
+  );
+  return { steps: [...todo, ...undone], failures, clean };
+}
+
+/** Stops what systemd started with other units although an operator had stopped it. */
+async function stopPulled(
+  machine: Machine,
+  id: string,
+  pulled: ReadonlySet<string>,
+  assignments: ReadonlyMap<string, Assignment>,
+  { files }: Decided['decision'],
+): Promise<readonly Step[]> {
+  const { observations } = await observe(machine, id, pulled, false);
+  const assigned = [...pulled].flatMap((unit) => assignments.get(unit) ?? []);
+  const todo = steps(assigned, observations, { files }).filter(({ action }) => action === 'stop');
+  const text = (hash: string) => files.get(hash) ?? '';
+  if (todo.length > 0) await carryOut(machine, { steps: todo, assignments, text, block: true, settles: [] });
+  return todo;
+}
+
+/** Says what is wanted launched, does not run, and is not started. @returns errors for those that were asked for. */
+function reportHeld(
+  session: Session,
+  record: MachineRecord,
+  launched: readonly string[],
+  observations: readonly Observation[],
+  held: (unit: string) => string | undefined,
+  asked: ReadonlySet<string> = new Set(),
+): ClusterError[] {
+  const running = new Set(
+    observations.flatMap(({ unit, active }) =>
+      active === 'active' || active === 'activating' ? [unit] : [],
+    ),
+  );
+  return launched.flatMap((unit) => {
+    const why = running.has(unit) ? undefined : held(unit);
+    if (why === undefined) return [];
+    session.emit({ kind: 'held', unit, machine: nameOf(record), why });
+    if (!asked.has(unit)) return [];
+    return [
+      new ClusterError('unit-held', `unit ${unit} is not started: ${why}`, { unit, machine: record.id }),
+    ];
+  });
+}
+
+/** Why a unit that the registry knows is not on a machine that is not assigned it. */
+function whereElse({ units }: Decided['decision'], unit: string): string | undefined {
+  const known = units.get(unit);
+  if (known === undefined) return undefined;
+  if (known.desired === 'inactive') return 'is inactive';
+  return known.machine === null ? 'is on no machine' : `is on machine ${known.machine.slice(0, 8)}`;
 }
 
 function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]> {
@@ -123,25 +265,15 @@ function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]
   return out;
 }
 
-/** Waits for work that concerns this unit at most so long, 0 = for ever. @throws ClusterError `wait-timeout`. */
-export async function within<Value>(work: Promise<Value>, timeoutMs: number, unit: string): Promise<Value> {
+const LATE = Symbol('late');
+
+/** Waits for work on this unit for at most `timeoutMs`; 0 = without limit. @throws ClusterError `wait-timeout`. */
+export async function waitFor<Value>(work: Promise<Value>, timeoutMs: number, unit: string): Promise<Value> {
   if (timeoutMs === 0) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new ClusterError('wait-timeout', `timed out waiting for unit ${unit} after ${timeoutMs / 1000} s`, {
-            unit,
-            hint: 'the request stands; cluster list-units shows how it goes, --block-attempts 0 waits as long as it takes',
-          }),
-        ),
-      timeoutMs,
-    );
+  const value = await within(timeoutMs, work, LATE);
+  if (value !== LATE) return value;
+  throw new ClusterError('wait-timeout', `timed out waiting for unit ${unit} after ${timeoutMs / 1000} s`, {
+    unit,
+    hint: 'the request stands; cluster list-units shows how it goes, --block-attempts 0 waits as long as it takes',
   });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,10 +1,12 @@
 import { decide } from '../../plan/index.ts';
-import type { Desired } from '../../plan/model.ts';
+import { type Desired, leavingKey } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { effectiveValues, parseUnitFile, parseUnitName } from '../../unit/index.ts';
 import type { Session } from '../session.ts';
 import { askAll } from './ask.ts';
 import { isGlobal } from './global.ts';
+import { withLeaving } from './name-units.ts';
+import { machinesLeft } from './report-leaving.ts';
 
 /** One row per unit and machine, sorted by unit, then machine id. */
 export interface UnitRow {
@@ -17,6 +19,8 @@ export interface UnitRow {
   readonly sub: string;
   /** Why there is no answer. */
   readonly error?: string;
+  /** It is not wanted there any more: destroyed, unloaded or moved, and the machine still has to be rid of it. */
+  readonly leaving?: true;
 }
 
 export interface UnitFileRow {
@@ -28,6 +32,8 @@ export interface UnitFileRow {
   /** null for global units. */
   readonly state: Desired | null;
   readonly target: { readonly id: string; readonly address?: string } | null;
+  /** Machines that may still have it although it was destroyed, unloaded or moved. */
+  readonly leaving?: readonly { readonly id: string; readonly address?: string }[];
 }
 
 /**
@@ -45,6 +51,9 @@ export async function listUnits(session: Session): Promise<UnitRow[]> {
   };
   for (const { machine, unit } of decision.assignments)
     if (decision.globals.has(unit) || state.units.get(unit)?.machine === machine) put(machine, unit);
+  for (const { machine, unit } of decision.leaving.values()) put(machine, unit);
+  const isLeaving = (unit: string, machine: string) =>
+    decision.leaving.has(leavingKey(unit, machine)) ? { leaving: true as const } : {};
   const machines = [...byMachine.keys()].flatMap((id) => state.machines.get(id) ?? []);
   const answers = await askAll(session, machines, (machine, record) =>
     machine.statuses(byMachine.get(record.id) ?? []),
@@ -63,10 +72,11 @@ export async function listUnits(session: Session): Promise<UnitRow[]> {
           active: 'unreachable',
           sub: '-',
           error: answer.error.message,
+          ...isLeaving(unit, id),
         });
     } else {
       for (const { unit, load, active, sub } of answer.value)
-        rows.push({ unit, hash: hashOf(state, unit), machine, load, active, sub });
+        rows.push({ unit, hash: hashOf(state, unit), machine, load, active, sub, ...isLeaving(unit, id) });
     }
   }
   rows.push(...unplaced(state));
@@ -88,7 +98,9 @@ function unplaced(state: RegistryState): UnitRow[] {
 /** What the registry knows, sorted by name. */
 export async function listUnitFiles(session: Session): Promise<UnitFileRow[]> {
   const state = await session.state();
-  return sorted([...state.units.values()], (unit) => unit.name).map((unit) => {
+  const left = machinesLeft(state);
+  const { units } = withLeaving(state);
+  return sorted([...units.values()], (unit) => unit.name).map((unit) => {
     const global = isGlobal(state, unit.name);
     const machine = unit.machine === null ? null : legend(state.machines, unit.machine);
     const placed = unit.machine !== null && state.machines.has(unit.machine);
@@ -100,8 +112,15 @@ export async function listUnitFiles(session: Session): Promise<UnitFileRow[]> {
       global,
       state: global ? null : placed ? unit.desired : 'inactive',
       target: machine,
+      ...leavingOf(left.get(unit.name)),
     };
   });
+}
+
+function leavingOf(machines: readonly MachineRecord[] | undefined): Pick<UnitFileRow, 'leaving'> {
+  return machines === undefined
+    ? {}
+    : { leaving: machines.map(({ id, target: { address } }) => ({ id, address })) };
 }
 
 /** `Description=` with the specifiers that a name alone decides, as fleet shows it. */

@@ -56,7 +56,9 @@ function onPaper(known: readonly { name?: unknown; file?: unknown }[]): Registry
       texts.map(([name]) => [name, { v: 1, name, hash: name, desired: 'inactive', machine: null }]),
     ),
     files: new Map(texts),
+    leaving: new Map(),
     problems: [],
+    unreadable: new Set(),
     revisions: new Map(),
     revision: 0,
   };

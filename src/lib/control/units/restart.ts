@@ -4,9 +4,11 @@ import { type Decision, decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { type Answer, askAll } from './ask.ts';
-import { type Waiting, within } from './converge.ts';
+import { type Answer, askAll, Reachability } from './ask.ts';
+import { followOthers, type Waiting, waitFor } from './converge.ts';
+
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
 
@@ -57,11 +59,29 @@ async function restartLaunched(
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
-      return within(machine.restart(units, block), timeoutMs, units[0] ?? '');
+      return waitFor(machine.restart(units, block), timeoutMs, units[0] ?? '');
     });
     return answers.flatMap((answer) => report(session, decision, answer, byMachine));
   };
-  if (!rolling) return [...failures, ...(await restartOn(machines))];
+  // What was stopped or destroyed meanwhile must not run because of our restart.
+  const follow = async (): Promise<ClusterError[]> => {
+    const { revisions } = state;
+    const written = { schedule: revisions.get('schedule') ?? 0, revisions };
+    const decided = {
+      before: state,
+      decision,
+      reachability: new Reachability(session),
+      value: null,
+      written,
+    };
+    const scope = scopeOfUnits(state, decision, wanted);
+    const later = await followOthers(session, decided, scope, { block, timeoutMs, asked: wanted });
+    return [...later.overtaken, ...later.failures];
+  };
+  if (!rolling) {
+    failures.push(...(await restartOn(machines)));
+    return [...(await follow()), ...failures];
+  }
 
   for (const [at, record] of machines.entries()) {
     const failed = await restartOn([record]);
@@ -72,7 +92,7 @@ async function restartLaunched(
     session.emit({ kind: 'warning', message });
     break;
   }
-  return failures;
+  return [...(await follow()), ...failures];
 }
 
 function report(

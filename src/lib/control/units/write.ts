@@ -1,7 +1,7 @@
 import { ClusterError, EXIT } from '../../error.ts';
 import { type Decision, decide } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
-import type { MachineRecord, RegistryState } from '../../registry/index.ts';
+import type { MachineRecord, RegistryState, Written } from '../../registry/index.ts';
 import { reportPassedOver } from '../report.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
@@ -18,6 +18,8 @@ export interface Decided<Value = unknown> {
   readonly decision: Decision<MachineRecord>;
   readonly reachability: Reachability;
   readonly value: Value;
+  /** null: nothing was recorded, it is a preview. */
+  readonly written: Written | null;
 }
 
 type Intend<Value> = (state: RegistryState) => Promise<Intended<Value>> | Intended<Value>;
@@ -78,8 +80,8 @@ async function decideOnReachable<Value>(
       if (everywhere) await reachability.ask(decision.machines.values());
       continue;
     }
-    if (!record || (await registry.change(before, decision.change)) === 'done')
-      return { before, decision, reachability, value };
+    const written = record ? await registry.change(before, decision.change) : null;
+    if (written !== 'moved') return { before, decision, reachability, value, written };
     await new Promise((resolve) => setTimeout(resolve, 5 * conflicts + Math.random() * 20));
     conflicts++;
   }

@@ -20,6 +20,7 @@ export function readContainer(inspected: unknown): Container {
     paused: state.Paused === true,
     health: health(object(state.Health).Status),
     stopSignal: text(config.StopSignal) || 'SIGTERM',
+    onHost: onHost(all),
     ports: ports(all, config),
   };
 }
@@ -57,28 +58,31 @@ function health(status: unknown): Container['health'] {
   return status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : null;
 }
 
+const onHost = (all: Json): boolean => text(object(all.HostConfig).NetworkMode) === 'host';
+
+/** Docker does not bind what is published with host networking, but remembers it. */
 function ports(all: Json, config: Json): ContainerPort[] {
   const network = object(all.NetworkSettings);
-  const onHost = text(object(all.HostConfig).NetworkMode) === 'host';
-  const internal = onHost ? '' : ownAddress(network);
-  const bound = object(network.Ports);
+  const internal = onHost(all) ? '' : ownAddress(network);
+  const bound = object(onHost(all) ? object(all.HostConfig).PortBindings : network.Ports);
   const names = new Set([...Object.keys(bound), ...Object.keys(object(config.ExposedPorts))]);
   const out: ContainerPort[] = [];
   for (const name of names) {
     const [digits = '', protocol = 'tcp'] = name.split('/');
     const port = portNumber(digits);
     if (port === null || (protocol !== 'tcp' && protocol !== 'udp')) continue;
-    const published = onHost ? [{ host: '', port }] : bindings(bound[name]);
+    const published = onHost(all) ? (name in bound ? [{ host: '', port }] : []) : bindings(bound[name]);
     out.push({ port, protocol, internal, published });
   }
   return out.sort((a, b) => a.port - b.port || a.protocol.localeCompare(b.protocol));
 }
 
-/** The default bridge's address, else that of the first network by name. */
+/** The default bridge's address, else that of the first network by name; IPv6 where there is no other. */
 function ownAddress(network: Json): string {
   const networks = Object.entries(object(network.Networks)).sort(([a], [b]) => (a < b ? -1 : 1));
-  const others = networks.map(([, value]) => text(object(value).IPAddress));
-  return [text(network.IPAddress), ...others].find((address) => address !== '') ?? '';
+  const all = [network, ...networks.map(([, value]) => object(value))];
+  const addresses = ['IPAddress', 'GlobalIPv6Address'].flatMap((name) => all.map((one) => text(one[name])));
+  return addresses.find((address) => address !== '') ?? '';
 }
 
 function bindings(list: unknown): { host: string; port: number }[] {

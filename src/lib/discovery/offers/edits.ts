@@ -15,6 +15,7 @@ import {
   storedBackend,
   storedFrontend,
 } from '../../traffic/index.ts';
+import { contestedHosts } from './contests.ts';
 import type { Offer } from './model.ts';
 import { routeOf } from './offer.ts';
 import { presenceOf, presencePath, prevails } from './presence.ts';
@@ -59,7 +60,7 @@ export function registryEdits(view: View, instances: readonly Instance[]): Regis
   const groups = shown.map((instance) => draft.announce(instance, hosts));
   return {
     groups: [draft.removals(), ...groups].filter((group) => group.length > 0),
-    problems: draft.problems,
+    problems: [...draft.problems, ...contestedHosts(view.traffic, wantedHosts(shown, hosts))],
   };
 }
 
@@ -102,6 +103,18 @@ function sharedHosts(view: View, shown: readonly Instance[]): Map<string, string
   return new Map([...latest].flatMap(([name, { host }]) => (host === null ? [] : [[name, host]])));
 }
 
+/** Host names that this machine's instances announce, by the id of the frontend. */
+function wantedHosts(shown: readonly Instance[], hosts: ReadonlyMap<string, string>): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const { offer } of shown) {
+    const { name, id } = offer.service;
+    const shared = hosts.get(name) ?? offer.sharedHost;
+    if (offer.balanced && shared !== null) out.set(name, shared);
+    if (offer.instanceHost !== null) out.set(id, offer.instanceHost);
+  }
+  return out;
+}
+
 const isOurs = (view: View, lease: string | null): boolean => lease !== null && view.ownLeases.has(lease);
 
 class Draft {
@@ -121,7 +134,7 @@ class Draft {
     const edits: ServiceEdit[] = [];
     const leased = (path: string, value: JsonObject): void => this.#leased(edits, path, value, rival);
     this.#put(edits, 'presence', presence, { ...presenceOf(this.#view.machine, offer) }, this.#view.lease);
-    if (offer.sharedHost !== null) {
+    if (offer.balanced) {
       this.#announceShared(edits, name, hosts.get(name) ?? offer.sharedHost);
       const path = pathOf({ kind: 'server', parent: name, id });
       const server = { Id: id, URL: offer.url };
@@ -151,13 +164,14 @@ class Draft {
     return seen !== undefined && isOurs(this.#view, seen.lease) && includes(seen.value, server);
   }
 
-  #announceShared(edits: ServiceEdit[], name: string, host: string): void {
+  #announceShared(edits: ServiceEdit[], name: string, host: string | null): void {
     if (this.#shared.has(name)) return;
     this.#shared.add(name);
     const backend = pathOf({ kind: 'backend', id: name });
+    if (this.#free(backend)) this.#put(edits, 'traffic', backend, backendNamed(name), null);
+    if (host === null) return;
     const frontend = pathOf({ kind: 'frontend', id: name });
     const wanted = frontendTo(name, host);
-    if (this.#free(backend)) this.#put(edits, 'traffic', backend, backendNamed(name), null);
     const seen = this.#view.traffic.get(frontend);
     const marked = seen?.lease === null && seen.value?.Registrator === true;
     if (marked || this.#free(frontend)) this.#put(edits, 'traffic', frontend, wanted, null);

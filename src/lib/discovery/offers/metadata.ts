@@ -24,6 +24,21 @@ export function metadataOf(pairs: Iterable<readonly [string, string]>, port: num
   return { values: new Map(set), ofPort: new Set(ofPort) };
 }
 
+/** The ports that keys name (`SERVICE_8080_NAME`), with the first such key of each. */
+export function portsNamed(pairs: Iterable<readonly [string, string]>): Map<number, string> {
+  const out = new Map<number, string>();
+  for (const [name, value] of pairs) {
+    const digits = /^SERVICE_(\d{1,5})_.+$/s.exec(name)?.[1];
+    if (digits !== undefined && value !== '' && !out.has(Number(digits))) out.set(Number(digits), name);
+  }
+  return out;
+}
+
+/** Keys that name several ports at once (`SERVICE_8000-8010_NAME`), which nothing reads. */
+export function rangesNamed(pairs: Iterable<readonly [string, string]>): string[] {
+  return [...pairs].flatMap(([name]) => (/^SERVICE_\d+[-:,]\d+_./.test(name) ? [name] : []));
+}
+
 /** Tags between commas; `\,` is a comma in a tag. Empty ones are passed over. */
 export function splitTags(text: string): string[] {
   const tags = text.match(/(?:\\,|[^,])+/g) ?? [];

@@ -14,6 +14,8 @@ export interface Container {
   readonly health: 'starting' | 'healthy' | 'unhealthy' | null;
   /** Signal that asks it to stop: `SIGTERM` where nothing else is said. */
   readonly stopSignal: string;
+  /** It has no network of its own, so what it listens on is the machine's. */
+  readonly onHost: boolean;
   readonly ports: readonly ContainerPort[];
 }
 
@@ -30,6 +32,10 @@ export interface ContainerPort {
 export interface Service {
   readonly id: string;
   readonly name: string;
+  /** It has a SERVICE_NAME. */
+  readonly named: boolean;
+  /** Its container says a host name that this port does not get. */
+  readonly withheld: boolean;
   readonly address: string;
   readonly port: number;
   readonly protocol: 'tcp' | 'udp';
@@ -58,7 +64,9 @@ export interface Offer {
   readonly service: Service;
   /** `http://10.0.0.5:49153` */
   readonly url: string;
-  /** Host name of the version, shared by all its instances; null = not load-balanced. */
+  /** It is a server of the backend of its name. */
+  readonly balanced: boolean;
+  /** Host name of the version, shared by all its instances; null = its backend has no frontend of ours. */
   readonly sharedHost: string | null;
   /** Host name of this one instance; null = none. */
   readonly instanceHost: string | null;

@@ -13,7 +13,10 @@ export function urlOf({ address, port }: { readonly address: string; readonly po
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-/** What a service asks to be announced as; null = nothing (neither host name is given), or what keeps it from that. */
+/**
+ * What a service asks to be announced as; null = nothing (it has neither a host name, nor a SERVICE_NAME and a check), or
+ * what keeps it from that.
+ */
 export function offerOf(service: Service): {
   readonly offer: Offer | null;
   readonly problems: readonly string[];
@@ -21,7 +24,10 @@ export function offerOf(service: Service): {
   const { attributes } = service;
   const shared = asSent(attributes.frontend_host_load_balancer);
   const instance = asSent(attributes.frontend_host_container);
-  if (shared === null && instance === null) return { offer: null, problems: [] };
+  const { check, problems } = readCheck(attributes);
+  // Without a frontend it is there to be pointed at, which only makes sense for what is meant to be a backend.
+  const balanced = shared !== null || (service.named && check !== null);
+  if (!balanced && instance === null) return { offer: null, problems: [] };
   const about = (message: string): string => `service ${service.id}: ${message}`;
   if (service.protocol === 'udp') return { offer: null, problems: [about('UDP cannot be a server')] };
   const url = urlOf(service);
@@ -33,23 +39,30 @@ export function offerOf(service: Service): {
   } catch (error) {
     return { offer: null, problems: [about(inWords(error))] };
   }
-  const { check, problems } = readCheck(attributes);
-  const clash = shared !== null && instance !== null && service.id === service.name;
+  const clash = balanced && instance !== null && service.id === service.name;
   return {
     offer: {
       service,
       url,
+      balanced,
       sharedHost: shared,
       instanceHost: clash ? null : instance,
       // The door to one instance never looks at health.
-      check: shared === null ? null : check,
+      check: balanced ? check : null,
     },
     problems: [
-      ...problems,
-      ...(clash ? ['SERVICE_ID is SERVICE_NAME, so the instance has no host name of its own'] : []),
-    ].map(about),
+      ...[
+        ...(balanced ? problems : []),
+        ...(clash ? ['SERVICE_ID is SERVICE_NAME, so the instance has no host name of its own'] : []),
+      ].map(about),
+      ...(balanced && shared === null && !service.withheld ? [withoutFrontend(service)] : []),
+    ],
   };
 }
+
+/** The same for all instances, so that it is said once. */
+const withoutFrontend = ({ name }: Service): string =>
+  `backend ${name} is announced without a frontend: no SERVICE_FRONTEND_HOST_LOAD_BALANCER says its host name (or cluster frontend upsert -b ${name})`;
 
 function inWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

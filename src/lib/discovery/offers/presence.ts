@@ -4,9 +4,10 @@ import type { Offer } from './model.ts';
 /** Path of an instance's presence: `SERVICE NAME/SERVICE ID`. */
 export const presencePath = ({ service }: Offer): string => `${service.name}/${service.id}`;
 
-export function presenceOf(machine: string, { service, url, sharedHost }: Offer): Presence {
+export function presenceOf(machine: string, { service, url, sharedHost, balanced }: Offer): Presence {
   const { container, startedAt, tags } = service;
-  return { v: 1, machine, container: container.slice(0, 12), since: startedAt, url, host: sharedHost, tags };
+  const presence = { v: 1, machine, container: container.slice(0, 12), since: startedAt, url, tags } as const;
+  return { ...presence, host: sharedHost, ...(balanced && sharedHost === null && { balanced: true }) };
 }
 
 /** Whether `a` wins over `b` where both have the same id: the later start, then the greater machine id. */

@@ -1,4 +1,4 @@
-import { readPresence, type ServiceEdit } from '../../registry/announcements.ts';
+import { needsShared, readPresence, type ServiceEdit } from '../../registry/announcements.ts';
 import { type JsonObject, parsePath, readBackend, readFrontend, type Stored } from '../../traffic/index.ts';
 import { includes, type View } from './edits.ts';
 
@@ -34,7 +34,8 @@ export function sweep(
   };
   const marked = [...view.traffic].flatMap(([path, seen]) => {
     const object = seen.lease === null && seen.value?.Registrator === true ? parsePath(path) : null;
-    return object === null || present.has(object.id) ? [] : [{ path, object, value: seen.value ?? {} }];
+    if (object === null || (object.kind !== 'frontend' && object.kind !== 'backend')) return [];
+    return present[object.kind].has(object.id) ? [] : [{ path, object, value: seen.value ?? {} }];
   });
   for (const { path, object, value } of marked) {
     if (object.kind !== 'frontend' || needed.withMiddlewares.has(object.id)) continue;
@@ -50,13 +51,13 @@ export function sweep(
   return { edits, idle };
 }
 
-/** Names of load-balanced services that have an instance somewhere. */
-function services(presence: ReadonlyMap<string, Stored>): Set<string> {
-  const out = new Set<string>();
+/** Names of services that have an instance somewhere which needs the frontend, or the backend, of that name. */
+function services(presence: ReadonlyMap<string, Stored>): Record<'frontend' | 'backend', Set<string>> {
+  const out = { frontend: new Set<string>(), backend: new Set<string>() };
   for (const [path, { value }] of presence) {
-    const presence = readPresence(value);
-    // One that cannot be read may be of a later version: it counts.
-    if (presence === null || presence.host !== null) out.add(path.slice(0, path.indexOf('/')));
+    const name = path.slice(0, path.indexOf('/'));
+    for (const kind of ['frontend', 'backend'] as const)
+      if (needsShared(kind, readPresence(value))) out[kind].add(name);
   }
   return out;
 }

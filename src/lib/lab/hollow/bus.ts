@@ -6,6 +6,7 @@ import {
   MANAGER,
   managerProperties,
   SYSTEMD_PATH,
+  typeInterface,
   typeProperties,
   UNIT,
   unitOfPath,
@@ -193,29 +194,40 @@ class HollowBus {
   }
 
   #tell(signal: SystemdSignal): void {
-    if (signal.kind === 'changed') {
-      this.#tellChange(signal);
-    } else if (signal.kind === 'reloading') {
-      this.#signal(SYSTEMD_PATH, MANAGER, 'Reloading', 'b', [signal.active]);
-    } else {
-      const job = [signal.id, jobPath(signal.id), signal.unit];
-      if (signal.kind === 'job-new') this.#signal(SYSTEMD_PATH, MANAGER, 'JobNew', 'uos', job);
-      else this.#signal(SYSTEMD_PATH, MANAGER, 'JobRemoved', 'uoss', [...job, signal.result]);
+    const manager = (member: string, signature: string, body: BusValue[]): void =>
+      this.#signal(SYSTEMD_PATH, MANAGER, member, signature, body);
+    switch (signal.kind) {
+      case 'changed':
+        this.#tellChange(signal);
+        break;
+      case 'unit-new':
+        manager('UnitNew', 'so', [signal.unit, unitPath(signal.unit)]);
+        break;
+      case 'unit-removed':
+        manager('UnitRemoved', 'so', [signal.unit, unitPath(signal.unit)]);
+        break;
+      case 'job-new':
+        manager('JobNew', 'uos', [signal.id, jobPath(signal.id), signal.unit]);
+        break;
+      case 'job-removed':
+        manager('JobRemoved', 'uoss', [signal.id, jobPath(signal.id), signal.unit, signal.result]);
+        break;
+      case 'reloading':
+        manager('Reloading', 'b', [signal.active]);
+        break;
     }
   }
 
+  /** First what the unit's own type has, then what every unit has: the order of the real systemd. */
   #tellChange({ unit }: Extract<SystemdSignal, { kind: 'changed' }>): void {
     const path = unitPath(unit.name);
     const all = unitProperties(unit, '');
-    const changed = ['ActiveState', 'SubState', 'InvocationID', 'Job'].map((key) => [key, all[key]!]);
-    this.#signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [UNIT, changed, []]);
-    if (!unit.name.endsWith('.service')) return;
     const own = Object.entries(typeProperties(unit));
-    this.#signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [
-      'org.freedesktop.systemd1.Service',
-      own,
-      [],
-    ]);
+    const general = ['ActiveState', 'SubState', 'InvocationID', 'Job'].map((key) => [key, all[key]!]);
+    const change = (of: string, properties: BusValue[]): void =>
+      this.#signal(path, PROPERTIES, 'PropertiesChanged', 'sa{sv}as', [of, properties, []]);
+    change(typeInterface(unit.name), own);
+    change(UNIT, general);
   }
 
   #signal(

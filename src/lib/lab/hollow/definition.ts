@@ -1,6 +1,6 @@
 import { splitWords } from './words.ts';
 
-/** How a simulated process goes: on for ever, or to an end with this exit code after this many milliseconds. */
+/** What a simulated process does: it runs on, or it exits with this code after this many milliseconds. */
 export interface Behaviour {
   readonly runs: boolean;
   readonly code: number;
@@ -35,7 +35,7 @@ export interface UnitDefinition {
   readonly bad: string | null;
 }
 
-/** Reads the settings that the simulation acts on; everything else in the text is ignored, as a lenient systemd would. */
+/** Reads the settings that the simulation acts on and ignores all others. */
 export function readDefinition(name: string, text: string): UnitDefinition {
   const settings = readSettings(text);
   const list = (key: string): string[] => (settings.get(key) ?? []).map((value) => specify(value, name));
@@ -117,7 +117,7 @@ const exits = (code: number, lines: readonly string[] = [], afterMs = 0): Outcom
   lines,
 });
 
-/** The few programs whose end is known; whatever else a unit starts is taken to run on. */
+/** The few programs whose exit is known; any other is assumed to run on. */
 function run(argv: readonly string[]): Outcome {
   const program = argv[0] ?? '';
   if (/^\/(nonexistent|no)(\/|$)/.test(program)) return exits(203);
@@ -156,7 +156,7 @@ function sleeps(how: string): Outcome {
   return how === 'infinity' || !Number.isFinite(seconds) ? RUNS : exits(0, [], seconds * 1000);
 }
 
-/** A shell script of simple commands joined by `;`, `&&` or newlines; loops and pipes are taken to run on. */
+/** A shell script of simple commands joined by `;`, `&&` or newlines; loops and pipes are assumed to run on. */
 function script(text: string): Outcome {
   const loop = /^\s*while (?:true|:)\s*;\s*do\s+echo\s+(.+?)\s*;\s*sleep\s+([\d.]+)\s*;\s*done\s*$/s.exec(
     text,

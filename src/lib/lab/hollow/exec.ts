@@ -1,26 +1,11 @@
 import { MARK, unframe } from '../../machine/index.ts';
+import type { HollowCall } from './call.ts';
 import { runJournalctl } from './journalctl.ts';
-import type { HollowMachine } from './machine.ts';
 import { runScript } from './scripts.ts';
 import { runSystemctl } from './systemctl.ts';
 import { splitWords } from './words.ts';
 
-/** One command asked of a hollow machine. */
-export interface HollowCall {
-  readonly machine: HollowMachine;
-  readonly argv: readonly string[];
-  /** Whether the command has root's rights: a login as root, or through sudo. */
-  readonly root: boolean;
-  readonly stdin: () => Promise<Buffer>;
-  readonly out: (data: string | Buffer) => void;
-  readonly err: (text: string) => void;
-  /** Runs when the client goes away before the command's own end. */
-  readonly onClose: (then: () => void) => void;
-  /** Hands the rest of the channel to the D-Bus side (systemd-stdio-bridge). */
-  readonly bridge: () => void;
-}
-
-/** Carries out a shell command line as far as it is simulated; the exit code, or null when the channel lives on. */
+/** Runs a shell command line as far as it is simulated. @returns the exit code; null when the channel stays open. */
 export async function runCommand(line: string, call: Omit<HollowCall, 'argv'>): Promise<number | null> {
   const inner = unframe(line);
   if (inner !== null) {

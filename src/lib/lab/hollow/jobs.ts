@@ -1,14 +1,14 @@
 import { type HollowJob, type HollowUnit, type JobType, refusal } from './unit-state.ts';
 import type { UnitTable } from './unit-table.ts';
 
-/** The jobs of a simulated systemd: at most one a unit, each told of when it begins and when it is over. */
+/** The jobs of a simulated systemd: at most one per unit, with a signal when it begins and one when it ends. */
 export class JobQueue {
   readonly jobs = new Map<number, HollowJob>();
   readonly #units: UnitTable;
   readonly #run: (unit: HollowUnit, job: HollowJob) => void;
   #nextJob = 1;
 
-  /** `run` begins a job's work; the work says by `finish` or `finishQuietly` how it ended. */
+  /** `run` begins a job's work, which calls `finish` or `finishQuietly` when it has ended. */
   constructor(units: UnitTable, run: (unit: HollowUnit, job: HollowJob) => void) {
     this.#units = units;
     this.#run = run;

@@ -13,7 +13,7 @@ export interface JournalLine {
 
 const KEPT = 2_000;
 
-/** The journal of one hollow machine: the last lines only, with followers told at once. */
+/** The journal of one hollow machine: it keeps the last lines only and passes each new one to its followers. */
 export class HollowJournal {
   readonly lines: JournalLine[] = [];
   #seq = 0;

@@ -1,4 +1,4 @@
-import type { HollowCall } from './exec.ts';
+import type { HollowCall } from './call.ts';
 import { type JournalLine, journalFields } from './journal.ts';
 import { shortTime } from './systemctl.ts';
 import { globMatches } from './words.ts';

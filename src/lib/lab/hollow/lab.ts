@@ -1,7 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ParsedKey } from 'ssh2';
-import ssh2 from 'ssh2';
+import { ensureKeys, keyFiles } from './keys.ts';
 import { HollowMachine } from './machine.ts';
 import { type HollowServer, serveMachine } from './server.ts';
 
@@ -24,9 +23,11 @@ export interface HollowOptions {
   /** Folder for the throw-away key and known_hosts. */
   readonly stateDir: string;
   readonly name?: string;
-  /** How long each simulated step takes, 1 ms unless told. */
+  /** How long each simulated step takes, in milliseconds; 1 by default. */
   readonly delayMs?: number;
   readonly restartMs?: number;
+  /** Called with what a person should know, such as a key that had to be made anew. */
+  readonly report?: (line: string) => void;
 }
 
 export interface HollowLab {
@@ -39,12 +40,11 @@ export interface HollowLab {
 
 /** Opens N hollow machines in this process; `close()` ends them. The key pair in `stateDir` is made once and kept. */
 export async function hollowUp(options: HollowOptions): Promise<HollowLab> {
-  const { machines: count, stateDir, name = 'hollow', ...timing } = options;
+  const { machines: count, stateDir, name = 'hollow', report = () => undefined, ...timing } = options;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const identity = join(stateDir, 'id_ed25519');
+  const identity = keyFiles(stateDir).login;
   const knownHosts = join(stateDir, 'known_hosts');
-  const authorised = await keptKey(identity);
-  const hostKey = await keptKey(join(stateDir, 'host_ed25519'));
+  const { login: authorised, host: hostKey } = await ensureKeys(stateDir, report);
   const simulations: HollowMachine[] = [];
   const servers: HollowServer[] = [];
   const close = async (): Promise<void> => {
@@ -74,21 +74,7 @@ export async function hollowUp(options: HollowOptions): Promise<HollowLab> {
 
 /** Removes what `hollowUp` wrote. */
 export async function forgetHollow(stateDir: string): Promise<void> {
-  const files = ['id_ed25519', 'id_ed25519.pub', 'host_ed25519', 'host_ed25519.pub', 'known_hosts'];
-  await Promise.all(files.map((file) => rm(join(stateDir, file), { force: true })));
-}
-
-async function keptKey(path: string): Promise<ParsedKey> {
-  const kept = await readFile(path, 'utf8').catch(() => null);
-  const text = kept ?? (await newKey(path));
-  const parsed = ssh2.utils.parseKey(text);
-  if (parsed instanceof Error) throw parsed;
-  return parsed;
-}
-
-async function newKey(path: string): Promise<string> {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'hollow lab, throw-away' });
-  await writeFile(path, pair.private, { mode: 0o600 });
-  await writeFile(`${path}.pub`, `${pair.public}\n`, { mode: 0o644 });
-  return pair.private;
+  const { login, host } = keyFiles(stateDir);
+  const files = [login, `${login}.pub`, host, `${host}.pub`, join(stateDir, 'known_hosts')];
+  await Promise.all(files.map((file) => rm(file, { force: true })));
 }

@@ -23,7 +23,7 @@ interface Pace {
   readonly restartMs: number;
 }
 
-/** From a start to an end: what a job does to its unit, and what becomes of a unit whose process ended by itself. */
+/** What a job does to its unit, and what happens to a unit whose process ended by itself. */
 export class Lifecycle {
   readonly #units: UnitTable;
   readonly #queue: JobQueue;
@@ -46,12 +46,12 @@ export class Lifecycle {
     else void this.#runRestart(unit, job);
   }
 
-  /** Nothing that waits for its time comes to pass any more. */
+  /** Cancels everything that is scheduled. */
   halt(): void {
     this.#stopped = true;
   }
 
-  /** A process ended without being asked to. */
+  /** A process ended by itself. */
   ended(unit: HollowUnit, end: ProcessEnd, who: 'Main' | 'Control' = 'Main'): void {
     forgetTimers(unit);
     const clean = isClean(unit.def, end);

@@ -5,11 +5,11 @@ import { HOLLOW_VERSION } from './properties.ts';
 import { HollowSystemd } from './systemd.ts';
 import { HollowTree } from './tree.ts';
 
-/** Switches that make a hollow machine misbehave, read at every request: set them at any time. */
+/** Switches that limit a hollow machine or make it fail, read at every request: set them at any time. */
 export interface HollowFaults {
   /** No key is good enough. */
   refuseAuth: boolean;
-  /** Takes the TCP connection and never says a word. */
+  /** Accepts the TCP connection and never sends anything. */
   hang: boolean;
   /** Cuts each connection after this many requests (channels and global requests); null never does. */
   dropAfter: number | null;
@@ -18,6 +18,8 @@ export interface HollowFaults {
   sudoRefused: boolean;
   /** sshd's AllowStreamLocalForwarding no. */
   forbidStreamlocal: boolean;
+  /** sshd's MaxSessions: how many commands and shells one connection may have at a time. */
+  maxSessions: number;
   /** Added before each exec and each D-Bus reply. */
   slowMs: number;
 }
@@ -38,7 +40,7 @@ export interface UnitFileChange {
 const UNIT_DIRS = ['/etc/systemd/system', '/run/systemd/system', '/lib/systemd/system'];
 const ETC = UNIT_DIRS[0]!;
 
-/** The units that a machine has before anybody installs one. */
+/** The files that every machine has from the beginning. */
 const SYSTEM = new HollowTree();
 const systemFiles: Record<string, string> = {
   '/etc/os-release':
@@ -52,7 +54,7 @@ const systemFiles: Record<string, string> = {
 };
 for (const [path, content] of Object.entries(systemFiles)) SYSTEM.write(path, Buffer.from(content));
 
-/** One hollow machine: files in memory, a journal, a simulated systemd. It has no sockets; server.ts gives it some. */
+/** One hollow machine: files in memory, a journal, a simulated systemd. server.ts gives it a socket. */
 export class HollowMachine {
   readonly id: string;
   readonly hostname: string;
@@ -65,9 +67,10 @@ export class HollowMachine {
     diskFull: false,
     sudoRefused: false,
     forbidStreamlocal: false,
+    maxSessions: 10,
     slowMs: 0,
   };
-  /** What was asked of the machine so far, for tests that count round trips. */
+  /** Every request so far, for tests that count round trips. */
   readonly requests: string[] = [];
   bootId = '';
   systemd: HollowSystemd;

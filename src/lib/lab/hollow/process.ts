@@ -3,14 +3,15 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../error.ts';
+import { ensureKeys } from './keys.ts';
 import { forgetHollow, hollowUp, type LabMachine } from './lab.ts';
 
-/** What a hollow lab's own process tells of itself in `hollow.json`. */
+/** What the process of a hollow lab writes to `hollow.json`. */
 export interface HollowState {
   readonly version: 1;
   readonly name: string;
   readonly pid: number;
-  /** Tells this process from a later one with the same pid. */
+  /** Distinguishes this process from a later one with the same pid. */
   readonly startTime: string;
   readonly machines: readonly LabMachine[];
 }
@@ -29,14 +30,18 @@ const READY_MS = 30_000;
  * `[process.argv[1], 'lab', 'hollow-serve', ...]`; that command must call `runHollowProcess`.
  */
 export async function startHollowProcess(
-  options: HollowProcessOptions & { argv: readonly string[] },
+  options: HollowProcessOptions & { argv: readonly string[]; onProgress: (line: string) => void },
 ): Promise<HollowState> {
-  const { name, machines, stateDir, argv } = options;
+  const { name, machines, stateDir, argv, onProgress } = options;
   const running = await hollowStatus(stateDir);
-  if (running && running.machines.length === machines) return running;
+  // The machines that run know only the keys that they were started with.
+  const same = running?.machines.length === machines && !(await ensureKeys(stateDir, onProgress)).fresh;
+  if (running && same) return running;
   if (running) await hollowDown(stateDir);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   await rm(stateFile(stateDir), { force: true });
+  // Here and not only in the process of its own, which has nobody to tell.
+  await ensureKeys(stateDir, onProgress);
   const log = await open(join(stateDir, 'hollow.log'), 'w');
   const child = spawn(process.execPath, [...process.execArgv, ...argv], {
     detached: true,
@@ -90,7 +95,7 @@ export async function runHollowProcess(options: HollowProcessOptions): Promise<v
   await lab.close();
 }
 
-/** The state of the hollow lab whose process is alive; null when there is none. */
+/** The state of the hollow lab, if its process is alive; null otherwise. */
 export async function hollowStatus(stateDir: string): Promise<HollowState | null> {
   const text = await readFile(stateFile(stateDir), 'utf8').catch(() => null);
   if (text === null) return null;

@@ -72,6 +72,12 @@ export function unitProperties(unit: HollowUnit, fileState: string): Properties 
   };
 }
 
+/** The interface of the unit's own type: `org.freedesktop.systemd1.Service` for a service. */
+export function typeInterface(unit: string): string {
+  const type = unit.slice(unit.lastIndexOf('.') + 1);
+  return `org.freedesktop.systemd1.${type.charAt(0).toUpperCase()}${type.slice(1)}`;
+}
+
 /** What the interface of the unit's own type has: Result for all, the rest for services. */
 export function typeProperties(unit: HollowUnit): Properties {
   return {

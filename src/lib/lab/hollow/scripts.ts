@@ -4,13 +4,19 @@ import {
   APPLY_EXIT,
   APPLY_SCRIPT,
   FACTS_SCRIPT,
-  JOURNAL_SCRIPT,
+  FAILURES_SCRIPT,
+  LAST_LINES_SCRIPT,
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  SETTLE_SCRIPT,
   UNIT_DIR,
+  UNSETTLED_DIR,
+  VERIFY_SCRIPT,
 } from '../../machine/index.ts';
-import type { HollowCall } from './exec.ts';
+
+import type { HollowCall } from './call.ts';
+import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
 import type { HollowTree } from './tree.ts';
 
@@ -30,16 +36,42 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (shell !== 'sh' || flag !== '-c') return undefined;
   if (text === APPLY_SCRIPT) return apply(call);
   if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
-  if (text === JOURNAL_SCRIPT) {
-    const [invocation = '', lines = '10'] = args;
+  if (text === FAILURES_SCRIPT) return failures(call, args);
+  if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
+  if (text === VERIFY_SCRIPT) return verify(call, args);
+  return undefined;
+}
+
+async function failures(call: HollowCall, [lines = '10', ...runs]: readonly string[]): Promise<number> {
+  for (const run of runs) {
+    const invocation = run.split(':', 1)[0] ?? '';
     const match = [`_SYSTEMD_INVOCATION_ID=${invocation}`, '+', `INVOCATION_ID=${invocation}`];
-    return runJournalctl({
+    await runJournalctl({
       ...call,
       argv: ['journalctl', '-q', '--output=cat', `--lines=${lines}`, ...match],
     });
+    call.out('\0');
   }
-  return undefined;
+  return 0;
+}
+
+async function lastLines(call: HollowCall, [lines = '10', ...units]: readonly string[]): Promise<number> {
+  for (const unit of units) {
+    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, `--unit=${unit}`];
+    await runJournalctl({ ...call, argv });
+    call.out('\0');
+  }
+  return 0;
+}
+
+/** Of all that systemd-analyze checks, only what makes systemd refuse the unit. */
+async function verify({ stdin, out }: HollowCall, [unit = '']: readonly string[]): Promise<number> {
+  const { bad } = readDefinition(unit, (await stdin()).toString('utf8'));
+  if (bad === null) return 0;
+  out(`${unit}: ${bad}. Refusing.\nUnit ${unit} has a bad unit file setting.\n`);
+  return 1;
 }
 
 function facts({ machine, root, out }: HollowCall): number {
@@ -58,15 +90,29 @@ function facts({ machine, root, out }: HollowCall): number {
     sudo,
   };
   for (const [key, value] of Object.entries(rows)) out(`${key} ${value}\n`);
+  for (const file of ['os-release', 'machine-info']) {
+    const lines = (machine.tree.text(`/etc/${file}`) ?? '').split('\n');
+    for (const line of lines.filter((text) => text !== '')) out(`${file} ${line}\n`);
+  }
+  return 0;
+}
+
+function settle(tree: HollowTree, tickets: readonly string[]): number {
+  for (const ticket of tickets) tree.remove(`${UNSETTLED_DIR}/${ticket}`);
   return 0;
 }
 
 function manifest({ machine: { tree }, out }: HollowCall): number {
+  for (const ticket of tree.list(UNSETTLED_DIR)) {
+    const units = (tree.text(`${UNSETTLED_DIR}/${ticket}`) ?? '').split('\n').filter((line) => line !== '');
+    for (const unit of units) out(` ${ticket} ${unit}\n`);
+  }
   for (const unit of tree.list(MANIFEST_DIR)) {
     const hash = tree.stat(`${UNIT_DIR}/${unit}`)
       ? (tree.text(`${MANIFEST_DIR}/${unit}`) ?? '').trim()
       : MISSING;
-    out(`${unit} ${hash}\n`);
+    const boots = tree.stat(`${UNIT_DIR}/cluster.target.wants/${unit}`);
+    out(`${unit} ${hash} ${boots ? 'boot' : 'idle'}\n`);
   }
   return 0;
 }
@@ -96,6 +142,7 @@ async function apply(call: HollowCall): Promise<number> {
     return APPLY_EXIT.foreign;
   }
   tree.diskFull = false;
+  install(tree, stage, 'unsettled', UNSETTLED_DIR);
   install(tree, stage, 'pending', MANIFEST_DIR);
   for (const unit of listed(stage, 'remove'))
     if (tree.stat(`${MANIFEST_DIR}/${unit}`)) removeUnit(tree, unit);
@@ -127,7 +174,8 @@ async function unpack(packed: Buffer): Promise<Stage> {
 function foreignUnits(tree: HollowTree, stage: Stage): string[] {
   const units = [...stage.keys()]
     .filter((path) => path.startsWith('units/'))
-    .map((path) => path.slice('units/'.length));
+    .map((path) => path.slice('units/'.length))
+    .filter((unit) => tree.text(`${UNIT_DIR}/${unit}`) !== stage.get(`units/${unit}`)?.text);
   const foreign = units.filter(
     (unit) =>
       !tree.stat(`${MANIFEST_DIR}/${unit}`) && FOREIGN_DIRS.some((dir) => tree.stat(`${dir}/${unit}`)),

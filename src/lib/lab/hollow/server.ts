@@ -7,8 +7,8 @@ import { runCommand } from './exec.ts';
 import type { HollowMachine } from './machine.ts';
 import { serveSftp } from './sftp.ts';
 
-/** sshd's default. */
-const MAX_SESSIONS = 10;
+/** sshd frees a session when it has reaped its processes, a moment after the channel is closed. */
+const REAPED_AFTER_MS = 3;
 
 const BUS_SOCKETS = new Set([
   '/run/dbus/system_bus_socket',
@@ -28,7 +28,7 @@ export interface HollowServerOptions {
 
 export interface HollowServer {
   readonly port: number;
-  /** Ends every connection that is open now; new ones are welcome. */
+  /** Ends every open connection; new ones are accepted. */
   dropConnections(): void;
   close(): Promise<void>;
 }
@@ -92,10 +92,10 @@ function serveConnection(client: Connection, options: HollowServerOptions): void
   let sessions = 0;
   client.on('session', (accept, reject) => {
     if (!counted('session')) return;
-    if (sessions >= MAX_SESSIONS) return reject();
+    if (sessions >= machine.faults.maxSessions) return reject();
     const session = accept();
     sessions++;
-    session.once('close', () => sessions--);
+    session.once('close', () => setTimeout(() => sessions--, REAPED_AFTER_MS));
     serveSession(session, machine, user);
   });
   // The loopback of a hollow machine is this computer's own: enough for a tunnel to etcd and for a jump machine.
@@ -183,8 +183,8 @@ async function exec(
 }
 
 /**
- * A real command takes a moment to start and end; ours would answer in the packet that accepts it, before a client has
- * a listener in place. The client's own end of input, or a few milliseconds, says that it has.
+ * A real command takes a moment to start and end; ours would answer in the packet that accepts it, before the client
+ * listens. We wait for the client's end of input, or a few milliseconds, to be sure that it does.
  */
 function heard(channel: ServerChannel): Promise<void> {
   return new Promise((resolve) => {

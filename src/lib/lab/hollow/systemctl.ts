@@ -1,7 +1,7 @@
-import type { HollowCall } from './exec.ts';
+import type { HollowCall } from './call.ts';
 import { BusError, type HollowUnit, type JobType } from './unit-state.ts';
 
-/** The few `systemctl` verbs that are simulated: status, show-free states, and the job verbs. */
+/** The few verbs of `systemctl` that are simulated: status, is-..., enable and disable, and those that make jobs. */
 export async function runSystemctl(call: HollowCall): Promise<number | null> {
   const words = call.argv.slice(1).filter((word) => !word.startsWith('-'));
   const [verb = 'list-units', ...names] = words;
@@ -78,6 +78,7 @@ async function jobs(call: HollowCall, type: JobType, names: readonly string[]): 
 function status(call: HollowCall, names: readonly string[]): number {
   const { machine } = call;
   let code = 0;
+  let shown = 0;
   for (const name of names) {
     const unit = machine.systemd.load(name);
     if (unit.load === 'not-found') {
@@ -85,7 +86,8 @@ function status(call: HollowCall, names: readonly string[]): number {
       code = 4;
       continue;
     }
-    if (unit.active !== 'active' && unit.active !== 'activating') code ||= 3;
+    if (unit.active !== 'active') code ||= 3;
+    if (shown++ > 0) call.out('\n');
     call.out(statusText(unit, machine.fileState(name)));
     const lines = machine.journal.lines
       .filter((line) => line.unit === name && line.invocation === unit.invocation)

@@ -21,8 +21,8 @@ export interface HollowSystemdOptions extends UnitFiles {
 }
 
 /**
- * A simulated systemd: units, jobs and states in memory, no process, no socket. It keeps systemd's rules where a client
- * can see them (job results, stale definitions until a reload, garbage collection) and is no promise about the rest.
+ * A simulated systemd: units, jobs and states in memory, no process, no socket. It follows systemd's rules where a client
+ * can see them (job results, signals, stale definitions until a reload, garbage collection) and no further.
  */
 export class HollowSystemd {
   readonly #units: UnitTable;

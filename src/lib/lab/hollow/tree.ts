@@ -7,14 +7,14 @@ interface FileEntry {
 }
 type Entry = FileEntry | { readonly kind: 'link'; readonly target: string } | { readonly kind: 'dir' };
 
-/** What `lstat` would say of an entry of a hollow machine's file tree. */
+/** What `lstat` returns for an entry of a hollow machine's file tree. */
 export interface TreeStat {
   readonly kind: Entry['kind'];
   readonly size: number;
   readonly mode: number;
 }
 
-/** A file operation that a real kernel would have refused; `code` is its errno name. */
+/** A file operation that a real kernel would refuse; `code` is the name of its errno. */
 export class TreeError extends Error {
   readonly code: 'ENOENT' | 'ENOSPC';
 

@@ -2,7 +2,7 @@ import type { Behaviour } from './definition.ts';
 import type { HollowJournal } from './journal.ts';
 import type { HollowUnit } from './unit-state.ts';
 
-/** What the journal hears of units: systemd's sentences about them, and what their processes print. */
+/** Writes to the journal about units: systemd's own messages, and what their processes print. */
 export class UnitJournal {
   readonly #journal: HollowJournal;
 
@@ -10,7 +10,7 @@ export class UnitJournal {
     this.#journal = journal;
   }
 
-  /** A sentence of systemd's. */
+  /** A message from systemd. */
   say(unit: HollowUnit, message: string, priority = 6): void {
     this.#journal.add({
       unit: unit.name,

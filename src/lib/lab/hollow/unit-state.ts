@@ -2,7 +2,7 @@ import type { Behaviour, UnitDefinition } from './definition.ts';
 
 export type JobType = 'start' | 'stop' | 'restart';
 
-/** A queued or running job; `done` settles with systemd's job result, by `settle`. */
+/** A queued or running job; `settle` resolves `done` with systemd's job result. */
 export interface HollowJob {
   readonly id: number;
   readonly type: JobType;
@@ -55,9 +55,12 @@ export type SystemdSignal =
       readonly kind: 'job-new' | 'job-removed';
       readonly id: number;
       readonly unit: string;
+      /** Empty for a new one. */
       readonly result: string;
     }
   | { readonly kind: 'changed'; readonly unit: HollowUnit }
+  | { readonly kind: 'unit-new'; readonly unit: string }
+  | { readonly kind: 'unit-removed'; readonly unit: string }
   | { readonly kind: 'reloading'; readonly active: boolean };
 
 /** A D-Bus error by the name that the real systemd gives it. */
@@ -95,7 +98,7 @@ export function statusOf(end: ProcessEnd): number {
   return end.signal ? (SIGNALS[end.signal] ?? 9) : end.code;
 }
 
-/** How systemd words an end that is no success. */
+/** systemd's words for an end that is not a success. */
 export function howItExited(end: ProcessEnd): string {
   if (end.signal) return `code=killed, status=${statusOf(end)}/${end.signal.slice(3)}`;
   const name = end.code === 203 ? 'EXEC' : end.code === 1 ? 'FAILURE' : 'n/a';
@@ -120,7 +123,7 @@ export function comesBack(def: UnitDefinition, end: ProcessEnd): boolean {
   }
 }
 
-/** SubState of an active unit that is no service. */
+/** SubState of an active unit that is not a service. */
 export function activeSub(name: string): string {
   const kinds: Record<string, string> = {
     socket: 'listening',
@@ -160,7 +163,7 @@ export function refusal({ name, load, active }: HollowUnit, type: JobType): BusE
   return null;
 }
 
-/** Nothing is to happen to this unit by itself any more. */
+/** Cancels what is scheduled for this unit. */
 export function forgetTimers(unit: HollowUnit): void {
   if (unit.timer) clearTimeout(unit.timer);
   if (unit.ticker) clearInterval(unit.ticker);

@@ -1,7 +1,7 @@
 import { readDefinition } from './definition.ts';
 import { forgetTimers, type HollowUnit, hangsOn, type SystemdSignal, type UnitFiles } from './unit-state.ts';
 
-/** The units that a simulated systemd has in memory, and who is told when one of them changes. */
+/** The units that a simulated systemd has in memory, and the listeners that hear of their changes. */
 export class UnitTable {
   readonly #units = new Map<string, HollowUnit>();
   readonly #listeners = new Set<(signal: SystemdSignal) => void>();
@@ -32,18 +32,23 @@ export class UnitTable {
     const known = this.#units.get(name);
     if (known && known.load !== 'not-found') return known;
     const fresh = this.#readFresh(name, known);
-    if (fresh.load !== 'not-found') this.#units.set(name, fresh);
+    if (fresh.load !== 'not-found') this.hold(fresh);
     return fresh;
   }
 
   /** Keeps a unit in memory from here on. */
   hold(unit: HollowUnit): void {
+    const isNew = !this.#units.has(unit.name);
     this.#units.set(unit.name, unit);
+    if (isNew) this.emit({ kind: 'unit-new', unit: unit.name });
   }
 
+  /** Like the real one, it unloads every unit and loads it again, with a signal for each. */
   reload(): void {
     this.emit({ kind: 'reloading', active: true });
     for (const unit of this.#units.values()) {
+      this.emit({ kind: 'unit-removed', unit: unit.name });
+      this.emit({ kind: 'unit-new', unit: unit.name });
       const fresh = this.#readFresh(unit.name, undefined);
       if (fresh.load === 'not-found') unit.load = 'not-found';
       else Object.assign(unit, { def: fresh.def, path: fresh.path, load: fresh.load });
@@ -59,7 +64,7 @@ export class UnitTable {
     this.emit({ kind: 'changed', unit });
   }
 
-  /** systemd drops a unit from memory that does nothing and that nothing refers to. */
+  /** systemd unloads a unit that does nothing and that nothing refers to. */
   collect(unit: HollowUnit): void {
     if (unit.active !== 'inactive' || unit.job) return;
     const referred = this.loaded().some(
@@ -68,7 +73,8 @@ export class UnitTable {
         other.active === 'active' &&
         this.#files.wantedBy(other.name).includes(unit.name),
     );
-    if (!referred || unit.load === 'not-found') this.#units.delete(unit.name);
+    if (referred && unit.load !== 'not-found') return;
+    if (this.#units.delete(unit.name)) this.emit({ kind: 'unit-removed', unit: unit.name });
   }
 
   /** Units that a start of this one starts too. */
@@ -76,14 +82,14 @@ export class UnitTable {
     return [...unit.def.wants, ...this.#files.wantedBy(unit.name)];
   }
 
-  /** Units that run and stop or restart with this one. */
+  /** Running units that stop or restart with this one. */
   dependents(name: string): string[] {
     return this.loaded()
       .filter((unit) => hangsOn(unit.def, name) && unit.active !== 'inactive' && unit.active !== 'failed')
       .map((unit) => unit.name);
   }
 
-  /** Forgets units and listeners, telling nobody. */
+  /** Forgets units and listeners without a signal. */
   forget(): void {
     for (const unit of this.#units.values()) forgetTimers(unit);
     this.#units.clear();

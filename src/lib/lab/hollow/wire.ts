@@ -1,3 +1,8 @@
+/**
+ * A D-Bus codec of its own, on purpose: the client (machine/systemd/dbus.ts) uses a library's. With two written
+ * independently, a message that one of them gets wrong is a failed test; with one, both ends would agree on the mistake.
+ */
+
 /** A D-Bus value: what its signature says. Variants are `Variant`, dictionaries arrays of [key, value]. */
 export type BusValue = string | number | bigint | boolean | Variant | readonly BusValue[] | Buffer;
 

@@ -1,7 +1,4 @@
 export {
-  type LabDownOptions,
-  type LabStatus,
-  type LabUpOptions,
   labCutOff,
   labDown,
   labKill,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabPaths } from './paths.ts';
-import { must } from './run.ts';
+import { must, run } from './run.ts';
 import type { LabMachine } from './state.ts';
 
 /** Logins of the image: root, one with and one without sudo. */
@@ -12,10 +12,9 @@ const LOGINS = [
   { home: 'home/nosudo', uid: 1001 },
 ] as const;
 
-/** Makes the lab's key pair the first time. */
-export async function ensureLabKey(lab: LabPaths): Promise<void> {
-  if (existsSync(lab.identity) && existsSync(`${lab.identity}.pub`)) return;
-  await keygen(lab.identity, `cluster-lab-${lab.name}`);
+/** Makes the lab's key pair, unless one that can be read is there. @returns whether it is new: running machines do not know it. */
+export async function ensureLabKey(lab: LabPaths, report: (line: string) => void): Promise<boolean> {
+  return ensurePair(lab.identity, `cluster-lab-${lab.name}`, report);
 }
 
 /** Lets the lab's key in for every login of a machine. */
@@ -30,10 +29,14 @@ export async function authorize(lab: LabPaths, root: string): Promise<void> {
   }
 }
 
-/** Gives a machine its host key the first time, and returns its known_hosts line. */
-export async function ensureHostKey(root: string, machine: LabMachine): Promise<string> {
+/** Gives a machine a host key where it has none that can be read, and returns its known_hosts line. */
+export async function ensureHostKey(
+  root: string,
+  machine: LabMachine,
+  report: (line: string) => void,
+): Promise<string> {
   const file = join(root, 'etc/ssh/ssh_host_ed25519_key');
-  if (!existsSync(file) || !existsSync(`${file}.pub`)) await keygen(file, machine.name);
+  await ensurePair(file, machine.name, report);
   const [type, key] = (await readFile(`${file}.pub`, 'utf8')).split(' ');
   return `${machine.address} ${type} ${key}\n`;
 }
@@ -48,8 +51,22 @@ export async function trust(lab: LabPaths, line: string): Promise<void> {
   await appendFile(lab.knownHosts, line);
 }
 
+/** Makes a key pair unless a whole one is there. @returns whether it is new. */
+async function ensurePair(file: string, comment: string, report: (line: string) => void): Promise<boolean> {
+  if (existsSync(file) && existsSync(`${file}.pub`)) {
+    // Without a passphrase to give: an encrypted key is of no use here either.
+    const { code, stdout } = await run('ssh-keygen', ['-y', '-P', '', '-f', file]);
+    const kept = await readFile(`${file}.pub`, 'utf8');
+    const [type, key] = stdout.split(' ');
+    if (code === 0 && kept.startsWith(`${type} ${key?.trim()}`)) return false;
+    report(`${file} and ${file}.pub are not a readable key pair; making a new one`);
+  }
+  await keygen(file, comment);
+  return true;
+}
+
 async function keygen(file: string, comment: string): Promise<void> {
-  // of a pair that a killed run left half, ssh-keygen would ask whether to overwrite it
+  // Where a file is left, ssh-keygen would ask whether to overwrite it.
   await must('rm', ['-f', file, `${file}.pub`]);
   await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
   await chmod(file, 0o600);

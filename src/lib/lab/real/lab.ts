@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { ClusterError } from '../../error.ts';
 import { cgroupPids, cgroupsWithPrefix, killCgroup, removeCgroups } from './cgroup.ts';
-import { ensureLabKey, trust } from './keys.ts';
+import { authorize, ensureLabKey, trust } from './keys.ts';
 import { withLock } from './lock.ts';
 import { clearMachine, leaderPid, sshAnswers, startMachine, waitReady } from './machine.ts';
 import { mountsUnder, removeTree } from './mounts.ts';
@@ -38,8 +38,8 @@ const MOST_MACHINES = 200;
 const READY_MS = 60_000;
 
 /**
- * Makes a lab, or puts right the one of that name: starts what is off and adds what is missing, never takes a machine away.
- * Returns when all machines let root in and have finished booting.
+ * Makes a lab, or repairs the one of that name: starts machines that are off and adds missing ones, but never removes one.
+ * Returns when root can log in to all machines and they have finished booting.
  */
 export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   const { name, machines, docker, stateDir, onProgress } = options;
@@ -53,12 +53,14 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   return withLock(lab.lock, waiting(onProgress), async () => {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);
-    await ensureLabKey(lab);
-    const off = state.machines.filter(
-      ({ index }) => leaderPid(machinePaths(lab, index).cgroup) === undefined,
-    );
+    const freshKey = await ensureLabKey(lab, onProgress);
+    const isOff = ({ index }: { index: number }) => leaderPid(machinePaths(lab, index).cgroup) === undefined;
+    const off = state.machines.filter(isOff);
+    const running = state.machines.filter((machine) => !off.includes(machine));
+    if (freshKey)
+      await Promise.all(running.map(({ index }) => authorize(lab, machinePaths(lab, index).merged)));
     if (off.length > 0) onProgress(`starting ${off.map(({ index }) => `${name}-${index}`).join(', ')}`);
-    const lines = await Promise.all(off.map(({ index }) => startMachine(lab, state, index)));
+    const lines = await Promise.all(off.map(({ index }) => startMachine(lab, state, index, onProgress)));
     for (const line of lines) await trust(lab, line);
     const found = state.machines.map(({ index }) => labMachine(lab, state, index));
     const wait = found.map((machine, i) => waitReady(lab, machine, i + 1, readyMs(state, found.length)));
@@ -67,12 +69,12 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
   });
 }
 
-/** Removes a lab with all that it left in the kernel and on disk; fine if there is none. */
+/** Removes a lab and everything it left in the kernel and on disk; does nothing if there is none. */
 export async function labDown({ name, stateDir, onProgress }: LabDownOptions): Promise<void> {
   const lab = labPaths(name, stateDir);
   if (process.platform !== 'linux') return;
   await withLock(lab.lock, waiting(onProgress), async () => {
-    // by names and not by lab.json: that file may be what a killed run broke
+    // By names, not by lab.json: a killed run may have broken that file.
     const cgroups = cgroupsWithPrefix(cgroupPrefix(name));
     if (cgroups.length > 0)
       onProgress(`stopping ${cgroups.length} machine${cgroups.length === 1 ? '' : 's'} of ${name}`);
@@ -83,7 +85,7 @@ export async function labDown({ name, stateDir, onProgress }: LabDownOptions): P
   });
 }
 
-/** What there is: of one lab, or of all. */
+/** The machines of one lab or of all labs. */
 export async function labStatus(options: { name?: string; stateDir?: string } = {}): Promise<LabStatus[]> {
   const names = options.name === undefined ? states.labNames(options.stateDir) : [options.name];
   return Promise.all(
@@ -113,7 +115,7 @@ export async function labReboot(name: string, machine: string | number, stateDir
       hint: 'start it with `cluster lab up`',
     });
   }
-  // systemd's own signal for reboot.target (SIGRTMIN+5): works when the machine is cut off as well
+  // systemd's signal for reboot.target (SIGRTMIN+5) also works when the machine is cut off.
   process.kill(before, 39);
   const deadline = Date.now() + READY_MS;
   for (;;) {
@@ -129,13 +131,13 @@ export async function labReboot(name: string, machine: string | number, stateDir
   await waitReady(lab, target, index, readyMs(state, 1));
 }
 
-/** Pulls a machine's network cable: it runs on, and nobody reaches it. */
+/** Cuts a machine's network: it keeps running and cannot be reached. */
 export async function labCutOff(name: string, machine: string | number, stateDir?: string): Promise<void> {
   const { lab, index } = find(name, machine, stateDir);
   await setLink(machinePaths(lab, index).link, 'down');
 }
 
-/** Plugs it in again. */
+/** Restores a machine's network. */
 export async function labReconnect(name: string, machine: string | number, stateDir?: string): Promise<void> {
   const { lab, index } = find(name, machine, stateDir);
   await setLink(machinePaths(lab, index).link, 'up');
@@ -147,7 +149,7 @@ export async function labKill(name: string, machine: string | number, stateDir?:
   await clearMachine(lab, index);
 }
 
-/** What a lab still holds, by the names that it gives things; all empty after `labDown`. */
+/** What is left of a lab, found by the names it uses; all empty after `labDown`. */
 export function labLeftovers(
   name: string,
   stateDir?: string,
@@ -181,17 +183,16 @@ async function prepare(
   if (old === undefined) refuseForeign(lab);
   else if (old.machines.length > machines)
     onProgress(`lab ${lab.name} has ${old.machines.length} machines and keeps them`);
-  const base: LabState = old ?? {
-    version: 1,
-    name: lab.name,
-    docker,
-    subnet: await chooseSubnet(lab),
-    rootfs: await ensureRootfs(docker, onProgress),
-    machines: [],
-  };
-  const state = states.withMachines(base, machines);
-  await states.writeState(lab, state);
-  return state;
+  const rootfs = old?.rootfs ?? (await ensureRootfs(docker, onProgress));
+
+  // Locked until lab.json is written, so that a lab that starts meanwhile sees the subnet as taken.
+  return withLock(lab.subnetLock, waiting(onProgress, 'chooses a subnet'), async () => {
+    const subnet = old?.subnet ?? (await chooseSubnet(lab, states.subnetsOfOthers(lab)));
+    const base: LabState = old ?? { version: 1, name: lab.name, docker, subnet, rootfs, machines: [] };
+    const state = states.withMachines(base, machines);
+    await states.writeState(lab, state);
+    return state;
+  });
 }
 
 /** lab.json is written before anything starts, so running machines without one belong to a lab in another folder. */
@@ -217,8 +218,8 @@ function readyMs(state: LabState, count: number): number {
   return READY_MS + count * (state.docker ? 20_000 : 4_000);
 }
 
-function waiting(onProgress: (line: string) => void): (pid: number) => void {
-  return (pid) => onProgress(`waiting for process ${pid}, which works on the same lab`);
+function waiting(onProgress: (line: string) => void, what = 'works on the same lab'): (pid: number) => void {
+  return (pid) => onProgress(`waiting for process ${pid}, which ${what}`);
 }
 
 async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {

@@ -4,7 +4,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sleep } from './run.ts';
 
-/** Runs something while no other process does the same; a lock that a killed run left is taken over. */
+/** Runs `work` while no other process holds the same lock; a lock left by a killed run is taken over. */
 export async function withLock<T>(
   file: string,
   onWait: (pid: number) => void,
@@ -34,7 +34,7 @@ async function waitFor(file: string, draft: string, onWait: (pid: number) => voi
   let told = false;
   for (;;) {
     try {
-      // a link appears with its content; a file that is created and then written could be seen empty
+      // A link appears together with its content; a file that is created and then written could be seen empty.
       await link(draft, file);
       return;
     } catch (error) {
@@ -44,7 +44,7 @@ async function waitFor(file: string, draft: string, onWait: (pid: number) => voi
     if (holder === undefined) continue;
     const [pid = '0', started] = holder.trim().split(' ');
     if (startTime(Number(pid)) !== started) {
-      // renamed first: of two that find the same dead holder only one gets it
+      // Renamed first: of two processes that find the same dead holder, only one succeeds.
       const grave = `${draft}.dead`;
       await rename(file, grave).catch(() => {});
       await rm(grave, { force: true });
@@ -56,7 +56,7 @@ async function waitFor(file: string, draft: string, onWait: (pid: number) => voi
   }
 }
 
-/** A process id alone may have been given to somebody else since. */
+/** A process id alone may have been reused since. */
 function startTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

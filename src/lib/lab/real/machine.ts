@@ -12,7 +12,7 @@ import { type LabPaths, type MachinePaths, machinePaths } from './paths.ts';
 import { quote, run, sleep, toolEnvironment } from './run.ts';
 import { type LabMachine, type LabState, labMachine } from './state.ts';
 
-/** The machine's PID 1, as this computer numbers it; undefined = it is off. */
+/** The machine's PID 1 as seen from this computer; undefined = it is off. */
 export function leaderPid(cgroup: string): number | undefined {
   return cgroupPids(cgroup).find((pid) => {
     try {
@@ -24,7 +24,7 @@ export function leaderPid(cgroup: string): number | undefined {
   });
 }
 
-/** Kills what is left of a machine and takes its mount, link and cgroup away; its own files stay. */
+/** Kills what is left of a machine and removes its mount, link and cgroup; its files stay. */
 export async function clearMachine(lab: LabPaths, index: number): Promise<void> {
   const paths = machinePaths(lab, index);
   await killCgroup(paths.cgroup);
@@ -33,20 +33,30 @@ export async function clearMachine(lab: LabPaths, index: number): Promise<void> 
   await removeCgroups(paths.cgroup);
 }
 
-/** Starts a machine that is off, whatever its last run left; returns its known_hosts line. */
-export async function startMachine(lab: LabPaths, state: LabState, index: number): Promise<string> {
+/** Starts a machine that is off, whatever state its last run left behind; returns its known_hosts line. */
+export async function startMachine(
+  lab: LabPaths,
+  state: LabState,
+  index: number,
+  report: (line: string) => void,
+): Promise<string> {
   const paths = machinePaths(lab, index);
   await clearMachine(lab, index);
   for (const dir of [paths.upper, paths.work, paths.merged]) await mkdir(dir, { recursive: true });
   await mountOverlay(state.rootfs, paths.upper, paths.work, paths.merged);
-  const line = await writeIdentity(lab, state, index);
+  const line = await writeIdentity(lab, state, index, report);
   await makeCgroups(paths.cgroup);
   await writeFile(paths.script, keeperScript(lab, state, paths));
   await launch(paths);
   return line;
 }
 
-async function writeIdentity(lab: LabPaths, state: LabState, index: number): Promise<string> {
+async function writeIdentity(
+  lab: LabPaths,
+  state: LabState,
+  index: number,
+  report: (line: string) => void,
+): Promise<string> {
   const root = machinePaths(lab, index).merged;
   const machine = labMachine(lab, state, index);
   const hosts = state.machines.map((other) => labMachine(lab, state, other.index));
@@ -61,7 +71,7 @@ async function writeIdentity(lab: LabPaths, state: LabState, index: number): Pro
   await mkdir(join(root, 'etc/systemd/network'), { recursive: true });
   await writeFile(join(root, 'etc/systemd/network/10-lab.network'), `${network.join('\n')}\n`);
   await authorize(lab, root);
-  return ensureHostKey(root, machine);
+  return ensureHostKey(root, machine, report);
 }
 
 /**
@@ -102,14 +112,14 @@ async function launch(paths: MachinePaths): Promise<void> {
     child.on('error', () => {});
     child.unref();
     await writeFile(paths.pidFile, `${child.pid ?? ''}\n`);
-    // until the shell is in its cgroup, `down` could not see it
+    // Until the shell is in its cgroup, `down` could not find it.
     for (let tries = 0; tries < 200 && cgroupPids(paths.cgroup).length === 0; tries++) await sleep(10);
   } finally {
     await log.close();
   }
 }
 
-/** Waits until a machine lets us in and its systemd has finished booting. */
+/** Waits until a machine accepts logins and its systemd has finished booting. */
 export async function waitReady(
   lab: LabPaths,
   machine: LabMachine,
@@ -147,7 +157,7 @@ function consoleWords(paths: MachinePaths): string {
   return lines.findLast((line) => line.trim() !== '')?.trim() ?? 'it said nothing';
 }
 
-/** Does an SSH server greet us there? */
+/** Whether an SSH server answers there. */
 export function sshAnswers(address: string, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port: 22, noDelay: true });

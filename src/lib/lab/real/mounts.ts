@@ -12,7 +12,7 @@ export function mountsUnder(dir: string): string[] {
     .reverse();
 }
 
-/** Unmounts everything at or below a folder; what is still busy leaves as soon as its last user does. */
+/** Unmounts everything at or below a folder; a busy mount goes when its last user does (lazy unmount). */
 export async function unmountUnder(dir: string): Promise<void> {
   for (const path of mountsUnder(dir)) {
     const { code } = await run('umount', [path]);

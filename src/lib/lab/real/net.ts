@@ -16,8 +16,8 @@ async function links(): Promise<Link[]> {
   return JSON.parse(await must('ip', ['-json', 'address'])) as Link[];
 }
 
-/** A private /24 that follows from the lab's name and touches no address that this computer already has. */
-export async function chooseSubnet(lab: LabPaths): Promise<string> {
+/** A private /24 derived from the lab's name that no other lab uses and that overlaps no address of this computer. */
+export async function chooseSubnet(lab: LabPaths, reserved: readonly string[]): Promise<string> {
   const taken = (await links())
     .filter(({ ifname }) => ifname !== lab.bridge)
     .flatMap(({ addr_info = [] }) => addr_info.filter(({ family }) => family === 'inet'));
@@ -25,6 +25,7 @@ export async function chooseSubnet(lab: LabPaths): Promise<string> {
   for (let step = 0; step < 16_384; step++) {
     const pick = (hash + step) % 16_384;
     const subnet = `10.${64 + (pick >> 8)}.${pick & 255}`;
+    if (reserved.includes(subnet)) continue;
     if (!taken.some(({ local, prefixlen }) => overlaps(subnet, local, prefixlen))) return subnet;
   }
   throw new ClusterError('lab-no-network', 'no private network is free for the lab', {
@@ -41,7 +42,7 @@ function toNumber(address: string): number {
   return address.split('.').reduce((sum, part) => ((sum << 8) | Number(part)) >>> 0, 0);
 }
 
-/** Makes the lab's bridge, or puts right one that a killed run left. */
+/** Makes the lab's bridge, or repairs one left by a killed run. */
 export async function ensureBridge(lab: LabPaths, subnet: string): Promise<void> {
   const address = `${subnet}.1`;
   const existing = (await links()).find(({ ifname }) => ifname === lab.bridge);
@@ -56,17 +57,17 @@ export async function ensureBridge(lab: LabPaths, subnet: string): Promise<void>
   await must('ip', ['link', 'set', lab.bridge, 'up']);
 }
 
-/** Removes one link; it is fine if it is not there. */
+/** Removes one link; does nothing if it is not there. */
 export async function removeLink(link: string): Promise<void> {
   await run('ip', ['link', 'delete', link]);
 }
 
-/** Removes the bridge and all that a lab's machines were attached with. */
+/** Removes the bridge and every link that attached the lab's machines to it. */
 export async function removeLinks(lab: LabPaths): Promise<void> {
   for (const { ifname } of await links()) if (isLinkOf(lab, ifname)) await removeLink(ifname);
 }
 
-/** Pulls or plugs a machine's network cable. */
+/** Sets a machine's network link down or up. */
 export async function setLink(link: string, state: 'up' | 'down'): Promise<void> {
   await must('ip', ['link', 'set', link, state]);
 }

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { checkLabName } from '../name.ts';
 
-/** Where one lab keeps its things, and how what it makes in the kernel is called. */
+/** The folders of one lab, and the names of what it makes in the kernel. */
 export interface LabPaths {
   readonly name: string;
   readonly root: string;
   readonly dir: string;
   readonly file: string;
   readonly lock: string;
+  /** Held while a lab chooses its subnet; the same for all labs of this folder. */
+  readonly subnetLock: string;
   readonly identity: string;
   readonly knownHosts: string;
   readonly bridge: string;
@@ -39,7 +41,7 @@ export function labRoot(stateDir?: string): string {
   return stateDir ?? (process.env.CLUSTER_LAB_DIR || '/var/lib/cluster-lab');
 }
 
-/** Kernel link names hold 15 characters: a longer lab name is cut and told apart by a hash. */
+/** Kernel link names have at most 15 characters: a longer lab name is cut and gets a hash. */
 function short(name: string): string {
   if (name.length <= 9) return name;
   return `${name.slice(0, 4)}-${createHash('sha256').update(name).digest('hex').slice(0, 4)}`;
@@ -56,6 +58,7 @@ export function labPaths(name: string, stateDir?: string): LabPaths {
     dir,
     file: join(dir, 'lab.json'),
     lock: join(root, `.${name}.lock`),
+    subnetLock: join(root, '.subnets_lock'),
     identity: join(dir, 'id_ed25519'),
     knownHosts: join(dir, 'known_hosts'),
     bridge: `cl-${short(name)}0`,
@@ -85,7 +88,7 @@ export function cgroupPrefix(name: string): string {
   return `cluster-lab.${name}.`;
 }
 
-/** Does this link belong to that lab? */
+/** Whether a link belongs to a lab. */
 export function isLinkOf(lab: LabPaths, link: string): boolean {
   const prefix = `vb-${short(lab.name)}-`;
   return link === lab.bridge || (link.startsWith(prefix) && /^\d+$/.test(link.slice(prefix.length)));

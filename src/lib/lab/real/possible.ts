@@ -6,7 +6,7 @@ import { cgroupRoots } from './cgroup.ts';
 import { labRoot } from './paths.ts';
 import { lastWords, run, toolEnvironment } from './run.ts';
 
-/** What the lab calls, and the Debian package that brings it. */
+/** The programs that the lab runs, and the Debian packages that provide them. */
 const TOOLS: Readonly<Record<string, string>> = {
   debootstrap: 'debootstrap',
   'systemd-nspawn': 'systemd-container',
@@ -16,7 +16,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
 };
 
-/** Tries, in namespaces that vanish at once, all that a machine needs from the kernel. */
+/** Tries everything that a machine needs from the kernel, in namespaces that are gone at once. */
 const TRIAL = `
 mount -t tmpfs tmpfs "$1" && mkdir "$1/lower" "$1/merged" || exit 1
 mount -t overlay overlay -o "lowerdir=$1/lower,upperdir=$2/upper,workdir=$2/work" "$1/merged" || exit 2
@@ -98,7 +98,7 @@ function trial(root: string): string | null {
   if (!has('unshare')) return null;
   let parent = root;
   while (!existsSync(parent)) parent = dirname(parent);
-  // on the disk that the labs will live on: overlayfs refuses to write onto another overlayfs
+  // On the disk that the labs will use: overlayfs refuses another overlayfs as its upper layer.
   const dir = mkdtempSync(join(parent, '.trial-'));
   const mountPoint = mkdtempSync(join(parent, '.trial-'));
   try {

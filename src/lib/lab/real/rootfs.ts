@@ -11,7 +11,7 @@ import { must, type RunResult, run } from './run.ts';
 
 type Progress = (line: string) => void;
 
-/** Everything that runs inside a half-built tree does so in namespaces of its own: no mount and no daemon outlives it. */
+/** Runs a command inside a half-built tree in namespaces of its own, so that no mount and no daemon outlives it. */
 const INSIDE = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
@@ -37,7 +37,7 @@ export async function ensureRootfs(docker: boolean, onProgress: Progress): Promi
   return target;
 }
 
-/** Under the lock nobody else builds this image, so every draft of it is a dead run's. */
+/** While the lock is held nobody else builds this image, so every draft of it was left by a dead run. */
 async function clearHalfBuilt(target: string): Promise<void> {
   for (const name of readdirSync(cacheDir())) {
     const path = join(cacheDir(), name);
@@ -67,7 +67,7 @@ async function buildDocker(draft: string, onProgress: Progress): Promise<void> {
   await must('cp', ['-a', base, draft]);
   await writeFile(join(draft, 'etc/apt/sources.list'), aptLine(mirror));
   await mkdir(join(draft, 'etc/ssl/certs'), { recursive: true });
-  // lent for the download only: a mirror behind https, names from this computer's resolver, nothing started meanwhile
+  // For the download only: CA certificates for an https mirror, this computer's resolver, and no services started.
   const lent = [
     ['/etc/resolv.conf', 'etc/resolv.conf'],
     ['/etc/hosts', 'etc/hosts'],

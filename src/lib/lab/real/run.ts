@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-/** The environment for the tools that we call: sbin is on the path even in a plain user's shell after `su`. */
+/** The environment for the tools: sbin is on the path even in a plain user's shell after `su`. */
 export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
   return { ...process.env, LC_ALL: 'C.UTF-8', PATH: path.replace(/^:/, ''), ...extra };
@@ -46,7 +46,7 @@ export function run(command: string, argv: readonly string[], options: RunOption
   });
 }
 
-/** Runs a program that has to succeed; its last words become the error. */
+/** Runs a program that must succeed; its last line of output becomes the error. */
 export async function must(
   command: string,
   argv: readonly string[],

@@ -30,7 +30,7 @@ export interface LabState {
   readonly machines: readonly { readonly index: number; readonly id: string }[];
 }
 
-/** What is known of a lab; undefined = there is none. */
+/** The recorded state of a lab; undefined = there is none. */
 export function readState(lab: LabPaths): LabState | undefined {
   if (!existsSync(lab.file)) return undefined;
   try {
@@ -38,14 +38,14 @@ export function readState(lab: LabPaths): LabState | undefined {
     if (state.version === 1 && Array.isArray(state.machines) && typeof state.subnet === 'string')
       return state;
   } catch {
-    // told below
+    // Reported below.
   }
   throw new ClusterError('lab-state-broken', `${lab.file} cannot be read`, {
     hint: `remove the lab with \`cluster lab down --name ${lab.name}\` and make it again`,
   });
 }
 
-/** Like {@link readState} for those who need a lab. */
+/** As {@link readState}; throws when there is no such lab. */
 export function requireState(lab: LabPaths): LabState {
   const state = readState(lab);
   if (state !== undefined) return state;
@@ -77,6 +77,19 @@ export function labNames(stateDir?: string): string[] {
   return readdirSync(root)
     .filter((name) => !name.startsWith('.') && existsSync(labPaths(name, stateDir).file))
     .sort();
+}
+
+/** The subnets of all other labs, including those that are off. */
+export function subnetsOfOthers(lab: LabPaths): string[] {
+  return labNames(lab.root).flatMap((name) => {
+    if (name === lab.name) return [];
+    try {
+      return readState(labPaths(name, lab.root))?.subnet ?? [];
+    } catch {
+      // A broken lab.json concerns the other lab only.
+      return [];
+    }
+  });
 }
 
 /** A machine of the lab as the registry and tests want it. */

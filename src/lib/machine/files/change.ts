@@ -1,16 +1,20 @@
-import { ClusterError } from '../../error.ts';
+import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
-import { APPLY_EXIT, CLUSTER_TARGET, PENDING } from './scripts.ts';
+import { APPLY_EXIT, CLUSTER_TARGET, LOCK_SECONDS, PENDING } from './scripts.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
 const NAME = /^[A-Za-z0-9:_\\-][A-Za-z0-9:_.@\\-]{0,254}$/;
 
-/** The tar stream that APPLY_SCRIPT reads. */
+/** The tar that APPLY_SCRIPT reads. */
 export async function packChange(change: FileChange): Promise<Buffer> {
+  const { ticket } = change;
+  if (ticket !== undefined) assertTicket(ticket);
   for (const unit of [...change.install.map((file) => file.unit), ...change.remove]) assertName(unit);
   const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
+  const touched = [...change.install.map((one) => one.unit), ...change.remove];
   return packTar([
+    ...(ticket === undefined ? [] : [{ name: `unsettled/${ticket}`, text: lines(touched) }]),
     ...change.install.flatMap(({ unit, hash, text, launched }): TarEntry[] => [
       { name: `pending/${unit}`, text: `${PENDING}\n` },
       { name: `manifest/${unit}`, text: `${hash}\n` },
@@ -40,6 +44,7 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
       hint: 'choose another unit name, or remove that unit on the machine; nothing was changed',
     });
   }
+  if (result.code === APPLY_EXIT.locked) throw machineLocked(target, result.stdout);
   if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
     throw new ClusterError('disk-full', `no space left for unit files on ${machine}`, {
       machine,
@@ -51,16 +56,50 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
 
 /** Reads the answer of MANIFEST_SCRIPT. */
 export function parseManifest(text: string): ManifestEntry[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const space = line.indexOf(' ');
-      return { unit: line.slice(0, space), hash: line.slice(space + 1) };
+  const lines = text.split('\n').filter((line) => line !== '');
+  const tickets = new Map<string, string[]>();
+  for (const line of lines.filter((one) => one.startsWith(' '))) {
+    const [, ticket = '', unit = ''] = line.split(' ');
+    tickets.set(unit, [...(tickets.get(unit) ?? []), ticket]);
+  }
+  const unsettled = (unit: string) => {
+    const those = tickets.get(unit);
+    tickets.delete(unit);
+    return those === undefined ? {} : { unsettled: those };
+  };
+  const entries = lines
+    .filter((line) => !line.startsWith(' '))
+    .map((line): ManifestEntry => {
+      const [unit = '', hash = '', boot] = line.split(' ');
+      return { unit, hash, ...(boot === 'boot' && { boot: true }), ...unsettled(unit) };
     });
+  const removed = [...tickets.keys()].map((unit) => ({ unit, hash: null, ...unsettled(unit) }));
+  return [...entries, ...removed];
 }
 
-/** A last gate: names were checked by systemd's rules long before; here a bad one would become a path. */
+/** Somebody else held the lock of a machine all the time that we waited. */
+export function machineLocked(target: MachineTarget, stdout: string): ClusterError {
+  const who = /^locked (.+)$/m.exec(stdout)?.[1]?.trim() ?? '';
+  const holder = who === '' ? 'another command' : `another command (${printable(who)})`;
+  return new ClusterError(
+    'machine-locked',
+    `${holder} has held the lock of ${target.address} for more than ${LOCK_SECONDS} s`,
+    {
+      machine: target.address,
+      exit: EXIT.machine,
+      hint: 'repeat the command once it has ended; on the machine, fuser /etc/cluster/lock names the process',
+    },
+  );
+}
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?');
+
+/** Tickets become file names and arguments. */
+export function assertTicket(ticket: string): void {
+  if (!/^[0-9a-f]{8,64}$/.test(ticket)) throw new Error(`${JSON.stringify(ticket)} is no ticket of a change`);
+}
+
+/** Names were checked by systemd's rules long before; here a bad one would become a path. */
 function assertName(unit: string): void {
   if (!NAME.test(unit) || unit === 'cluster.target') {
     throw new ClusterError('unit-name-invalid', `"${unit}" is not a unit name that can be installed`, {

@@ -1,14 +1,15 @@
 import { ClusterError } from '../../error.ts';
-import type { MachineFacts, MachineTarget } from '../port.ts';
+import type { MachineDetails, MachineTarget } from '../port.ts';
 
-/** Reads the answer of FACTS_SCRIPT; a machine without systemd or machine id is refused. */
-export function parseFacts(target: MachineTarget, text: string): MachineFacts {
-  const facts = new Map<string, string>();
+/** Reads the answer of FACTS_SCRIPT. @throws ClusterError `machine-unsuitable` without systemd or machine id. */
+export function parseFacts(target: MachineTarget, text: string): MachineDetails {
+  const facts = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     const [, key, value] = /^([a-z-]+) (.*)$/.exec(line) ?? [];
-    if (key !== undefined && value !== undefined && !facts.has(key)) facts.set(key, value.trim());
+    if (key !== undefined && value !== undefined) facts.set(key, [...(facts.get(key) ?? []), value.trim()]);
   }
-  const get = (key: string) => facts.get(key) ?? '';
+  const get = (key: string) => facts.get(key)?.[0] ?? '';
+  const { PRETTY_HOSTNAME } = readFields(facts.get('machine-info') ?? []);
   const systemd = Number(/^systemd (\d+)/.exec(get('systemd'))?.[1] ?? 0);
   const machineId = get('machine-id');
   if (systemd === 0 || !/^[0-9a-f]{32}$/.test(machineId)) {
@@ -31,5 +32,17 @@ export function parseFacts(target: MachineTarget, text: string): MachineFacts {
     kernel: get('kernel'),
     architecture: get('architecture'),
     sudo: sudo === 'root' || sudo === 'sudo' ? sudo : 'denied',
+    osRelease: readFields(facts.get('os-release') ?? []),
+    ...(PRETTY_HOSTNAME !== undefined && { prettyHostname: PRETTY_HOSTNAME }),
   };
+}
+
+/** `KEY=value` lines with the shell's quotes: os-release(5), machine-info(5). */
+function readFields(lines: readonly string[]): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const line of lines) {
+    const [, key = '', quote = '', value = ''] = /^([A-Z_]+)=(["']?)(.*)\2$/.exec(line) ?? [];
+    if (key !== '') out[key] = quote === "'" ? value : value.replace(/\\(["$`\\])/g, '$1');
+  }
+  return out;
 }

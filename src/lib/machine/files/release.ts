@@ -2,10 +2,11 @@ import { Readable } from 'node:stream';
 import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
+import { machineLocked } from './change.ts';
 import { INSTALLED_SCRIPT, RELEASE_EXIT, RELEASE_SCRIPT, SETTINGS_SCRIPT } from './release-scripts.ts';
 import { packTar } from './tar.ts';
 
-/** What a machine has of our own program, and what runs from it. */
+/** What is installed of our own program on a machine, and what runs from it. */
 export interface Installed {
   readonly machineId: string;
   /** `uname -m`. */
@@ -14,7 +15,7 @@ export interface Installed {
   readonly current: { readonly hash: string; readonly version: string } | null;
   /** Short hashes of the releases that are unpacked there. */
   readonly present: readonly string[];
-  /** Where something that is not ours is in our place. */
+  /** The path of something that is not ours where our release should be; null where there is none. */
   readonly foreign: string | null;
   /** Content hash (sha256, hex) and mode (octal) of our files in /etc/cluster, by name. */
   readonly files: ReadonlyMap<string, { readonly hash: string; readonly mode: string }>;
@@ -58,8 +59,8 @@ export function parseInstalled(text: string): Installed {
 }
 
 /**
- * Makes a release the current one. `archive` is its tar.gz; null where the machine has it unpacked already. `sent` hears
- * how many bytes have gone. The release before stays in its place until the new one has run there.
+ * Makes a release the current one. `archive` is its tar.gz; null where the machine has it unpacked already. `sent` is
+ * called with the bytes sent so far. The previous release stays current until the new one has run there.
  * @returns programs of our name that were left alone because they are not ours.
  * @throws ClusterError `install-foreign`, `release-unusable`, `disk-full`, `machine-command`.
  */
@@ -105,14 +106,15 @@ function installFailed(target: MachineTarget, result: ExecResult): ClusterError 
         : 'it needs glibc 2.28 or newer, libstdc++ and the right architecture; the release that was there still is',
     });
   }
+  if (result.code === RELEASE_EXIT.locked) return machineLocked(target, result.stdout);
   return diskFull(target, result) ?? failed(target, result);
 }
 
-/** Something that is not ours is in our place. */
-export function foreignInstall(machine: string, place: string): ClusterError {
-  return new ClusterError('install-foreign', `${place} on ${machine} was not installed by cluster`, {
+/** Something that is not ours is where our release should be. */
+export function foreignInstall(machine: string, path: string): ClusterError {
+  return new ClusterError('install-foreign', `${path} on ${machine} was not installed by cluster`, {
     machine,
-    hint: `move it away on that machine; nothing was changed`,
+    hint: 'move it away on that machine; nothing was changed',
   });
 }
 

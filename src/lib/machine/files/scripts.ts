@@ -1,23 +1,28 @@
 /**
- * The shell text that runs on machines. Constants only: what changes comes in on stdin or as arguments, never in the
- * text, so a hollow machine can recognise each by equality. POSIX sh, busybox tools at least.
+ * The shell text that runs on machines. Constants only: what varies comes on stdin or as arguments, never in the text,
+ * so that a hollow machine can recognise each by equality. POSIX sh and tools as simple as busybox's.
  */
 
-/** `$0` of each script: shows in process lists and tells a hollow machine what is asked. */
+/** `$0` of each script, which process lists show. */
 export const SCRIPT = {
   apply: 'cluster-apply',
   manifest: 'cluster-manifest',
+  settle: 'cluster-settle',
   facts: 'cluster-facts',
-  journal: 'cluster-journal',
 } as const;
 
 /** Where unit files go, and where the manifest of what is ours is kept. */
 export const UNIT_DIR = '/etc/systemd/system';
 export const MANIFEST_DIR = '/etc/cluster/units';
+/**
+ * A file for each change of unit files that systemd may not have read yet; it names the units. Whoever finds one that
+ * is not its own has come after a run that ended early.
+ */
+export const UNSETTLED_DIR = '/etc/cluster/unsettled';
 
 /** The hash that the manifest shows of a unit whose install did not reach its end. */
 export const PENDING = 'pending';
-/** ... and of one whose file somebody removed behind our back. */
+/** ... and of one whose file somebody else removed. */
 export const MISSING = 'missing';
 
 /** Started at boot; wants every launched unit. The first line is how apply knows it as ours. */
@@ -30,14 +35,38 @@ WantedBy=multi-user.target
 `;
 
 /** Exit codes of APPLY_SCRIPT. */
-export const APPLY_EXIT = { foreign: 3, incomplete: 5 } as const;
+export const APPLY_EXIT = { foreign: 3, incomplete: 5, locked: 7 } as const;
+
+/** How long a change waits for another one on the same machine; none takes longer than a few renames. */
+export const LOCK_SECONDS = 15;
+
+/**
+ * Takes the lock of the file in $lock, or ends with 7 and a line that names whoever has it. Opened for reading and
+ * writing, since opening for writing would wipe out that name. `flock -w` is not everywhere.
+ */
+export const LOCK_SNIPPET = `if command -v flock >/dev/null 2>&1; then
+  exec 9<>"$lock"
+  tries=0
+  until flock -n 9; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt ${LOCK_SECONDS * 10} ]; then
+      printf 'locked %s\\n' "$(head -n 1 "$lock" 2>/dev/null | cut -c 1-200)"
+      exit 7
+    fi
+    sleep 0.1 2>/dev/null || { sleep 1; tries=$((tries + 9)); }
+  done
+  from=\${SSH_CLIENT:-}
+  printf '%s, since %s\\n' "\${SUDO_USER:-\${USER:-root}} from \${from%% *}" "$(date '+%Y-%m-%d %H:%M:%S')" >"$lock"
+fi`;
 
 /**
  * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
  * enable/cluster.target (symlink), the lists `remove`, `idle` (installed, not launched), and last `complete`.
- * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs.
+ * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs. One that is not
+ * ours and is byte for byte what would be written is taken over.
  * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
- * connection changes nothing; then come renames only. The manifest says `pending` from before the first file is
+ * connection changes nothing. The lock is taken only after stdin has ended, so that an operator who vanishes in the
+ * middle of an upload holds up nobody; then come renames only. The manifest says `pending` from before the first file is
  * touched until after the last, so that an interrupted run is seen and done again.
  */
 export const APPLY_SCRIPT = `set -eu
@@ -45,21 +74,20 @@ umask 022
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 own=/etc/cluster/units
 sys=/etc/systemd/system
-mkdir -p "$own" "$sys/cluster.target.wants" "$sys/multi-user.target.wants"
-if command -v flock >/dev/null 2>&1; then
-  exec 9>/etc/cluster/lock
-  flock 9
-  rm -rf "$sys"/.cluster-stage.*
-fi
+mkdir -p "$own" /etc/cluster/unsettled "$sys/cluster.target.wants" "$sys/multi-user.target.wants"
+find "$sys" -maxdepth 1 -name '.cluster-stage.*' -mmin +60 -exec rm -rf {} + || :
 stage=$(mktemp -d "$sys/.cluster-stage.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 130' HUP INT TERM
 tar -x -m -o -f - -C "$stage"
 [ -f "$stage/complete" ] || exit 5
+lock=/etc/cluster/lock
+${LOCK_SNIPPET}
 foreign=0
 for f in "$stage"/units/*; do
   n=\${f##*/}
   [ -f "$f" ] && [ ! -e "$own/$n" ] || continue
+  if [ -f "$sys/$n" ] && [ ! -L "$sys/$n" ] && cmp -s "$f" "$sys/$n"; then continue; fi
   for d in "$sys" /run/systemd/system /run/systemd/transient /run/systemd/generator /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
     if [ -e "$d/$n" ] || [ -L "$d/$n" ]; then
       printf 'foreign %s\\n' "$n"
@@ -86,6 +114,7 @@ into() {
   shift
   if [ -e "$1" ] || [ -L "$1" ]; then mv -f "$@" "$to/"; fi
 }
+into /etc/cluster/unsettled "$stage"/unsettled/*
 into "$own" "$stage"/pending/*
 set --
 while read -r n; do
@@ -120,9 +149,18 @@ into "$sys" "$stage"/units/*
 into "$own" "$stage"/manifest/*
 `;
 
-/** Prints `NAME HASH` for each unit that is ours. */
+/**
+ * Prints `NAME HASH boot` for each unit that is ours and starts at boot, `NAME HASH idle` for one that does not, and
+ * ` TICKET NAME` for each unit of a change that systemd may not have read.
+ */
 export const MANIFEST_SCRIPT = `set -u
 own=/etc/cluster/units
+if [ -d /etc/cluster/unsettled ]; then
+  for t in /etc/cluster/unsettled/*; do
+    [ -f "$t" ] || continue
+    while read -r n; do printf ' %s %s\\n' "\${t##*/}" "$n"; done <"$t"
+  done
+fi
 [ -d "$own" ] || exit 0
 cd "$own" || exit 1
 for n in *; do
@@ -130,11 +168,19 @@ for n in *; do
   h=
   read -r h <"./$n" || :
   [ -e "/etc/systemd/system/$n" ] || h=missing
-  printf '%s %s\\n' "$n" "$h"
+  b=idle
+  [ -L "/etc/systemd/system/cluster.target.wants/$n" ] && b=boot
+  printf '%s %s %s\\n' "$n" "$h" "$b"
 done
+exit 0
 `;
 
-/** Prints `KEY VALUE` lines; what is not there is left out. */
+/** Its arguments are the tickets of changes that systemd has read now. */
+export const SETTLE_SCRIPT = `cd /etc/cluster/unsettled 2>/dev/null || exit 0
+rm -f -- "$@"
+`;
+
+/** Prints `KEY VALUE` lines; what is not there is left out. `os-release` and `machine-info` are lines of those files. */
 export const FACTS_SCRIPT = `export LC_ALL=C
 say() { [ -n "$2" ] && printf '%s %s\\n' "$1" "$2"; }
 say machine-id "$(cat /etc/machine-id 2>/dev/null)"
@@ -144,18 +190,14 @@ say os "$( (. /etc/os-release 2>/dev/null || . /usr/lib/os-release 2>/dev/null; 
 say systemd "$(systemctl --version 2>/dev/null)"
 say kernel "$(uname -r)"
 say architecture "$(uname -m)"
+f=/etc/os-release
+[ -r "$f" ] || f=/usr/lib/os-release
+sed -n 's/^[A-Z_]*=/os-release &/p' "$f" 2>/dev/null
+sed -n 's/^[A-Z_]*=/machine-info &/p' /etc/machine-info 2>/dev/null
 if [ "$(id -u)" = 0 ]; then say sudo root
 elif sudo -n true >/dev/null 2>&1; then say sudo sudo
 else say sudo denied
 fi
-`;
-
-/**
- * `$1` = invocation id, `$2` = number of lines, `$3` = main pid. Flushes first: a unit that died at once is ahead of its
- * journal. By pid too: what a process printed that died at once may lack the invocation's id.
- */
-export const JOURNAL_SCRIPT = `journalctl --sync >/dev/null 2>&1
-exec journalctl --quiet --no-pager --boot --output=cat --lines="$2" "_SYSTEMD_INVOCATION_ID=$1" + "INVOCATION_ID=$1" + "_PID=$3" "_TRANSPORT=stdout"
 `;
 
 /** The argument list that runs one of the scripts. */
@@ -163,8 +205,8 @@ export function scriptArgv(name: keyof typeof SCRIPT, ...args: readonly string[]
   const text = {
     apply: APPLY_SCRIPT,
     manifest: MANIFEST_SCRIPT,
+    settle: SETTLE_SCRIPT,
     facts: FACTS_SCRIPT,
-    journal: JOURNAL_SCRIPT,
   };
   return ['sh', '-c', text[name], SCRIPT[name], ...args];
 }

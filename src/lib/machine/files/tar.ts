@@ -1,4 +1,4 @@
-/** A file or symbolic link as it travels to a machine. */
+/** A file or symbolic link in a tar. */
 export type TarEntry =
   | { readonly name: string; readonly text: string | Uint8Array; readonly mode?: number }
   | { readonly name: string; readonly link: string };
@@ -22,4 +22,22 @@ export async function packTar(entries: readonly TarEntry[]): Promise<Buffer> {
   pack.finalize();
   await ended;
   return Buffer.concat(parts);
+}
+
+/** The first file of a tar, of which only the beginning need be there; null where it is no tar. */
+export async function firstFile(tar: Uint8Array): Promise<{ name: string; text: string } | null> {
+  const { extract } = await import('tar-stream');
+  const reader = extract();
+  return await new Promise((resolve) => {
+    reader.on('entry', ({ name }, content) => {
+      const parts: Buffer[] = [];
+      content.on('data', (part) => parts.push(part as Buffer));
+      content.on('end', () => {
+        resolve({ name, text: Buffer.concat(parts).toString() });
+        reader.destroy();
+      });
+    });
+    for (const end of ['error', 'finish', 'close'] as const) reader.on(end, () => resolve(null));
+    reader.end(tar);
+  });
 }

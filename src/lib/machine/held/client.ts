@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { within } from '../../within.ts';
 import { type Answer, errorFromData, type Question, receive, send } from './wire.ts';
-import { within } from './within.ts';
 
-/** A holder that takes longer than this to answer a simple question is none. */
-const PATIENCE_MS = 2500;
+/** A holder that takes longer than this to answer a simple question counts as gone. */
+const ANSWER_MS = 2500;
 const LATE = Symbol('late');
 
 interface Waiting {
@@ -47,10 +47,10 @@ export class HolderClient {
     });
   }
 
-  /** A machine takes as long as it takes for a call; every other question is answered soon or not at all. */
+  /** A machine may take any time for a call or its next changes; other questions are answered soon or not at all. */
   async ask(question: Question): Promise<unknown> {
-    if (question.ask === 'call') return await this.#asked(question);
-    const answer = await within(PATIENCE_MS, this.#asked(question), LATE);
+    if (question.ask === 'call' || question.ask === 'next') return await this.#asked(question);
+    const answer = await within(ANSWER_MS, this.#asked(question), LATE);
     if (answer === LATE) throw new HolderLost('no answer in time');
     return answer;
   }

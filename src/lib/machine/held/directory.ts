@@ -6,17 +6,17 @@ import type { SshOptions } from '../port.ts';
 /** The kernel's limit for a socket's path is 108 bytes, elsewhere 104. */
 const LONGEST_PATH = 100;
 
-/** Where a holder listens, and the file whose time says when a command last made connections itself. */
-export interface HoldPlace {
+/** A holder's socket, and the file whose time says when a command last made connections itself. */
+export interface HolderFiles {
   readonly socket: string;
   readonly marker: string;
 }
 
 /**
- * The place for connections that are made with these options by this version; others are not the same connections. null
- * where there can be none. `directory` is ours alone.
+ * The files for connections that are made with these options by this version, in a directory of our own; other options
+ * make other connections. null where no holder is possible: no user ids, or a path that is too long for a socket.
  */
-export function holdPlace(directory: string, ssh: SshOptions, version: string): HoldPlace | null {
+export function holderFiles(directory: string, ssh: SshOptions, version: string): HolderFiles | null {
   if (process.getuid === undefined) return null;
   const { SSH_AUTH_SOCK, HOME } = process.env;
   const id = createHash('sha256')
@@ -27,13 +27,13 @@ export function holdPlace(directory: string, ssh: SshOptions, version: string): 
   return Buffer.byteLength(socket) > LONGEST_PATH ? null : { socket, marker: join(directory, `${id}.used`) };
 }
 
-/** Whether the directory is there and nobody else can put a socket into it or open one there. */
+/** Whether the directory exists and nobody else can create or open a socket in it. */
 export async function isPrivate(directory: string): Promise<boolean> {
   const found = await lstat(directory).catch(() => null);
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
 }
 
-/** Notes the use of now; true where there was another within so many milliseconds. */
+/** Records a use; true where the one before was less than `withinMs` ago. */
 export async function noteUse(marker: string, withinMs: number): Promise<boolean> {
   const last = await lstat(marker).catch(() => null);
   const now = new Date();
@@ -42,7 +42,7 @@ export async function noteUse(marker: string, withinMs: number): Promise<boolean
   return last !== null && now.getTime() - last.mtimeMs < withinMs;
 }
 
-/** Sockets of all holders, whatever options they were started with. */
+/** The sockets of all holders, whatever options they were started with. */
 export async function holderSockets(directory: string): Promise<string[]> {
   if (!(await isPrivate(directory))) return [];
   const names = await readdir(directory);

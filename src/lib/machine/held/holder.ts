@@ -1,10 +1,12 @@
 import { lstat, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { within } from '../../within.ts';
 import { connectMachine } from '../connect.ts';
 import { unreachable } from '../errors.ts';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
 import { Limit } from '../ssh/limit.ts';
 import { HolderClient } from './client.ts';
+import { Watches } from './watches.ts';
 import {
   type Answer,
   CALLS,
@@ -16,21 +18,20 @@ import {
   send,
   targetKey,
 } from './wire.ts';
-import { within } from './within.ts';
 
 const TICK_MS = 1000;
-/** One that takes longer than this is dead: whoever asks then connects anew, and hears the reason. */
+/** A connection that takes longer than this is dead: the command that asked connects anew and is told the reason. */
 const SILENCE_MS = 2000;
 /** Any unit will do: the answer shows that connection, bus and systemd live. */
 const PROBE = 'cluster.target';
 
-/** What a holder is told when it starts. */
+/** What a holder is started with. */
 export interface HolderOptions {
   readonly socket: string;
   readonly ssh: SshOptions;
   /** How many connections may be opening at once. */
   readonly starts: number;
-  /** A connection that nobody used for so long is closed; the holder ends with its last one. */
+  /** A connection is closed after it was not used for this time; the holder ends with its last one. */
   readonly idleMs: number;
   readonly targets: readonly MachineTarget[];
 }
@@ -40,11 +41,11 @@ interface Held {
   readonly machine: Machine;
   readonly since: number;
   used: number;
-  /** Calls that it is at. */
+  /** Calls and watches that are going on. */
   calls: number;
 }
 
-/** Holds connections and serves them at a socket until nobody needs them. */
+/** Holds connections and serves them on a socket until they are no longer used. */
 export async function runHolder(options: HolderOptions): Promise<void> {
   const holder = new Holder(options);
   if (!(await holder.listen())) return;
@@ -93,7 +94,7 @@ class Holder {
     return true;
   }
 
-  /** Connects to those that are not held yet; one that cannot be had without a person is left alone. */
+  /** Connects to those that are not held yet; one that needs a person (a passphrase) is left alone. */
   async hold(targets: readonly MachineTarget[]): Promise<void> {
     await Promise.all(
       targets.map(async (target) => {
@@ -109,7 +110,7 @@ class Holder {
           const now = Date.now();
           this.#held.set(key, { target, machine, since: now, used: now, calls: 0 });
         } catch {
-          // The next command meets the same on its own connection, and says it.
+          // The next command meets the same error on its own connection and reports it.
         } finally {
           this.#opening.delete(key);
         }
@@ -119,21 +120,29 @@ class Holder {
 
   #serve(socket: Socket): void {
     socket.on('error', () => undefined);
+    const watches = new Watches();
+    socket.on('close', () => watches.endAll());
     receive<Request>(socket, ({ id, ...question }) => {
       const answer = (message: Answer): unknown => !socket.destroyed && send(socket, message);
-      this.#answer(question as Question).then(
+      this.#answer(question as Question, watches).then(
         (value) => answer({ id, value: value ?? null }),
         (error: unknown) => answer({ id, error: errorToData(error) }),
       );
     });
   }
 
-  async #answer(question: Question): Promise<unknown> {
+  async #answer(question: Question, watches: Watches): Promise<unknown> {
     switch (question.ask) {
       case 'use':
         return await this.#isAlive(question.target);
       case 'call':
         return await this.#call(question);
+      case 'watch':
+        return this.#watch(question, watches);
+      case 'next':
+        return await watches.next(question.watch);
+      case 'unwatch':
+        return watches.end(question.watch);
       case 'hold':
         void this.hold(question.targets);
         return null;
@@ -149,8 +158,7 @@ class Holder {
   }
 
   async #call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
-    const held = this.#held.get(targetKey(target));
-    if (held === undefined) throw unreachable(target, 'the connection was closed');
+    const held = this.#find(target);
     if (!CALLS.includes(call)) throw new Error(`a machine has no ${call}`);
     const method = held.machine[call] as (...args: unknown[]) => Promise<unknown>;
     held.calls++;
@@ -160,6 +168,21 @@ class Holder {
       held.calls--;
       held.used = Date.now();
     }
+  }
+
+  #watch({ target, units }: Question & { ask: 'watch' }, watches: Watches): number {
+    const held = this.#find(target);
+    held.calls++;
+    return watches.begin(held.machine, units, () => {
+      held.calls--;
+      held.used = Date.now();
+    });
+  }
+
+  #find(target: MachineTarget): Held {
+    const held = this.#held.get(targetKey(target));
+    if (held === undefined) throw unreachable(target, 'the connection was closed');
+    return held;
   }
 
   async #isAlive(target: MachineTarget): Promise<boolean> {

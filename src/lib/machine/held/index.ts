@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { makePrivate } from '../../private-directory.ts';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
 import { HolderClient } from './client.ts';
-import { type HoldPlace, holderSockets, holdPlace, isPrivate, noteUse } from './directory.ts';
+import { type HolderFiles, holderFiles, holderSockets, isPrivate, noteUse } from './directory.ts';
 import type { HolderOptions } from './holder.ts';
 import { HeldMachine } from './machine.ts';
 import type { HeldConnection } from './wire.ts';
@@ -13,7 +13,7 @@ export type { HeldConnection } from './wire.ts';
 
 /** How connections outlive a command. */
 export interface HoldOptions {
-  /** Made where it is not there; must be nobody else's. */
+  /** Created where it does not exist; refused where it belongs to somebody else. */
   readonly directory: string;
   /** How long an unused connection is held, in milliseconds. */
   readonly idleMs: number;
@@ -25,17 +25,17 @@ export interface HoldOptions {
 }
 
 /**
- * Connections that outlive a command, as with ssh's ControlPersist. Who makes connections twice within `idleMs` leaves a
- * process behind that makes them once more and holds them for the commands that follow.
+ * Connections that outlive a command, as with ssh's ControlPersist. The second command within `idleMs` that makes
+ * connections leaves a process behind, which makes them again and holds them for the commands that follow.
  */
 export class HeldConnections {
   readonly #options: HoldOptions;
-  readonly #place: HoldPlace | null;
+  readonly #files: HolderFiles | null;
   #client: Promise<HolderClient | null> | undefined;
 
   constructor(options: HoldOptions) {
     this.#options = options;
-    this.#place = holdPlace(options.directory, options.ssh, options.version);
+    this.#files = holderFiles(options.directory, options.ssh, options.version);
   }
 
   /** The machine over a held connection, or null where none is held that still answers. */
@@ -46,21 +46,21 @@ export class HeldConnections {
     return client && isHeld === true ? new HeldMachine(target, client, connect) : null;
   }
 
-  /** Machines that there will be no more commands for. */
+  /** Closes the connections to machines that are no longer used. */
   async drop(targets: readonly MachineTarget[]): Promise<void> {
     this.#client ??= this.#connect();
     await (await this.#client)?.ask({ ask: 'drop', targets }).catch(() => undefined);
   }
 
-  /** Ends the conversation with the holder; those that were connected without it are held from now on. */
+  /** Ends the conversation with the holder; `connected` machines, reached without it, are held from now on. */
   async leave(connected: readonly MachineTarget[]): Promise<void> {
     const client = await this.#client;
     try {
-      if (connected.length === 0 || this.#place === null) return;
+      if (connected.length === 0 || this.#files === null) return;
       if (client) await client.ask({ ask: 'hold', targets: connected });
-      else if (await this.#isBusy(this.#place)) await this.#start(this.#place, connected);
+      else if (await this.#isBusy(this.#files)) await this.#start(this.#files, connected);
     } catch {
-      // It is only about being faster next time.
+      // Without a holder the next command is slower, nothing else.
     } finally {
       client?.close();
     }
@@ -73,19 +73,19 @@ export class HeldConnections {
   }
 
   async #connect(): Promise<HolderClient | null> {
-    if (this.#place === null || !(await isPrivate(dirname(this.#place.socket)))) return null;
-    return await HolderClient.connect(this.#place.socket);
+    if (this.#files === null || !(await isPrivate(dirname(this.#files.socket)))) return null;
+    return await HolderClient.connect(this.#files.socket);
   }
 
-  async #isBusy({ marker }: HoldPlace): Promise<boolean> {
+  async #isBusy({ marker }: HolderFiles): Promise<boolean> {
     const { directory, idleMs } = this.#options;
     await makePrivate(directory);
     return (await isPrivate(directory)) && (await noteUse(marker, idleMs));
   }
 
-  async #start({ socket }: HoldPlace, targets: readonly MachineTarget[]): Promise<void> {
+  async #start({ socket }: HolderFiles, targets: readonly MachineTarget[]): Promise<void> {
     const { argv, ssh, starts, idleMs } = this.#options;
-    // JSON leaves out `askPassphrase`: a holder has nobody to ask.
+    // JSON leaves out functions such as `askPassphrase`: a holder has no terminal.
     const told: HolderOptions = { socket, ssh, starts, idleMs, targets };
     const child = spawn(process.execPath, [...argv], {
       cwd: '/',
@@ -101,7 +101,7 @@ export class HeldConnections {
   }
 }
 
-/** Connections that are held below this directory, by whichever options they were made. */
+/** The connections that holders in this directory have, whatever options they were made with. */
 export async function listHeld(directory: string): Promise<HeldConnection[]> {
   return (await askAll(directory, 'list')).flat() as HeldConnection[];
 }

@@ -1,9 +1,9 @@
 import { unreachable } from '../errors.ts';
-import type { FileChange, Machine, MachineTarget } from '../port.ts';
+import type { FileChange, JournalQuery, Machine, MachineTarget, UnitChanges, WatchOptions } from '../port.ts';
 import { type HolderClient, HolderLost } from './client.ts';
-import type { Call, CallArgs, CallResult } from './wire.ts';
+import type { Call, CallArgs, CallResult, Question } from './wire.ts';
 
-/** A machine whose connection a holder has. What is not data in, data out goes over a connection of its own. */
+/** A machine whose connection a holder has. Streams of bytes go over a connection of its own. */
 export class HeldMachine implements Machine {
   readonly target: MachineTarget;
   readonly #holder: HolderClient;
@@ -20,6 +20,10 @@ export class HeldMachine implements Machine {
     return this.#call('facts');
   }
 
+  details() {
+    return this.#call('details');
+  }
+
   statuses(units: readonly string[]) {
     return this.#call('statuses', units);
   }
@@ -30,6 +34,10 @@ export class HeldMachine implements Machine {
 
   apply(change: FileChange) {
     return this.#call('apply', change);
+  }
+
+  settle(tickets: readonly string[]) {
+    return this.#call('settle', tickets);
   }
 
   reload() {
@@ -54,6 +62,49 @@ export class HeldMachine implements Machine {
 
   enable(units: readonly string[]) {
     return this.#call('enable', units);
+  }
+
+  status(units: readonly string[]) {
+    return this.#call('status', units);
+  }
+
+  journal(query: JournalQuery) {
+    return this.#call('journal', query);
+  }
+
+  /** On a connection of its own: it would keep one of the few sessions of the shared one for as long as it lasts. */
+  async *followJournal(query: JournalQuery, signal: AbortSignal) {
+    yield* (await this.#direct()).followJournal(query, signal);
+  }
+
+  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+    return this.#call('journalText', unit, options);
+  }
+
+  analyze(unit: string, text: string) {
+    return this.#call('analyze', unit, text);
+  }
+
+  async *watch({ units, signal }: WatchOptions = {}): AsyncGenerator<UnitChanges, void, void> {
+    if (signal?.aborted) return;
+    const watch = (await this.#asked({
+      ask: 'watch',
+      target: this.target,
+      ...(units && { units }),
+    })) as number;
+    const end = () => void this.#holder.ask({ ask: 'unwatch', watch }).catch(() => undefined);
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted) end();
+    try {
+      for (;;) {
+        const changes = (await this.#asked({ ask: 'next', watch })) as UnitChanges | null;
+        if (changes === null || signal?.aborted) return;
+        yield changes;
+      }
+    } finally {
+      signal?.removeEventListener('abort', end);
+      end();
+    }
   }
 
   async exec(...[argv, options = {}]: Parameters<Machine['exec']>) {
@@ -84,9 +135,13 @@ export class HeldMachine implements Machine {
   }
 
   async #call<Name extends Call>(call: Name, ...args: CallArgs<Name>): Promise<CallResult<Name>> {
+    const value = await this.#asked({ ask: 'call', target: this.target, call, args: [...args] });
+    return value as CallResult<Name>;
+  }
+
+  async #asked(question: Question): Promise<unknown> {
     try {
-      const value = await this.#holder.ask({ ask: 'call', target: this.target, call, args: [...args] });
-      return value as CallResult<Name>;
+      return await this.#holder.ask(question);
     } catch (error) {
       if (error instanceof HolderLost) throw unreachable(this.target, 'the connection was lost', error);
       throw error;

@@ -2,10 +2,11 @@ import type { Socket } from 'node:net';
 import { ClusterError, type ErrorPlace } from '../../error.ts';
 import type { Machine, MachineTarget } from '../port.ts';
 
-/** What of a machine's conversation a holder carries on for others: data in, data out. */
+/** The calls of a machine that a holder makes for others: data in, data out. */
 export const CALLS = [
-  ...(['facts', 'statuses', 'manifest', 'apply', 'reload'] as const),
+  ...(['facts', 'details', 'statuses', 'manifest', 'apply', 'settle', 'reload'] as const),
   ...(['start', 'stop', 'restart', 'forget', 'enable', 'exec'] as const),
+  ...(['status', 'journal', 'journalText', 'analyze'] as const),
 ] as const;
 export type Call = (typeof CALLS)[number];
 export type CallArgs<Name extends Call> = Parameters<Machine[Name]>;
@@ -18,10 +19,15 @@ export interface HeldConnection {
   readonly unusedMs: number;
 }
 
-/** `use` asks whether a machine is held and still answers; `hold` and `drop` are about whom to have connections to. */
+/**
+ * `use` asks whether a machine is held and still answers; `hold` and `drop` name the machines to have connections to;
+ * `watch` opens a watch and is answered with its number, `next` with the next changes (null: it has ended).
+ */
 export type Question =
   | { readonly ask: 'use'; readonly target: MachineTarget }
   | { readonly ask: 'call'; readonly target: MachineTarget; readonly call: Call; readonly args: unknown[] }
+  | { readonly ask: 'watch'; readonly target: MachineTarget; readonly units?: readonly string[] }
+  | { readonly ask: 'next' | 'unwatch'; readonly watch: number }
   | { readonly ask: 'hold' | 'drop'; readonly targets: readonly MachineTarget[] }
   | { readonly ask: 'list' }
   | { readonly ask: 'end' };

@@ -1,4 +1,4 @@
-import { quote } from '../quote.ts';
+import { quote } from '../../shell-words.ts';
 
 /** Printed to both outputs right before a command of ours; what stands before it is what the login shell said. */
 export const MARK = 'cluster-output-begins';

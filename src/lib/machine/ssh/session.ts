@@ -21,6 +21,8 @@ import {
 const MAX_SESSIONS = 8;
 /** How long a command waits for another one to end where sshd opens no more sessions, before it connects once more. */
 const PATIENCE_MS = 1000;
+/** sshd frees a session a moment after its command has ended. */
+const FREED_MS = 300;
 const RETRY_MS = 50;
 /** More than any rc file prints before it is clear that what answers is not our command. */
 const MOST_NOISE = 64 * 1024;
@@ -70,7 +72,8 @@ export class Session {
       const ended = this.#collect(command, choices);
       this.#running.add(ended);
       const result = await ended.finally(() => this.#running.delete(ended));
-      if (sudo) this.#checkSudo(result);
+      release();
+      if (sudo) await this.#checkSudo(result);
       return result;
     } finally {
       release();
@@ -127,14 +130,22 @@ export class Session {
     return unreachable(this.target, 'the connection was lost', cause);
   }
 
-  /** What sudo said, where it is sudo that refused. */
-  sudoError(stderr: string): ClusterError | null {
+  /** Why sudo refused, where error output shows that it did. */
+  async sudoError(stderr: string): Promise<ClusterError | null> {
     const refusal = this.needsSudo ? sudoRefusal(stderr) : null;
-    return refusal === null ? null : sudoRefused(this.target, refusal);
+    if (refusal === null) return null;
+    // It asks for a password, too, for a command that is not among the few that it allows without one.
+    const isPartial = refusal === 'password' && (await this.#allowsSome());
+    return sudoRefused(this.target, isPartial ? 'not-allowed' : refusal);
   }
 
-  #checkSudo({ code, stderr }: ExecResult): void {
-    const error = code === 0 ? null : this.sudoError(stderr);
+  async #allowsSome(): Promise<boolean> {
+    const { code, stdout } = await this.exec(['sudo', '-n', '-l']);
+    return code === 0 && stdout.includes('NOPASSWD');
+  }
+
+  async #checkSudo({ code, stderr }: ExecResult): Promise<void> {
+    const error = code === 0 ? null : await this.sudoError(stderr);
     if (error !== null) throw error;
   }
 
@@ -147,7 +158,7 @@ export class Session {
    * bus or a followed journal holds the only session, one more connection is made.
    */
   async #open<T>(open: (transport: Transport) => Promise<T>): Promise<T> {
-    let deadline = performance.now() + PATIENCE_MS;
+    let since = performance.now();
     for (;;) {
       const lanes = [this.#transport, ...(this.#spare ? [await this.#spare] : [])];
       for (const lane of lanes) {
@@ -159,17 +170,18 @@ export class Session {
           if (!(error instanceof ChannelRefused)) throw this.lost(error);
         }
       }
-      // sshd frees a session a moment after its command has ended.
-      const soon = sleep(RETRY_MS);
+
       const others = [...this.#running].map((one) => one.catch(() => undefined));
-      const late = sleep(deadline - performance.now(), 'late' as const, { ref: false });
-      if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late')
-        deadline = performance.now() + PATIENCE_MS;
-      await soon;
-      if (performance.now() < deadline) continue;
+      const patience = others.length > 0 ? PATIENCE_MS : FREED_MS;
+      const retry = sleep(RETRY_MS);
+      const late = sleep(Math.max(0, since + patience - performance.now()), 'late' as const, { ref: false });
+      if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late') since = performance.now();
+      await retry;
+      if (performance.now() < since + patience) continue;
+
       if (this.#spare === undefined) this.#spare = this.#dialMore();
       else if (others.length === 0) throw noSession(this.target);
-      deadline = performance.now() + PATIENCE_MS;
+      since = performance.now();
     }
   }
 

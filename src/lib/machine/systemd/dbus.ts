@@ -39,9 +39,11 @@ export interface Call {
 
 export interface Bus {
   call(call: Call): Promise<readonly unknown[]>;
-  /** A call that nobody answers; it reaches the bus before whatever is called after it. */
+  /** ... and reads the answer when it arrives, before the listeners hear any signal that comes after it. */
+  call<Value>(call: Call, read: (body: readonly unknown[]) => Value): Promise<Value>;
+  /** A call without an answer; it reaches the bus before whatever is called after it. */
   tell(call: Call): void;
-  /** Sends AddMatch without waiting: what is called after it on this bus comes after it there, too. */
+  /** Sends AddMatch without waiting. A listener hears every signal that arrives, whichever rule asked for it. */
   on(rule: string, listener: (signal: Signal) => void): () => void;
   /** Resolves with the reason when the connection ends. */
   readonly closed: Promise<BusClosed>;
@@ -155,7 +157,7 @@ class StreamBus implements Bus {
     number,
     { resolve: (body: readonly unknown[]) => void; reject: (error: Error) => void }
   >();
-  /** Calls in the order they were made, with those among them that nobody answers. */
+  /** Calls in the order they were made, including those without an answer. */
   readonly #unsent: { readonly data: Buffer; readonly answered: boolean }[] = [];
   /** Calls that were sent and are not answered yet. */
   #unanswered = 0;
@@ -186,12 +188,22 @@ class StreamBus implements Bus {
     stream.on('close', () => this.#end('the connection to the bus ended'));
   }
 
-  call(call: Call): Promise<readonly unknown[]> {
+  call<Value = readonly unknown[]>(
+    call: Call,
+    read: (body: readonly unknown[]) => Value = (body) => body as Value,
+  ): Promise<Value> {
     if (this.#over) return Promise.reject(this.#over);
     const serial = ++this.#serial;
     const data = this.#encode(call, serial, 0);
     return new Promise((resolve, reject) => {
-      this.#pending.set(serial, { resolve, reject });
+      const answered = (body: readonly unknown[]) => {
+        try {
+          resolve(read(body));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#pending.set(serial, { resolve: answered, reject });
       this.#unsent.push({ data, answered: true });
       this.#send();
     });
@@ -213,7 +225,7 @@ class StreamBus implements Bus {
     });
   }
 
-  /** All that is called in one go is one write: each costs a packet, encrypted on its own. */
+  /** All calls made in one go are one write, since each write is a packet, encrypted on its own. */
   #flush(data: Buffer): void {
     if (this.#ready.push(data) > 1) return;
     queueMicrotask(() => this.#stream.write(Buffer.concat(this.#ready.splice(0))));

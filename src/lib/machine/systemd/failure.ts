@@ -1,9 +1,13 @@
 import { constants } from 'node:os';
 import type { JobOutcome, UnitStatus } from '../port.ts';
 import { type Bus, type BusError, variant } from './dbus.ts';
-import { type ReadJournal, SYSTEMD, unitPath } from './names.ts';
+import type { Invocation } from './journal.ts';
+import { SYSTEMD, unitPath } from './names.ts';
 
-export type Failure = NonNullable<JobOutcome['failure']>;
+/** Why a unit's job failed, and the run whose journal tells more; null where there was none. */
+export interface Failure extends Pick<NonNullable<JobOutcome['failure']>, 'result' | 'how'> {
+  readonly run: Invocation | null;
+}
 
 const JOB_WORDS: Readonly<Record<string, string>> = {
   dependency: 'a unit that it requires failed',
@@ -12,12 +16,12 @@ const JOB_WORDS: Readonly<Record<string, string>> = {
   unsupported: 'this machine does not support that unit type',
 };
 
-/** Values of Result= that say more than how the process ended. */
+/** Values of Result= that tell more than the exit status. */
 const RESULT_WORDS: Readonly<Record<string, string>> = {
   timeout: 'it took too long',
   watchdog: 'it missed its watchdog',
   'oom-kill': 'the machine ran out of memory',
-  protocol: 'it ended before it said that it is ready',
+  protocol: 'it ended before it was ready',
   'start-limit-hit': 'it was started too often',
   resources: 'systemd could not get what it needs for it',
 };
@@ -48,12 +52,7 @@ const RESULT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Why a unit's job failed, as systemd knows it. */
-export async function failureOf(
-  bus: Bus,
-  unit: string,
-  job: string,
-  readJournal: ReadJournal,
-): Promise<Failure> {
+export async function failureOf(bus: Bus, unit: string, job: string): Promise<Failure> {
   const type = unit.slice(unit.lastIndexOf('.') + 1);
   const kind = RESULT_TYPES[type];
   const ask = (iface: string, name: string) => property(bus, unit, `${SYSTEMD}.${iface}`, name);
@@ -80,11 +79,9 @@ export async function failureOf(
     invocation instanceof Uint8Array && invocation.length === 16
       ? Buffer.from(invocation).toString('hex')
       : '';
-  return {
-    result: why,
-    how,
-    journal: id === '' || job === 'dependency' ? [] : await readJournal(id, Number(pid ?? 0)),
-  };
+  // The journal of an earlier run says nothing about a job that never began.
+  const run = id === '' || job === 'dependency' ? null : { id, pid: Number(pid ?? 0) };
+  return { result: why, how, run };
 }
 
 /** A socket, path or timer is refused, without a Result, when the unit that it starts is not there. */
@@ -101,10 +98,10 @@ async function lacking(
   return `${missing.join(', ')}, which it starts, is not on this machine; MachineOf keeps units together`;
 }
 
-/** A job that systemd would not even make. */
+/** A job that systemd refused to create. */
 export function refusal(error: BusError, status: UnitStatus): Failure {
   const name = error.dbusName.slice(error.dbusName.lastIndexOf('.') + 1);
-  return { result: status.load === 'loaded' ? name : status.load, how: error.message, journal: [] };
+  return { result: status.load === 'loaded' ? name : status.load, how: error.message, run: null };
 }
 
 async function property(bus: Bus, unit: string, iface: string, name: string): Promise<unknown> {

@@ -2,13 +2,17 @@ import { splitUnitName } from '../../unit/index.ts';
 import type { JobOutcome, UnitStatus } from '../port.ts';
 import { type Bus, BusError, type Signal } from './dbus.ts';
 import { type Failure, failureOf, refusal } from './failure.ts';
-import { type ReadJournal, SYSTEMD } from './names.ts';
+import type { Invocation } from './journal.ts';
+import { MANAGER_PATH, SYSTEMD } from './names.ts';
 
-const MANAGER = {
+export const MANAGER = {
   destination: SYSTEMD,
-  path: '/org/freedesktop/systemd1',
+  path: MANAGER_PATH,
   interface: `${SYSTEMD}.Manager`,
 } as const;
+
+/** Reads the last journal lines of each of these runs. */
+export type ReadJournals = (runs: readonly Invocation[]) => Promise<readonly (readonly string[])[]>;
 
 const JOB_REMOVED = `type='signal',sender='${SYSTEMD}',interface='${SYSTEMD}.Manager',member='JobRemoved'`;
 
@@ -35,32 +39,54 @@ export const SETTLE_MS = 30;
 
 /** States of units, in the order asked; a name that systemd does not know has load `not-found`. */
 export async function unitStatuses(bus: Bus, units: readonly string[]): Promise<UnitStatus[]> {
+  return await namedUnits(bus, units, (named) => named.map(({ status }) => status));
+}
+
+/** A row of systemd's list: the unit's state under the name that was asked for, and its real name. */
+export interface NamedUnit {
+  readonly id: string;
+  readonly status: UnitStatus;
+}
+
+/** Asks for units by name; `read` gets one row for each, in the order asked, at the moment that Bus.call says. */
+export async function namedUnits<Value>(
+  bus: Bus,
+  units: readonly string[],
+  read: (units: readonly NamedUnit[]) => Value,
+): Promise<Value> {
   // A template has no state, and one in the list would make systemd refuse the whole question.
   const askable = units.filter((unit) => splitUnitName(unit)?.isTemplate !== true);
-  if (askable.length === 0) return units.map(notFound);
-  const [rows] = await bus.call({ ...MANAGER, member: 'ListUnitsByNames', signature: 'as', body: [askable] });
-  const answers = (rows as unknown[][]).map((row) => ({
+  if (askable.length === 0) return read(units.map(unknownUnit));
+  const call = { ...MANAGER, member: 'ListUnitsByNames', signature: 'as', body: [askable] };
+  return await bus.call(call, ([rows]) => {
+    const answers = rowsOf(rows);
+    const byName = new Map(answers.map((answer) => [answer.unit, { id: answer.unit, status: answer }]));
+    // An alias is answered under its real name; the order is that of the question.
+    if (answers.length === askable.length) {
+      for (const [index, answer] of answers.entries()) {
+        const asked = askable[index];
+        if (asked !== undefined) byName.set(asked, { id: answer.unit, status: { ...answer, unit: asked } });
+      }
+    }
+    return read(units.map((unit) => byName.get(unit) ?? unknownUnit(unit)));
+  });
+}
+
+/** Rows of ListUnits and its kind: `a(ssssssouso)`. */
+export function rowsOf(rows: unknown): UnitStatus[] {
+  return (rows as unknown[][]).map((row) => ({
     unit: String(row[0]),
     load: String(row[2]),
     active: String(row[3]),
     sub: String(row[4]),
   }));
-  const byName = new Map(answers.map((answer) => [answer.unit, answer]));
-  // An alias is answered under its real name; the order is that of the question.
-  if (answers.length === askable.length) {
-    for (const [index, answer] of answers.entries()) {
-      const asked = askable[index];
-      if (asked !== undefined) byName.set(asked, { ...answer, unit: asked });
-    }
-  }
-  return units.map((unit) => byName.get(unit) ?? notFound(unit));
 }
 
-function notFound(unit: string): UnitStatus {
-  return { unit, load: 'not-found', active: 'inactive', sub: 'dead' };
+function unknownUnit(unit: string): NamedUnit {
+  return { id: unit, status: { unit, load: 'not-found', active: 'inactive', sub: 'dead' } };
 }
 
-/** daemon-reload; answers when it is done. */
+/** daemon-reload; resolves when it is done. */
 export async function reload(bus: Bus): Promise<void> {
   await bus.call({ ...MANAGER, member: 'Reload' });
 }
@@ -71,13 +97,13 @@ export async function enableUnits(bus: Bus, units: readonly string[]): Promise<v
   await bus.call({ ...MANAGER, member: 'EnableUnitFiles', signature: 'asbb', body: [units, false, false] });
 }
 
-/** Starts, stops or restarts units side by side and tells how each job ended; without `block` only queues them. */
+/** Starts, stops or restarts units side by side and says how each job ended; without `block` only queues them. */
 export async function runJobs(
   bus: Bus,
   kind: JobKind,
   units: readonly string[],
   block: boolean,
-  readJournal: ReadJournal,
+  readJournals: ReadJournals,
 ): Promise<JobOutcome[]> {
   if (units.length === 0) return [];
   const watch = block ? watchJobs(bus) : null;
@@ -86,8 +112,12 @@ export async function runJobs(
     const settles = units.some((unit, index) => unit.endsWith('.service') && results[index] === 'done');
     if (block && kind !== 'stop' && settles) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const statuses = await unitStatuses(bus, units);
-    return await Promise.all(
-      units.map((unit, index) => outcome(bus, unit, kind, results[index]!, statuses[index]!, readJournal)),
+    const failures = await Promise.all(
+      units.map((unit, index) => failureIn(bus, unit, kind, results[index]!, statuses[index]!)),
+    );
+    const journals = await journalsOf(failures, readJournals);
+    return units.map((unit, index) =>
+      outcome(unit, results[index]!, statuses[index]!, failures[index] ?? null, journals[index] ?? []),
     );
   } finally {
     watch?.end();
@@ -117,20 +147,42 @@ async function runJob(bus: Bus, kind: JobKind, unit: string, watch: JobWatch | n
   }
 }
 
-async function outcome(
+/** Why a unit is not what was asked for; null where it is. */
+async function failureIn(
   bus: Bus,
   unit: string,
   kind: JobKind,
   ended: Ended,
   status: UnitStatus,
-  readJournal: ReadJournal,
-): Promise<JobOutcome> {
-  if (ended instanceof BusError) return { unit, result: 'failed', status, failure: refusal(ended, status) };
+): Promise<Failure | null> {
+  if (ended instanceof BusError) return refusal(ended, status);
+  if (BAD_RESULTS.has(ended)) return await failureOf(bus, unit, ended);
   const died = ended === 'done' && kind !== 'stop' && hasDied(status);
-  if (!died && !BAD_RESULTS.has(ended)) return { unit, result: ended, status };
-  const result = died ? 'failed' : ended;
-  const failure: Failure = await failureOf(bus, unit, result, readJournal);
-  return { unit, result, status, failure };
+  return died ? await failureOf(bus, unit, 'failed') : null;
+}
+
+/** The journal of each failure, in order, asked for together. */
+async function journalsOf(
+  failures: readonly (Failure | null)[],
+  read: ReadJournals,
+): Promise<(readonly string[])[]> {
+  const runs = failures.flatMap((failure) => failure?.run ?? []);
+  const texts = runs.length === 0 ? [] : await read(runs);
+  let next = 0;
+  return failures.map((failure) => (failure?.run ? (texts[next++] ?? []) : []));
+}
+
+function outcome(
+  unit: string,
+  ended: Ended,
+  status: UnitStatus,
+  failure: Failure | null,
+  journal: readonly string[],
+): JobOutcome {
+  const result = typeof ended === 'string' && BAD_RESULTS.has(ended) ? ended : 'failed';
+  if (failure !== null)
+    return { unit, result, status, failure: { result: failure.result, how: failure.how, journal } };
+  return { unit, result: String(ended), status };
 }
 
 function hasDied(status: { readonly active: string; readonly sub: string }): boolean {

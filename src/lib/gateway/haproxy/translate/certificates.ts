@@ -1,10 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import {
-  type CertificateFacts,
-  certificateFacts,
-  certificateFaults,
-  type Host,
-} from '../../../traffic/index.ts';
+import { type CertificateFacts, certificateFacts, type Host } from '../../../traffic/index.ts';
 import type { Note, OpenKeyPair } from '../../model.ts';
 import { encodeName } from '../names.ts';
 
@@ -45,10 +40,7 @@ export function certificates(
     if (fault === null && typeof pem === 'string') {
       const file = `certificates/${encodeName(Name)}.pem`;
       files.set(file, pem);
-      const facts = certificateFacts(pem);
-      usable.push({ host: Name, file, facts });
-      if (now !== null)
-        for (const message of certificateFaults(facts, Name, now)) notes.push({ object, message });
+      usable.push({ host: Name, file, facts: certificateFacts(pem) });
     } else leftOut.push({ object, message: `its key pair: ${fault}` });
   }
   const list = listOf(usable, now);

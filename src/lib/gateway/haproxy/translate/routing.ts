@@ -1,4 +1,5 @@
-import { type Ranked, type Route, type RoutedFrontend, rules } from '../../../route/index.ts';
+import { contests, type Ranked, type Route, type RoutedFrontend, rules } from '../../../route/index.ts';
+import { contestText } from '../../../traffic/index.ts';
 import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { Acls, HOST, HOST_FETCH, PATH } from './acl.ts';
@@ -17,6 +18,7 @@ export interface Routing {
   /** `HOST` -> number that its rules compare. */
   readonly numbers: ReadonlyMap<string, string>;
   readonly leftOut: readonly Note[];
+  readonly notes: readonly Note[];
 }
 
 export const PATHS_MAP = 'paths.map';
@@ -56,7 +58,10 @@ export function routing(frontends: readonly RoutedFrontend[], memo: Memo): Routi
 
 function isSame(before: readonly RoutedFrontend[], now: readonly RoutedFrontend[]): boolean {
   if (before.length !== now.length) return false;
-  return now.every(({ id, route }, index) => before[index]?.id === id && before[index]?.route === route);
+  return now.every(({ id, route, yields }, index) => {
+    const other = before[index];
+    return other?.id === id && other.route === route && other.yields === yields;
+  });
 }
 
 function arrange(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
@@ -93,7 +98,11 @@ function arrange(frontends: readonly RoutedFrontend[], memo: Memo): Routing {
     ...rest.after.map((rule) => choose(acls, rule, '')),
     ...(rest.whole !== null ? [`http-request set-var(txn.fe) str(*),map_str(${HOSTS_MAP})${OPEN}`] : []),
   ];
-  return { lines: [...acls.lines, ...lines], paths, hosts, numbers, leftOut };
+  const notes = contests(served).map((contest) => ({
+    object: `frontend ${contest.id}`,
+    message: contestText(contest),
+  }));
+  return { lines: [...acls.lines, ...lines], paths, hosts, numbers, leftOut, notes };
 }
 
 const OPEN = ' unless { var(txn.fe) -m found }';

@@ -1,4 +1,4 @@
-import type { Condition, Conjunction, Matcher } from '../../../route/index.ts';
+import { always, type Condition, type Conjunction } from '../../../route/index.ts';
 
 /** A conjunction, split into what maps can look up and the rest. */
 export interface Lookup {
@@ -31,24 +31,4 @@ export function lookupOf(conjunction: Conjunction): Lookup | null {
     } else rest.push(condition);
   }
   return { host, path, rest };
-}
-
-/** Regular expressions that every text without line ends matches. */
-const EVERYTHING = new Set(['', '.*', '^.*', '.*$', '^.*$', '(.*)', '^(.*)$']);
-/** The same for texts that begin with a slash, as paths do. */
-const EVERY_PATH = new Set(['/', '^/', '/.*', '^/.*', '^/.*$', '/(.*)', '^/(.*)', '^/(.*)$', '.+', '^.+$']);
-
-/** Whether the matcher holds for every request, for none (false), or it depends (null). */
-function always(matcher: Matcher): boolean | null {
-  if (matcher.form === 'pattern' && matcher.dead) return false;
-  // A host's rank depends on its matcher, even on one that every host matches.
-  if (matcher.kind === 'host' || matcher.form === 'literal') return null;
-  if (matcher.form === 'regexp')
-    return (
-      EVERYTHING.has(matcher.value) || (matcher.kind === 'path' && EVERY_PATH.has(matcher.value)) || null
-    );
-  const [first, ...others] = matcher.parts;
-  const parts =
-    matcher.kind === 'path' && first?.kind === 'text' && first.text === '/' ? others : matcher.parts;
-  return (parts.length > 0 && parts.every(({ kind }) => kind === 'path')) || null;
 }

@@ -1,5 +1,11 @@
 import { parseRoute } from '../../../route/index.ts';
-import { type Frontend, LISTENER_DIRECTORY, type Server, type TrafficState } from '../../../traffic/index.ts';
+import {
+  type Frontend,
+  LISTENER_DIRECTORY,
+  type Server,
+  type TrafficState,
+  yieldsOf,
+} from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
 import { DEFAULT_TUNING } from '../../proxy.ts';
 import { backendName, encodeName } from '../names.ts';
@@ -142,7 +148,11 @@ export function notesOf(state: TrafficState): Notes {
 
 function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const frontends = byId(state.frontends);
-  const routed = frontends.map(({ Id, Route }) => ({ id: Id, route: memo.call(parseRoute, Route) }));
+  const routed = frontends.map((frontend) => ({
+    id: frontend.Id,
+    route: memo.call(parseRoute, frontend.Route),
+    yields: yieldsOf(state, frontend),
+  }));
   const routes = routing(routed, memo);
   const lost = new Set(routes.leftOut.map(({ object }) => object));
   const kept = frontends.filter(({ Id }) => !lost.has(`frontend ${Id}`));
@@ -176,7 +186,7 @@ function collectNotes(state: TrafficState, parts: Parts): Notes {
     ],
     notes: [
       ...served.flatMap((one) => frontendNotes(state, one)),
-      ...[certs, listeners, middlewares].flatMap(({ notes }) => notes),
+      ...[routes, certs, listeners, middlewares].flatMap(({ notes }) => notes),
     ],
   };
 }

@@ -27,7 +27,10 @@ export function ownConfig(own: OwnConfig): string {
   const identity = options.identity ?? target.identity;
   const acceptNew = options.strictHostKeyChecking === 'accept-new' || own.acceptNew;
   const strict = acceptNew ? 'accept-new' : asks ? 'ask' : 'yes';
-  const global = sharedKeys === undefined ? [] : [sharedKeys, ...globalKeys];
+  // A known_hosts file that was named is the only one that counts.
+  const system = knownHosts === undefined ? globalKeys : ['/dev/null'];
+  const global =
+    sharedKeys === undefined ? (knownHosts === undefined ? [] : system) : [sharedKeys, ...system];
   const lines = [
     `BatchMode ${asks ? 'no' : 'yes'}`,
     `StrictHostKeyChecking ${strict}`,

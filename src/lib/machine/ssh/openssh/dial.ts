@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterError } from '../../../error.ts';
@@ -91,6 +91,13 @@ async function attempt(target: MachineTarget, options: SshOptions, asks: boolean
   });
 }
 
+/** Processes that are logging in. Without its directory, one would stay for ever once it had logged in. */
+const pending = new Set<ChildProcess>();
+
+function killPending(): void {
+  for (const child of pending) child.kill();
+}
+
 /** Resolves to ssh's exit code: 0 when it is logged in and went to the background. */
 function runMaster(args: readonly string[], asks: boolean, limitMs: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -99,12 +106,19 @@ function runMaster(args: readonly string[], asks: boolean, limitMs: number): Pro
       detached: !asks,
     });
     const timer = setTimeout(() => child.kill(), limitMs);
-    child.once('error', (error) => {
+    if (pending.size === 0) process.once('exit', killPending);
+    pending.add(child);
+    const end = () => {
       clearTimeout(timer);
+      pending.delete(child);
+      if (pending.size === 0) process.off('exit', killPending);
+    };
+    child.once('error', (error) => {
+      end();
       reject(error);
     });
     child.once('exit', (code) => {
-      clearTimeout(timer);
+      end();
       resolve(code ?? 1);
     });
   });

@@ -1,0 +1,43 @@
+/**
+ * The shell text that asks systemd's programs for what D-Bus does not tell. Constants only, by the rules of
+ * files/scripts.ts; a hollow machine recognises each by equality. Answers about several things are separated by NUL.
+ */
+
+/**
+ * `$1` = number of lines, then `INVOCATION:PID` for each run. Flushes first: a unit that died at once is ahead of its
+ * journal. By pid too: what a process printed that died at once may lack the invocation's id.
+ */
+export const FAILURES_SCRIPT = `n=$1
+shift
+journalctl --sync >/dev/null 2>&1
+for r; do
+  journalctl --quiet --no-pager --boot --output=cat --lines="$n" "_SYSTEMD_INVOCATION_ID=\${r%:*}" + "INVOCATION_ID=\${r%:*}" + "_PID=\${r#*:}" "_TRANSPORT=stdout"
+  printf '\\000'
+done
+`;
+
+/** `$1` = number of lines, then units: the last lines of each as JSON. */
+export const LAST_LINES_SCRIPT = `n=$1
+shift
+for u; do
+  journalctl --quiet --no-pager --output=json --lines="$n" --unit="$u"
+  printf '\\000'
+done
+`;
+
+/** `$1` = file name for the unit's text on stdin, `$2` = the name to verify it by: an instance, for a template. */
+export const VERIFY_SCRIPT = `d=$(mktemp -d) || exit 9
+trap 'rm -rf "$d"' EXIT
+cat >"$d/$1" && systemd-analyze verify "$d/$2" 2>&1
+`;
+
+const SCRIPTS = {
+  failures: FAILURES_SCRIPT,
+  'last-lines': LAST_LINES_SCRIPT,
+  verify: VERIFY_SCRIPT,
+} as const;
+
+/** The argument list that runs one of the scripts. */
+export function systemdScript(name: keyof typeof SCRIPTS, ...args: readonly string[]): string[] {
+  return ['sh', '-c', SCRIPTS[name], `cluster-${name}`, ...args];
+}

@@ -1,0 +1,78 @@
+import {
+  breaker,
+  limit,
+  OK_FALLBACK,
+  refuses,
+  rewrite,
+  trace,
+  trips,
+  withObjects,
+  words,
+} from './support/bad-input.ts';
+
+withObjects();
+
+refuses([
+  ['a middleware of an unknown frontend', words('connlimit upsert -f nope -id c'), 1, /no frontend nope/],
+  [
+    'an id of another type',
+    words('connlimit upsert -f f1 -id limit'),
+    1,
+    /limit of frontend f1 is a ratelimit/,
+  ],
+  ['a rate of 0', limit('-requests', '0'), 1, /requests should be > 0, got 0/],
+  ['a burst of 0', limit('-burst', '0'), 1, /burst should be > 0, got 0/],
+  ['a period of 0', limit('-period', '0'), 1, /period seconds should be > 0, got 0/],
+  ['a period with a unit', limit('-period', '1s'), 64, /--period: expected an integer.*1s/],
+  ['a variable of garbage', limit('-variable', 'request.header.a b'), 1, /'request\.header\.a b'/],
+  [
+    'a limit of no requests',
+    ['ratelimit', 'upsert', '-f', 'f1', '-id', 'w', '-requests', '0'],
+    1,
+    /requests should be > 0, got 0/,
+  ],
+  [
+    'rates from no header',
+    ['ratelimit', 'upsert', '-f', 'f1', '-id', 'w', '-rateVar', 'client.ip'],
+    1,
+    /variable format: "client\.ip"/,
+  ],
+  ['a rewrite that never closes', rewrite('-regexp', '(a'), 1, /Regexp "\(a"/],
+  [
+    'a trace of an unknown severity',
+    ['trace', 'upsert', '-f', 'f1', '-id', 'w', '-addr', 'syslog://h?sev=LOUD'],
+    1,
+    /"LOUD" is no syslog severity/,
+  ],
+  ['a rewrite that looks ahead', rewrite('-regexp', '(?=a)'), 1, /\(\?=/],
+  ['a rewrite with a line end', rewrite('-regexp', 'a\nb'), 1, /Regexp has a line break/],
+  [
+    'a replacement with a header behind',
+    rewrite('-regexp', 'a', '-replacement', 'b\r\nX: y'),
+    1,
+    /Replacement has/,
+  ],
+  ['a trace to junk', trace('junk'), 1, /"junk" is not a syslog/],
+  ['a trace to port 99999', trace('syslog://h:99999'), 1, /"syslog:\/\/h:99999"/],
+  ['a trace to no port', trace('syslog://h:x'), 1, /"syslog:\/\/h:x"/],
+  ['a condition of junk', breaker('x', OK_FALLBACK), 1, /condition/],
+  ['no condition', breaker('', OK_FALLBACK), 1, /condition/],
+  ['a fallback that is no JSON', trips('{'), 1, /--fallback is not a JSON object/],
+  ['a fallback that is a list', trips('[]'), 1, /--fallback is not a JSON object/],
+  ['a fallback of no type', trips('{"Type":"x"}'), 1, /Type is "x"/],
+  ['a fallback of status 99', trips('{"Type":"response","Action":{"StatusCode":99}}'), 1, /StatusCode is 99/],
+  [
+    'a fallback of a text as status',
+    trips('{"Type":"response","Action":{"StatusCode":"503"}}'),
+    1,
+    /StatusCode is not an integer/,
+  ],
+  ['a redirect to nowhere', trips('{"Type":"redirect","Action":{"URL":"nope"}}'), 1, /URL "nope"/],
+  [
+    'a webhook to nowhere',
+    trips(OK_FALLBACK, '-onTripped', '{"Type":"webhook","Action":{"URL":"nope"}}'),
+    1,
+    /URL "nope"/,
+  ],
+  ['a check period of junk', trips(OK_FALLBACK, '-checkPeriod', 'x'), 1, /--check-period "x"/],
+]);
