@@ -1,6 +1,5 @@
 import { Flags } from '@oclif/core';
 import { count, text } from '../flags.ts';
-import { durationMs } from '../lib/traffic/index.ts';
 
 /** What an operator sets about HAProxy on one machine. */
 export const tuningFlags = {
@@ -39,7 +38,8 @@ interface Tuning {
 }
 
 /** @throws ClusterError `bad-duration`. */
-export function tuningOf(flags: Tuning, runDirectory: string) {
+export async function tuningOf(flags: Tuning, runDirectory: string) {
+  const { durationMs } = await import('../lib/gateway/index.ts');
   return {
     user: flags['proxy-user'] ?? null,
     maxHeaderBytes: flags['max-header-bytes'],

@@ -70,7 +70,7 @@ export default class Gateway extends ClusterCommand {
         stateDirectory: flags['state-dir'],
         admin: flags.admin,
         program: flags.haproxy,
-        tuning: tuningOf(flags, resolve(flags['run-dir'])),
+        tuning: await tuningOf(flags, resolve(flags['run-dir'])),
         sealKey: flags['seal-key'] ?? null,
         severity: readSeverity(flags['log-severity']),
       };

@@ -1,4 +1,3 @@
-export { type CertificateFacts, certificateFacts } from './certificate.ts';
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';

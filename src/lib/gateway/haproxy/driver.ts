@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { ClusterError } from '../../error.ts';
-import { LISTENER_DIRECTORY, type TrafficState } from '../../traffic/index.ts';
+import type { TrafficState } from '../../traffic/index.ts';
 import type { BreakerId } from '../model.ts';
 import {
   DEFAULT_TUNING,
@@ -144,7 +144,7 @@ export class HaproxyProxy implements RunningProxy {
 
 /** A gateway that cannot listen there would run without ever getting a request. */
 function checkListen(listen: string): void {
-  const options = { listen, ipv6: true, directory: LISTENER_DIRECTORY, certificates: null, notFound: '' };
+  const options = { listen, ipv6: true, directory: '', certificates: null, notFound: '' };
   const [wrong] = listening([], options).leftOut;
   if (wrong === undefined) return;
   throw new ClusterError('bad-address', `--listen ${JSON.stringify(listen)}: ${wrong.message}`, {

@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import { type Listener, listenerSocket, type TrafficState } from '../../traffic/index.ts';
+import type { Listener, TrafficState } from '../../traffic/index.ts';
 import { changedPaths } from '../offenders.ts';
 import type { Refusal } from '../proxy.ts';
 
@@ -38,6 +38,6 @@ function listenersNamed({ listeners }: TrafficState, message: string): string[] 
   );
   const socket = /listen on \S*\/([\w.-]+): /.exec(message)?.[1];
   const isNamed = ({ Network, Address }: Listener['Address']): boolean =>
-    Network === 'unix' ? listenerSocket(Address) === socket : ports.has(/:(\d+)$/.exec(Address)?.[1]);
+    Network === 'unix' ? Address.split('/').at(-1) === socket : ports.has(/:(\d+)$/.exec(Address)?.[1]);
   return [...listeners.values()].filter(({ Address }) => isNamed(Address)).map(({ Id }) => `listeners/${Id}`);
 }

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { type CertificateFacts, certificateFacts, type Host } from '../../../traffic/index.ts';
+import type { Host } from '../../../traffic/index.ts';
 import type { Note, OpenKeyPair } from '../../model.ts';
 import { encodeName } from '../names.ts';
+import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 
 /** Files with the hosts' key pairs, and the list of them that HAProxy chooses from by SNI. */
 export interface Certificates {

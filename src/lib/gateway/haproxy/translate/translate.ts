@@ -7,7 +7,6 @@ import {
   yieldsOf,
 } from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
-import { DEFAULT_TUNING } from '../../proxy.ts';
 import { backendName, encodeName } from '../names.ts';
 import type { PoolServer, Serving } from '../serving.ts';
 import { variableRules } from './acl.ts';
@@ -72,8 +71,8 @@ const TARGET = `var(txn.fe),map_str(${FRONTENDS_MAP})`;
 export const COUNTERS_TABLE = ':frontends';
 
 const USUAL_PROCESS: ProcessSettings = {
-  limits: DEFAULT_TUNING,
-  drainMs: DEFAULT_TUNING.drainMs,
+  limits: { maxHeaderBytes: 16_384, maxHeaders: 100 },
+  drainMs: 6 * 3_600_000,
   worker: null,
 };
 
