@@ -31,6 +31,7 @@ beforeAll(async () => {
   });
   app.server.on('upgrade', (_request, socket) => {
     socket.on('error', () => undefined);
+    socket.on('end', () => socket.end()).resume();
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nup:',
     );
