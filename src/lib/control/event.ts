@@ -46,6 +46,8 @@ export type Event =
       readonly machine: MachineName;
       readonly how: string;
       readonly journal: readonly string[];
+      /** What to try, where it is not the unit's journal. */
+      readonly hint?: string | undefined;
     }
   | {
       readonly kind: 'unreachable';

@@ -64,7 +64,7 @@ function told(event: Event): Sentence[] {
       return [
         ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
         ...event.journal.map((line): Sentence => ({ to: 'stderr', text: `  | ${line}` })),
-        ...err(`  try: cluster journal ${event.unit}`),
+        ...err(`  try: ${event.hint ?? `cluster journal ${event.unit}`}`),
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
@@ -86,8 +86,7 @@ function told(event: Event): Sentence[] {
 }
 
 function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
-  const { machine, message, units, hint, passedOver } = event;
-  const what = `${machineLegend(machine, false)}: ${message}`;
+  const { message: what, units, hint, passedOver } = event;
   const then = `  try: ${hint ?? 'cluster reconcile once it is back; the request is kept'}`;
   if (passedOver) return [`WARNING: ${what}; nothing new is placed there now`, then];
   return [`Error: ${what}${units.length > 0 ? ` (${units.join(' ')})` : ''}`, then];

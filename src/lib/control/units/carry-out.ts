@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
 import type { InstallFile, JobOutcome, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
+import { applyAllowed, claimsOf } from './allowed.ts';
 
 export interface Work {
   /** Steps of this machine, in the planner's order. */
@@ -39,14 +40,28 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
 
   const outcomes: JobOutcome[] = [];
+  const stuck = new Set<string>();
+  const note = (more: readonly JobOutcome[]): void => {
+    outcomes.push(...more);
+    for (const { unit } of more) stuck.add(unit);
+  };
+
+  const enabled = [...installs].filter((unit) => /^[ \t]*\[Install\]/m.test(fileOf(work, unit).text));
+  const claims = await claimsOf(
+    machine,
+    enabled.map((unit) => fileOf(work, unit)),
+  );
+  // Before it is stopped: what is refused goes on running as it is.
+  const early = claims.filter(({ unit }) => stops.includes(unit));
+  if (early.length > 0) note(await applyAllowed(machine, { install: [], remove: [], claims: early }));
+
   // A unit whose file goes or changes is waited for in any case.
   const queued = work.block ? [] : kept;
-  const waited = stops.filter((unit) => !queued.includes(unit));
-  if (queued.length > 0) outcomes.push(...failed(await machine.stop(queued, false)));
-  if (waited.length > 0) outcomes.push(...failed(await machine.stop(waited, true)));
+  const waited = stops.filter((unit) => !queued.includes(unit) && !stuck.has(unit));
+  if (queued.length > 0) note(failed(await machine.stop(queued, false)));
+  if (waited.length > 0) note(failed(await machine.stop(waited, true)));
 
   if (isOver()) return outcomes;
-  const stuck = new Set(outcomes.map(({ unit }) => unit));
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
   const changesFiles = installs.size + removes.length > 0;
   const ticket = randomBytes(TICKET_BYTES).toString('hex');
@@ -54,13 +69,12 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
     ...(changesFiles && { ticket }),
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
+    claims: claims.filter(({ unit }) => !stuck.has(unit)),
   };
-  if (change.install.length + change.remove.length > 0) await machine.apply(change);
+  note(await applyAllowed(machine, change));
 
-  const enabled = [...installs].filter(
-    (unit) => !stuck.has(unit) && /^\[Install\]/m.test(fileOf(work, unit).text),
-  );
-  if (enabled.length > 0) await machine.enable(enabled);
+  const allowed = enabled.filter((unit) => !stuck.has(unit));
+  if (allowed.length > 0) await machine.enable(allowed);
   // After enabling: systemd learns of new links only when it reloads.
   if (work.steps.some((step) => step.action === 'reload')) await machine.reload();
   if (change.remove.length > 0) await machine.forget(change.remove);
