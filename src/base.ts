@@ -6,6 +6,7 @@ import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
+import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
 import { sentences } from './lib/ui/events.ts';
 
 const helpGroup = GLOBAL;
@@ -83,7 +84,7 @@ export abstract class ClusterCommand extends Command {
     const values = camelKeys(Object.fromEntries(texts) as Record<string, string>);
     const typed: ConfigFlags = { ...values, keyPrefix: values.etcdKeyPrefix };
     const config = await loadConfig({ ...surroundings(), flags: typed });
-    for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
+    for (const notice of config.notices) this.tell(`Note: ${notice}`);
     return config;
   }
 
@@ -91,16 +92,28 @@ export abstract class ClusterCommand extends Command {
   protected show(event: Event, json: boolean): void {
     for (const { to, text } of sentences(event)) {
       if (to === 'stdout' && !json) this.print(`${text}\n`);
-      else if (to === 'stderr') process.stderr.write(`${text}\n`);
+      else if (to === 'stderr') this.tell(text);
     }
   }
 
+  /** What is not ours in `text` is harmless afterwards, whoever forgot; line ends, tabs and our colours stay. */
   protected print(text: string): void {
+    const inColour = process.stdout.isTTY || Boolean(process.env.FORCE_COLOR);
+    this.printRaw(inColour ? printableInColour(text) : printableLines(text));
+  }
+
+  /** For terminal sequences of our own, and for what is passed through byte for byte. */
+  protected printRaw(text: string): void {
     process.stdout.write(text);
   }
 
-  protected printJson(value: unknown): void {
-    this.print(`${JSON.stringify(value, null, 2)}\n`);
+  protected printJson(value: unknown, indent = 2): void {
+    this.printRaw(`${printableJson(JSON.stringify(value, null, indent))}\n`);
+  }
+
+  /** One line on standard error: progress, notes and warnings. */
+  protected tell(line: string): void {
+    process.stderr.write(`${printable(line)}\n`);
   }
 
   /** Arguments come from the command line only: oclif would read a missing one from a pipe. */

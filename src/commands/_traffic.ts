@@ -50,7 +50,7 @@ export abstract class TrafficCommand extends ClusterCommand {
     await super.init();
     const argv = withoutVulcan(this.argv);
     if (argv.length < this.argv.length)
-      process.stderr.write('WARNING: --vulcan is ignored: cluster uses the registry itself (--endpoint)\n');
+      this.tell('WARNING: --vulcan is ignored: cluster uses the registry itself (--endpoint)');
     this.argv = vctlArguments(argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
   }
 

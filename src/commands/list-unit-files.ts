@@ -19,7 +19,7 @@ export default class ListUnitFiles extends ClusterCommand {
     const rows = await this.withSession(flags, listUnitFiles);
     if (flags.json) return this.printJson(rows);
     if (flags.fields?.split(',').includes('tmachine'))
-      process.stderr.write('WARNING: The "tmachine" field is deprecated. Use "target" instead\n');
+      this.tell('WARNING: The "tmachine" field is deprecated. Use "target" instead');
     const options = { fields: flags.fields, legend: !flags['no-legend'] };
     this.print(renderList(unitFileColumns(flags.full), 'unit,hash,dstate,state,target', rows, options));
   }

@@ -19,6 +19,6 @@ export default class Stop extends ClusterCommand {
       stop(session, argv as string[], 'loaded', options),
     );
     if (flags.json) this.printJson({ units });
-    else if (options.block) process.stderr.write(`Successfully stopped units [${units.join(' ')}].\n`);
+    else if (options.block) this.tell(`Successfully stopped units [${units.join(' ')}].`);
   }
 }

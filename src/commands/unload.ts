@@ -19,6 +19,6 @@ export default class Unload extends ClusterCommand {
       stop(session, argv as string[], 'inactive', options),
     );
     if (flags.json) this.printJson({ units });
-    else process.stderr.write(`Successfully unloaded units [${units.join(' ')}].\n`);
+    else this.tell(`Successfully unloaded units [${units.join(' ')}].`);
   }
 }

@@ -22,7 +22,7 @@ export default class Verify extends ClusterCommand {
       this.print(`${file}: ok (${hash.slice(0, 7)})\n`);
       for (const warning of warnings) {
         const rest = warning.startsWith(`${unit}:`) ? warning.slice(unit.length) : `: ${warning}`;
-        process.stderr.write(`WARNING: ${file}${rest}\n`);
+        this.tell(`WARNING: ${file}${rest}`);
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { Event } from '../control/event.ts';
 import type { Exclusion } from '../plan/model.ts';
+import { printable } from '../printable.ts';
 import { machineId, machineLegend, metadataText, planMachine } from './format.ts';
 
 export interface Sentence {
@@ -8,8 +9,12 @@ export interface Sentence {
   readonly text: string;
 }
 
-/** What happened, in fleet's sentences where fleet has one. */
+/** What happened, in fleet's sentences where fleet has one; harmless on a terminal, each on one line. */
 export function sentences(event: Event): Sentence[] {
+  return told(event).map(({ to, text }) => ({ to, text: printable(text) }));
+}
+
+function told(event: Event): Sentence[] {
   const out = (text: string): Sentence[] => [{ to: 'stdout', text }];
   const err = (text: string): Sentence[] => [{ to: 'stderr', text }];
   switch (event.kind) {

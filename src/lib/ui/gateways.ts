@@ -1,5 +1,6 @@
 import type { GatewayAnswer } from '../control/traffic/gateways.ts';
 import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
+import { printable } from '../printable.ts';
 import { machineId } from './format.ts';
 import { renderTable } from './table.ts';
 
@@ -40,7 +41,7 @@ function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
     for (const { object, message } of leftOut) lines.add(`left out: ${object}: ${message}`);
     for (const { object, message } of notes) lines.add(`${object}: ${message}`);
   }
-  return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${line}\n`).join('')}`;
+  return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${printable(line)}\n`).join('')}`;
 }
 
 /** Frontends and servers, the busiest first; `limit` 0 = all. */

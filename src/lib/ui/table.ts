@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /**
  * Columns padded with blanks, one row a line, no trailing blanks: easy for cut and awk, and 10,000 rows take
  * milliseconds. `legend` adds a row of the column names in capitals.
@@ -8,7 +10,8 @@ export function renderTable(
   legend: boolean,
 ): string {
   const head = columns.map((name) => name.toUpperCase());
-  const all = legend ? [head, ...rows] : rows;
+  const cells = rows.map((row) => row.map(printable));
+  const all = legend ? [head, ...cells] : cells;
   const widths = head.map((_, at) => all.reduce((width, row) => Math.max(width, row[at]?.length ?? 0), 0));
   return all
     .map((row) =>

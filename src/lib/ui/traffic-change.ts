@@ -1,19 +1,20 @@
 import type { FrontendChange } from '../control/traffic/frontend.ts';
 import type { Match } from '../control/traffic/match.ts';
 import type { Served } from '../control/traffic/wait.ts';
+import { printable } from '../printable.ts';
 import { green } from './colour.ts';
 
 /** vctl's line for success; green on a terminal only. */
 export function okLine(text: string): string {
-  return `${green(`OK: ${text}`)}\n`;
+  return `${green(`OK: ${printable(text)}`)}\n`;
 }
 
 /** What an upsert of a frontend did, first in vctl's words. */
 export function changeLines({ frontend, from, to, changed, dryRun }: FrontendChange): string {
-  const id = frontend.Id;
-  const moved = from !== null && from !== to ? `${id}: ${from} -> ${to}\n` : '';
+  const id = printable(frontend.Id);
+  const moved = from !== null && from !== to ? `${printable(`${id}: ${from} -> ${to}`)}\n` : '';
   if (!changed)
-    return `${dryRun ? '' : okLine('frontend upserted')}${id}: points at ${to} already, nothing to do\n`;
+    return `${dryRun ? '' : okLine('frontend upserted')}${id}: points at ${printable(to)} already, nothing to do\n`;
   if (!dryRun) return `${okLine('frontend upserted')}${moved}`;
   return `would ${from === null ? 'create' : moved === '' ? 'change' : 'switch'} ${moved || `${id}\n`}`;
 }
@@ -29,5 +30,7 @@ export function changeJson({ frontend, from, to, changed, dryRun }: FrontendChan
 }
 
 export function matchLines({ frontend, backend, reason }: Match): string {
-  return frontend === null ? `no frontend serves it: ${reason}\n` : `${frontend} -> ${backend}\n${reason}\n`;
+  return frontend === null
+    ? `no frontend serves it: ${printable(reason)}\n`
+    : `${printable(`${frontend} -> ${backend}`)}\n${printable(reason)}\n`;
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
+import { writePrivate } from '../../private-directory.ts';
 import { type KeyPair, sealKeyPair } from '../../traffic/seal.ts';
 
 /** A new seal key: 64 hex digits. */
@@ -30,17 +31,16 @@ export async function sealFiles({ privateKey, cert, sealKey }: KeyPairFiles): Pr
 
 /** Writes a secret for its owner alone. A file that holds something already is never overwritten. */
 export async function writeSecret(file: string, text: string): Promise<void> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > 0)
+  const found = await stat(file).catch(() => null);
+  if (found !== null && found.size > 0)
     throw new ClusterError('file-exists', `${file} exists already`, {
       file,
       hint: 'what it holds may be needed: move it away first',
     });
   try {
-    await writeFile(file, text, { mode: 0o600 });
+    // What is no regular file, such as /dev/stdout, has no permissions to mend and must not be replaced.
+    if (found === null || found.isFile()) await writePrivate(found ? await realpath(file) : file, text);
+    else await writeFile(file, text);
   } catch (cause) {
     throw new ClusterError('file-unwritable', `cannot write ${file}: ${codeOf(cause)}`, {
       file,

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { ClusterError } from '../../error.ts';
+import { makePrivate } from '../../private-directory.ts';
 import { cgroupPids, cgroupsWithPrefix, killCgroup, removeCgroups } from './cgroup.ts';
 import { authorize, ensureLabKey, trust } from './keys.ts';
 import { withLock } from './lock.ts';
 import { clearMachine, leaderPid, sshAnswers, startMachine, waitReady } from './machine.ts';
 import { mountsUnder, removeTree } from './mounts.ts';
 import { chooseSubnet, ensureBridge, removeLinks, setLink } from './net.ts';
-import { cgroupPrefix, type LabPaths, labPaths, machinePaths } from './paths.ts';
+import { cacheDir, cgroupPrefix, type LabPaths, labPaths, labRoot, machinePaths } from './paths.ts';
 import { ensureTools } from './possible.ts';
 import { ensureRootfs } from './rootfs.ts';
 import { sleep } from './run.ts';
@@ -50,6 +51,7 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
     });
   }
   await ensureTools(stateDir, onProgress);
+  for (const directory of [labRoot(stateDir), cacheDir()]) await makePrivate(directory);
   return withLock(lab.lock, waiting(onProgress), async () => {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);
