@@ -1,3 +1,4 @@
+import { isHostWord, isUserWord } from '../shell-words.ts';
 import type { MachineRecord, UnitRecord } from './model.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -38,9 +39,15 @@ export function readMachine(value: unknown, id: string): MachineRecord {
   const of = fields(value, 'machine');
   const target = fields(of.target, '"target"');
   const facts = fields(of.facts, '"facts"');
-  text(target, 'address');
-  text(target, 'user');
-  if (typeof target.port !== 'number') throw new Error('"target.port" is not a number');
+  // They reach ssh, and by it the commands of the operator's own configuration.
+  if (!isHostWord(text(target, 'address'))) throw new Error('"target.address" is no host name or address');
+  if (!isUserWord(text(target, 'user'))) throw new Error('"target.user" is no name of a user');
+  const { port } = target;
+  if (!Number.isInteger(port) || Number(port) < 1 || Number(port) > 65535)
+    throw new Error('"target.port" is not a port');
+  for (const name of ['identity', 'knownHosts'])
+    if (target[name] !== undefined && /["\p{Cc}]/u.test(text(target, name)))
+      throw new Error(`"target.${name}" is no path that an SSH configuration can hold`);
   const { hostKeys = [] } = target;
   if (!Array.isArray(hostKeys) || !hostKeys.every((key) => HOST_KEY.test(String(key))))
     throw new Error('"target.hostKeys" is not a list of "type base64"');
