@@ -1,3 +1,6 @@
+/**
+ * What commands call and what they share: the session, events, reports. It must not format anything for a person.
+ */
 import type { Desired, Exclusion } from '../plan/model.ts';
 
 export interface MachineName {

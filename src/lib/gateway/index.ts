@@ -1,3 +1,7 @@
+/**
+ * The gateway process: follows the registry, keeps the proxy at the last good state, reports what is live. It must
+ * not know the proxy's words; those are behind `proxy.ts`.
+ */
 export { readSeverity } from '../keep/reporter.ts';
 export { durationMs } from '../traffic/index.ts';
 export type { GatewayStatus } from './admin.ts';

@@ -1,3 +1,7 @@
+/**
+ * vulcand's model of traffic: its keys, how values are read and written, what an upsert changes, which frontend a
+ * switch means. Pure: it must not touch a store or know who serves the frontends.
+ */
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';

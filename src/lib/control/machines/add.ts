@@ -1,3 +1,6 @@
+/**
+ * What commands do with machines: add, remove, install, hold connections, make labs. It must not know traffic.
+ */
 import { ClusterError, ClusterErrors, EXIT } from '../../error.ts';
 import {
   type Machine,

@@ -1,3 +1,7 @@
+/**
+ * What commands do with units: ask machines, decide, write, carry out, report. It must not know traffic, and no rule
+ * of placement stands here.
+ */
 import { ClusterError } from '../../error.ts';
 import type { Machine, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';

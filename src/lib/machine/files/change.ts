@@ -1,3 +1,7 @@
+/**
+ * Our files on a machine: unit files, manifest, release, written by constant scripts that read a tar stream. It must
+ * not decide what belongs there.
+ */
 import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { Claim, ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
