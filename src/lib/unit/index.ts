@@ -1,4 +1,4 @@
-export { type InstallClaim, installClaims } from './claims.ts';
+export { installClaims } from './claims.ts';
 export { escapeName, escapePath, unescapeName, unescapePath } from './escape.ts';
 export {
   canonicalText,
