@@ -10,8 +10,10 @@ export {
   parseInstalled,
   readInstalled,
   shortRelease,
+  uninstall,
   writeSettings,
 } from './files/release.ts';
+export { UNINSTALL_SCRIPT } from './files/release-scripts.ts';
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,

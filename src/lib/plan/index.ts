@@ -3,7 +3,6 @@ export { type Decision, decide, installedOn } from './decide.ts';
 export { UnitFacts } from './facts.ts';
 export { UnitLinks } from './links.ts';
 export type * from './model.ts';
-export { leavingKey } from './model.ts';
 
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';

@@ -57,7 +57,7 @@ test.each(NAMES)('a unit key named %j is reported, and all else works', async (n
   expect((await listUnits(session)).rows.map(({ unit }) => unit)).toEqual(['good.service']);
   expect((await listUnitFiles(session)).map(({ unit }) => unit)).toEqual(['good.service']);
   expect((await plan(session, [])).plan.refusals.map(({ unit }) => unit)).toEqual(['good.service']);
-  await removeProblem(session, `/cluster/units/${name}`);
+  await removeProblem(session, JSON.stringify(`/cluster/units/${name}`));
   expect(await registryProblems(session)).toEqual([]);
 });
 

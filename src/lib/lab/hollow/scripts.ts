@@ -11,6 +11,7 @@ import {
   MANIFEST_SCRIPT,
   MISSING,
   SETTLE_SCRIPT,
+  UNINSTALL_SCRIPT,
   UNIT_DIR,
   UNIT_DIRS,
   UNSETTLED_DIR,
@@ -28,6 +29,7 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (shell !== 'sh' || flag !== '-c') return undefined;
   if (text === APPLY_SCRIPT) return apply(call);
   if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === UNINSTALL_SCRIPT) return uninstalled(call.machine.tree);
   if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
   if (text === FAILURES_SCRIPT) return failures(call, args);
@@ -86,6 +88,12 @@ function facts({ machine, root, out }: HollowCall): number {
     const lines = (machine.tree.text(`/etc/${file}`) ?? '').split('\n');
     for (const line of lines.filter((text) => text !== '')) out(`${file} ${line}\n`);
   }
+  return 0;
+}
+
+function uninstalled(tree: HollowTree): number {
+  tree.remove(`${UNIT_DIR}/multi-user.target.wants/cluster.target`);
+  tree.remove(`${UNIT_DIR}/cluster.target`);
   return 0;
 }
 
