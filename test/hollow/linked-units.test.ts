@@ -12,7 +12,7 @@ import { ClusterError } from '../../src/lib/error.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { sessionOn } from '../support/dying.ts';
 
-const WAIT = { block: true, attempts: 0, differing: 'refuse' as const };
+const WAIT = { block: true, attempts: 0, differing: 'refuse' } as const;
 const LINKS = ['BindsTo', 'Requires', 'PartOf', 'Wants', 'WantedBy', 'RequiredBy'];
 const VERBS = ['stop', 'unload', 'destroy'] as const;
 

@@ -1,4 +1,5 @@
 export { readSeverity } from '../keep/reporter.ts';
+export { durationMs } from '../traffic/index.ts';
 export type { GatewayStatus } from './admin.ts';
 export { readAddress } from './admin.ts';
 export { machineName } from './gateway.ts';

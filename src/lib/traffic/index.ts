@@ -10,6 +10,12 @@ export { applyTraffic, readTraffic, type StoredEntry, type TrafficChange } from 
 export * from './stored.ts';
 export * from './switch.ts';
 export { readSyslogAddress, type SyslogTarget } from './syslog.ts';
-export { checkServerUrl, isLoopback, readServerUrl } from './url.ts';
+export {
+  checkServerUrl,
+  isLoopback,
+  LISTENER_DIRECTORY,
+  listenerSocket,
+  readServerUrl,
+} from './url.ts';
 export { encode, keepUnknown } from './write.ts';
 export * from './yields.ts';
