@@ -57,6 +57,9 @@ describe('the life of units, on hollow machines', () => {
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/unit demo@4\.service cannot be placed on any of 3 machines/);
     expect(ran.stderr.match(/conflicts: /g)).toHaveLength(3);
+    expect(ran.stderr).toContain(
+      'the request stays, and it is placed as soon as a machine fits; withdraw it with',
+    );
     expect(ran.stdout).toMatch(/Unit hello\.service launched/);
     expect((await at.run('destroy', 'demo@4.service')).code).toBe(0);
   });
