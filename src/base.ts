@@ -7,8 +7,8 @@ import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
-import { sentences } from './lib/ui/events.ts';
 import { Progress } from './lib/ui/progress.ts';
+import { Teller } from './lib/ui/teller.ts';
 
 const helpGroup = GLOBAL;
 const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
@@ -63,7 +63,9 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
-  readonly #progress = new Progress(process.stderr);
+  readonly #events: Event[] = [];
+  #json = false;
+  #printed = false;
 
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
   protected async withSession<Value>(
@@ -72,18 +74,31 @@ export abstract class ClusterCommand extends Command {
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
+    const teller = new Teller(new Progress(process.stderr), ({ to, text }) => {
+      // With --json, stdout belongs to the JSON alone.
+      if (to === 'stderr') this.tell(text);
+      else if (!json) this.print(`${text}\n`);
+    });
     const session = new Session({
       config,
-      emit: (event) => this.show(event, json),
+      emit: (event) => {
+        if (event.kind !== 'pending') this.#events.push(event);
+        this.show(event, teller);
+      },
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
+      ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {
       return await work(session);
     } finally {
-      this.#progress.clear();
+      teller.end();
       await session.close();
     }
+  }
+
+  /** Whether there is a person to ask. */
+  protected onTerminal(json: boolean): boolean {
+    return process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI;
   }
 
   protected async settings(flags: Record<string, unknown>): Promise<Config> {
@@ -95,15 +110,8 @@ export abstract class ClusterCommand extends Command {
     return config;
   }
 
-  /** With --json, stdout belongs to the JSON alone. */
-  protected show(event: Event, json: boolean): void {
-    if (event.kind === 'pending') this.#progress.pending(event);
-    else this.#progress.clear();
-    if (event.kind === 'summary') this.#progress.summary(event);
-    for (const { to, text } of sentences(event)) {
-      if (to === 'stdout' && !json) this.print(`${text}\n`);
-      else if (to === 'stderr') this.tell(text);
-    }
+  protected show(event: Event, teller: Teller): void {
+    teller.tell(event);
   }
 
   /** What is not ours in `text` is harmless afterwards, whoever forgot; line ends, tabs and our colours stay. */
@@ -117,7 +125,15 @@ export abstract class ClusterCommand extends Command {
     process.stdout.write(text);
   }
 
+  /** With --json a command that changes something prints one document, if only of what happened. */
+  protected override async finally(failure: Error | undefined): Promise<void> {
+    const { changes } = this.constructor as typeof ClusterCommand & { readonly changes?: string };
+    if (failure === undefined && this.#json && !this.#printed && changes !== 'nothing')
+      this.printJson({ events: this.#events });
+  }
+
   protected printJson(value: unknown, indent = 2): void {
+    this.#printed = true;
     this.printRaw(`${printableJson(JSON.stringify(value, null, indent))}\n`);
   }
 
@@ -127,13 +143,15 @@ export abstract class ClusterCommand extends Command {
   }
 
   /** Arguments come from the command line only: oclif would read a missing one from a pipe. */
-  protected override parse<
+  protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     for (const arg of Object.values<{ ignoreStdin?: boolean }>(options?.args ?? {})) arg.ignoreStdin = true;
-    return super.parse(options, argv);
+    const parsed = await super.parse<F, B, A>(options, argv);
+    this.#json = (parsed.flags as { readonly json?: boolean }).json === true;
+    return parsed;
   }
 
   /** Errors are printed in one place, by the entry. */

@@ -7,6 +7,7 @@ import type { Session } from '../lib/control/session.ts';
 import { waiterFor } from '../lib/control/traffic/wait.ts';
 import type { Change } from '../lib/control/traffic/write.ts';
 import { ClusterError, EXIT } from '../lib/error.ts';
+import type { Teller } from '../lib/ui/teller.ts';
 import { changeDocument, okLine, servedLine } from '../lib/ui/traffic-change.ts';
 
 export const idFlag = (kind: string) => ({ id: text('id', `${kind} id`) });
@@ -104,9 +105,9 @@ export abstract class TrafficCommand extends ClusterCommand {
   /** Warnings of this run so far, for the document that --json prints. */
   protected readonly notes: string[] = [];
 
-  protected override show(event: Event, json: boolean): void {
+  protected override show(event: Event, teller: Teller): void {
     if (event.kind === 'warning') this.notes.push(event.message);
     if (event.kind === 'problem') this.notes.push(`${event.key}: ${event.message}`);
-    super.show(event, json);
+    super.show(event, teller);
   }
 }

@@ -8,6 +8,7 @@ export default class Journal extends ClusterCommand {
   static readonly changes = 'nothing';
   static readonly completes = 'units';
   static override summary = 'Print the journal of units, merged in order of time';
+  static override aliases = ['logs'];
   static override strict = false;
   static override examples = [
     "<%= config.bin %> journal --follow 'demo@*'",

@@ -1,5 +1,5 @@
 import { ClusterCommand } from '../base.ts';
-import { listFlags } from '../flags.ts';
+import { layout, listFlags } from '../flags.ts';
 import { listUnitFiles } from '../lib/control/units/list.ts';
 import { unitFileColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
@@ -20,7 +20,7 @@ export default class ListUnitFiles extends ClusterCommand {
     if (flags.json) return this.printJson(rows);
     if (flags.fields?.split(',').includes('tmachine'))
       this.tell('WARNING: The "tmachine" field is deprecated. Use "target" instead');
-    const options = { fields: flags.fields, legend: !flags['no-legend'] };
+    const options = layout(flags);
     this.print(renderList(unitFileColumns(flags.full), 'unit,hash,dstate,state,target', rows, options));
   }
 }

@@ -29,7 +29,6 @@ export default class Restart extends ClusterCommand {
     const options = {
       block: !flags['no-block'],
       attempts: flags['block-attempts'],
-      replace: false,
       rolling: flags.rolling,
     };
     await this.withSession(flags, (session) => restart(session, argv as string[], options));

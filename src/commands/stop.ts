@@ -14,7 +14,7 @@ export default class Stop extends ClusterCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Stop);
-    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'] };
     const units = await this.withSession(flags, (session) =>
       stop(session, argv as string[], 'loaded', options),
     );

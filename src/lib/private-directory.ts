@@ -23,6 +23,21 @@ export async function makePrivate(directory: string): Promise<void> {
   if ((found.mode & 0o077) !== 0) await chmod(directory, 0o700);
 }
 
+/** `makePrivate` whose errors a person can act on. @throws `directory-foreign`, `directory-unwritable`. */
+export async function needPrivate(directory: string): Promise<void> {
+  try {
+    await makePrivate(directory);
+  } catch (cause) {
+    if (cause instanceof ClusterError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ClusterError('directory-unwritable', `cannot use ${directory}: ${code ?? message}`, {
+      file: directory,
+      hint: 'check whose it is and whether the disk is full, or choose another, such as with --data-dir',
+      cause,
+    });
+  }
+}
+
 /**
  * Refuses a path that another user could exchange: one that leads through a directory where everybody may write, unless
  * it is sticky (like /tmp) and what lies in it there is ours or root's. What does not exist yet is nobody's.

@@ -13,8 +13,8 @@ import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { decide } from '../../src/lib/plan/index.ts';
 import { Death, Killed, sessionOn } from '../support/dying.ts';
 
-const WAIT = { block: true, attempts: 0, replace: false };
-const REPLACE = { ...WAIT, replace: true };
+const WAIT = { block: true, attempts: 0, differing: 'keep' as const };
+const REPLACE = { ...WAIT, differing: 'replace' as const };
 const SYSTEM = '/etc/systemd/system';
 const text = (description: string): string =>
   `[Unit]\nDescription=${description}\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n`;

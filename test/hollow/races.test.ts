@@ -16,7 +16,7 @@ import { sessionOn } from '../support/dying.ts';
 
 /** Of each pair of verbs; CLUSTER_RACES=100 is what a change here is tried with by hand. */
 const ROUNDS = Number(process.env.CLUSTER_RACES ?? 6);
-const WAIT = { block: true, attempts: 0, replace: false };
+const WAIT = { block: true, attempts: 0, differing: 'keep' as const };
 const NAMES = [1, 2, 3].map((n) => `k@${n}.service`);
 
 let dir: string;
@@ -47,7 +47,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       join(dir, 'k@.service'),
       `[Unit]\nDescription=${Math.random()}\n[Service]\nExecStart=/bin/sleep infinity\n`,
     );
-    await start(session, paths(), 'launched', { ...WAIT, replace: true });
+    await start(session, paths(), 'launched', { ...WAIT, differing: 'replace' as const });
   },
   load: (session) => start(session, paths(), 'loaded', WAIT),
   stop: (session) => stop(session, NAMES, 'loaded', WAIT),

@@ -17,7 +17,7 @@ let back: { close(): Promise<void> } | undefined;
 beforeAll(async () => {
   home = await workplace();
   lab = await hollowUp({ machines: 3, stateDir: join(home.dir, 'lab'), name: 'taken' });
-  at = await workplaceWith(lab, { CLUSTER_SSH_TIMEOUT: '2s', CLUSTER_SSH_PERSIST: '0' });
+  at = await workplaceWith(lab, { CLUSTER_SSH_TIMEOUT: '2s' });
   await at.file('many@.service', SERVICE);
   await at.file('g.service', `${SERVICE}[X-Fleet]\nGlobal=true\nMachineMetadata=role=web\n`);
   for (const { id } of lab.machines) await at.ok('machine', 'set-metadata', id, 'role=web');
@@ -49,6 +49,8 @@ async function isBack(): Promise<void> {
   };
   const [machine, target] = [lab.simulations[0], lab.machines[0]];
   if (machine === undefined || target === undefined) throw new Error('no machine');
+  // A server that is closed is a machine that is switched off.
+  machine.reboot();
   const keys = { hostKey: await read('host_ed25519'), authorised: await read('id_ed25519') };
   back = await serveMachine({ machine, port: target.port, ...keys });
 }

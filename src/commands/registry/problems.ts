@@ -1,5 +1,6 @@
 import { ClusterCommand } from '../../base.ts';
 import { registryProblems } from '../../lib/control/registry-problems.ts';
+import { problemLines } from '../../lib/ui/problems.ts';
 
 export default class RegistryProblems extends ClusterCommand {
   static readonly changes = 'nothing';
@@ -14,7 +15,6 @@ export default class RegistryProblems extends ClusterCommand {
     const problems = await this.withSession(flags, registryProblems);
     if (problems.length > 0) process.exitCode = 1;
     if (flags.json) return this.printJson(problems);
-    for (const { key, message } of problems) this.print(`${JSON.stringify(key)}: ${message}\n`);
-    if (problems.length === 0) this.print('Every key can be read.\n');
+    this.print(problems.length === 0 ? 'Every key can be read.\n' : problemLines(problems));
   }
 }

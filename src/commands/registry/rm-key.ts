@@ -8,7 +8,12 @@ export default class RegistryRmKey extends ClusterCommand {
   static override summary = 'Remove a key of the registry whose value cannot be read';
   static override description = 'Refuses every key that can be read. `registry problems` lists the others.';
   static override examples = ["<%= config.bin %> registry rm-key '/cluster/units/a b.service'"];
-  static override args = { key: Args.string({ description: 'the whole key', required: true }) };
+  static override args = {
+    key: Args.string({
+      description: 'the whole key, as it is or as registry problems prints it',
+      required: true,
+    }),
+  };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RegistryRmKey);

@@ -1,3 +1,6 @@
+/**
+ * What commands call and what they share: the session, events, reports. It must not format anything for a person.
+ */
 import type { Desired, Exclusion } from '../plan/model.ts';
 
 export interface MachineName {
@@ -65,6 +68,8 @@ export type Event =
       readonly machine: MachineName;
       readonly how: string;
       readonly journal: readonly string[];
+      /** What to try, where it is not the unit's journal. */
+      readonly hint?: string | undefined;
     }
   | {
       readonly kind: 'unreachable';

@@ -17,7 +17,8 @@ export async function registryProblems(session: Session): Promise<readonly Probl
  * @returns what was wrong with it.
  * @throws `key-readable` for any other key, `changed-meanwhile` when somebody mended it at the same moment.
  */
-export async function removeProblem(session: Session, key: string): Promise<Problem> {
+export async function removeProblem(session: Session, given: string): Promise<Problem> {
+  const key = keyOf(given);
   const problems = await registryProblems(session);
   const problem = problems.find((one) => one.key === key);
   if (problem === undefined || problem.follows === true) {
@@ -41,4 +42,14 @@ export async function removeProblem(session: Session, key: string): Promise<Prob
     hint: 'nothing was removed; look again with cluster registry problems',
     exit: EXIT.conflict,
   });
+}
+
+/** A key as it is, or as JSON text: nobody can type one with control characters in it. */
+function keyOf(given: string): string {
+  if (!given.startsWith('"')) return given;
+  try {
+    return String(JSON.parse(given));
+  } catch {
+    return given;
+  }
 }

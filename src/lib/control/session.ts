@@ -14,6 +14,7 @@ import {
   TrafficRegistry,
 } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
+import { nameMachine } from './away.ts';
 import type { Event } from './event.ts';
 
 export interface SessionOptions {
@@ -95,7 +96,11 @@ export class Session {
 
   /** @throws ClusterError with the machine's legend; exit 4. */
   async machine(record: MachineRecord): Promise<Machine> {
-    return this.connect(record.target);
+    try {
+      return await this.connect(record.target);
+    } catch (error) {
+      throw error instanceof ClusterError ? nameMachine(record, error) : error;
+    }
   }
 
   /** A new connection to a machine whose last one was lost. @throws as `machine`. */

@@ -7,6 +7,7 @@ import { chosenProxy } from './chosen-proxy.ts';
 import { endingOf } from './ending.ts';
 import { type GatewayOptions, runGateway } from './gateway.ts';
 import { keyPairOpener } from './key-pairs.ts';
+import type { ProxyTuning } from './proxy.ts';
 
 /** The command line of `cluster gateway`. */
 export interface ServeOptions {
@@ -18,6 +19,7 @@ export interface ServeOptions {
   readonly admin: string;
   /** The proxy's program. */
   readonly program: string;
+  readonly tuning: ProxyTuning;
   /** 64 hex digits, or null: hosts with key pairs are left out. */
   readonly sealKey: string | null;
   readonly severity: Severity;
@@ -41,9 +43,9 @@ export async function serve(store: Store, options: ServeOptions, signal: AbortSi
     settings: new GatewaySettingsRegistry(store, options.prefix),
   };
 
-  const { program, runDirectory, listen } = options;
+  const { program, runDirectory, listen, tuning } = options;
   const openKeyPair = keyPairOpener(options.sealKey);
   const openProxy: GatewayOptions['openProxy'] = (onRequest) =>
-    chosenProxy.open({ program, runDirectory, listen, openKeyPair, logger, onRequest });
+    chosenProxy.open({ program, runDirectory, listen, openKeyPair, tuning, logger, onRequest });
   await runGateway({ ...options, ...registries, logger, ready, openProxy }, signal, endingOf);
 }

@@ -19,6 +19,7 @@ import type {
 import { openTransport } from './ssh/open.ts';
 import { Session } from './ssh/session.ts';
 import type { Transport } from './ssh/transport.ts';
+import { unitAges } from './systemd/ages.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
@@ -65,6 +66,10 @@ class SshMachine implements Machine {
 
   statuses(units: readonly string[]) {
     return this.#ask((bus) => unitStatuses(bus, units));
+  }
+
+  ages(units: readonly string[]) {
+    return this.#ask((bus) => unitAges(bus, units));
   }
 
   async manifest() {

@@ -10,11 +10,14 @@ export {
   parseInstalled,
   readInstalled,
   shortRelease,
+  uninstall,
   writeSettings,
 } from './files/release.ts';
+export { UNINSTALL_SCRIPT } from './files/release-scripts.ts';
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,
+  BUILT_IN,
   CLUSTER_TARGET,
   FACTS_SCRIPT,
   MANIFEST_DIR,
@@ -24,6 +27,7 @@ export {
   SCRIPT,
   SETTLE_SCRIPT,
   UNIT_DIR,
+  UNIT_DIRS,
   UNSETTLED_DIR,
 } from './files/scripts.ts';
 export {

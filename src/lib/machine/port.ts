@@ -71,6 +71,15 @@ export interface UnitStatus {
   readonly sub: string;
 }
 
+/** Since when a unit is in its state, and how often systemd restarted it by itself. */
+export interface UnitAge {
+  readonly unit: string;
+  /** Milliseconds since 1970, by the machine's clock; null where systemd does not know. */
+  readonly since: number | null;
+  /** Null for what is no service. */
+  readonly restarts: number | null;
+}
+
 export interface ManifestEntry {
   readonly unit: string;
   /** null: it is ours no more, and systemd may not know it yet. */
@@ -95,6 +104,8 @@ export interface JobOutcome {
     readonly how: string;
     /** Last journal lines of that invocation, oldest first. */
     readonly journal: readonly string[];
+    /** What to try, where it is not the unit's journal. */
+    readonly hint?: string;
   };
 }
 
@@ -156,9 +167,21 @@ export interface InstallFile {
   readonly launched: boolean;
 }
 
-/** One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours. */
+/** A name that the [Install] section of a unit takes or enables besides the unit's own. */
+export interface Claim {
+  readonly unit: string;
+  readonly key: 'Alias' | 'Also';
+  readonly name: string;
+}
+
+/**
+ * One atomic change of our files on a machine. Refused as a whole when a unit to be written or a name that is claimed
+ * is that of a unit which is not ours.
+ */
 export interface FileChange {
   readonly install: readonly InstallFile[];
+  /** What these units will claim when they are enabled. */
+  readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
   /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
   readonly ticket?: string;
@@ -182,6 +205,8 @@ export interface Machine {
   details(): Promise<MachineDetails>;
   /** States of these units; a name that systemd does not know comes back with load `not-found`. */
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /** Ages of these units, in this order; asked together, in one round trip. */
+  ages(units: readonly string[]): Promise<UnitAge[]>;
   /** What cluster installed here (/etc/cluster/units/). */
   manifest(): Promise<ManifestEntry[]>;
   apply(change: FileChange): Promise<void>;

@@ -1,4 +1,5 @@
 import type { LeavingUnit } from '../plan/model.ts';
+import { isHostWord, isUserWord } from '../shell-words.ts';
 import { parseUnitName } from '../unit/index.ts';
 import type { MachineRecord, UnitRecord } from './model.ts';
 
@@ -54,12 +55,16 @@ export function readMachine(value: unknown, id: string): MachineRecord {
   const of = fields(value, 'machine');
   const target = fields(of.target, '"target"');
   const facts = fields(of.facts, '"facts"');
-  for (const name of ['address', 'user'])
-    if (!WORD.test(text(target, name))) throw new Error(`"target.${name}" is not an ${name} that ssh takes`);
+  // They reach ssh, and by it the commands of the operator's own configuration.
+  if (!isHostWord(text(target, 'address')))
+    throw new Error('"target.address" is not an address that ssh takes');
+  if (!isUserWord(text(target, 'user'))) throw new Error('"target.user" is not a user that ssh takes');
   const { port, hostKeys = [] } = target;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > MAX_PORT)
     throw new Error('"target.port" is not a port number');
-  for (const name of ['identity', 'knownHosts']) if (target[name] !== undefined) text(target, name);
+  for (const name of ['identity', 'knownHosts'])
+    if (target[name] !== undefined && /["\p{Cc}]/u.test(text(target, name)))
+      throw new Error(`"target.${name}" is no path that an SSH configuration can hold`);
   if (!Array.isArray(hostKeys) || !hostKeys.every((key) => HOST_KEY.test(String(key))))
     throw new Error('"target.hostKeys" is not a list of "type base64"');
   for (const name of FACTS) text(facts, name);

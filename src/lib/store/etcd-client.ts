@@ -1,5 +1,6 @@
 import {
   AuthClient,
+  ClusterClient,
   Etcd3,
   EtcdInvalidAuthTokenError,
   type ICallable,
@@ -184,6 +185,10 @@ export class EtcdClient {
 
   kv<T>(call: (kv: KVClient) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
     return this.#try((connection) => call(new KVClient(connection)), kind);
+  }
+
+  cluster<T>(call: (cluster: ClusterClient) => Promise<T>): Promise<T> {
+    return this.#try((connection) => call(new ClusterClient(connection)), 'read');
   }
 
   lease<T>(call: (lease: LeaseClient) => Promise<T>): Promise<T> {

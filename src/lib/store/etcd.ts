@@ -6,7 +6,18 @@ import { type Endpoint, EtcdClient } from './etcd-client.ts';
 import { isLeaseGone } from './etcd-errors.ts';
 import { watchOnce } from './etcd-watch.ts';
 import { checkTransaction, leaseExpired, prefixEnd } from './limits.ts';
-import type { Entry, Lease, Range, Resync, Revision, Store, StoreEvent, Transaction, Write } from './port.ts';
+import type {
+  Entry,
+  Lease,
+  Range,
+  Resync,
+  Revision,
+  Store,
+  StoreEvent,
+  StoreMember,
+  Transaction,
+  Write,
+} from './port.ts';
 import { type LocalTunnel, listenTunnel } from './tunnel.ts';
 
 export interface OpenEtcdOptions {
@@ -187,6 +198,15 @@ class EtcdStore implements Store {
         await sleep(wait, undefined, { signal: ended }).catch(() => undefined);
       }
     }
+  }
+
+  async members(): Promise<readonly StoreMember[]> {
+    const { members } = await this.#client.cluster((cluster) => cluster.memberList({}));
+    return members.map(({ ID, name, clientURLs, peerURLs }) => ({
+      id: BigInt(ID).toString(16),
+      name,
+      urls: clientURLs.length > 0 ? clientURLs : peerURLs,
+    }));
   }
 
   async close(): Promise<void> {

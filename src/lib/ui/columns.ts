@@ -1,17 +1,20 @@
 import type { MachineRow } from '../control/machines/list.ts';
 import type { UnitFileRow, UnitRow } from '../control/units/list.ts';
-import { machineId, machineLegend, metadataText } from './format.ts';
+import { age, machineId, machineLegend, metadataText } from './format.ts';
 import type { Columns } from './table.ts';
 
 const hash = (text: string, full: boolean): string => (full ? text : text.slice(0, 7));
 
-export function unitColumns(full: boolean): Columns<UnitRow> {
+/** `now`: milliseconds since 1970. */
+export function unitColumns(full: boolean, now: number): Columns<UnitRow> {
   return {
     unit: (row) => row.unit,
     machine: (row) => (row.machine === null ? '-' : machineLegend(row.machine, full)),
     load: (row) => row.load,
     active: (row) => row.active,
     sub: (row) => (row.leaving ? 'leaving' : row.sub),
+    since: (row) => (row.since ? age(now - row.since) : '-'),
+    restarts: (row) => String(row.restarts ?? '-'),
     hash: (row) => hash(row.hash, full),
   };
 }
@@ -41,5 +44,8 @@ export function machineColumns(full: boolean): Columns<MachineRow> {
     ip: (row) => row.address,
     hostname: (row) => row.hostname,
     metadata: (row) => metadataText(row.metadata),
+    state: (row) => row.state ?? '-',
+    release: (row) => row.release ?? '-',
+    units: (row) => String(row.units),
   };
 }

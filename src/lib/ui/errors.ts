@@ -1,6 +1,7 @@
 import { ClusterError, ClusterErrors } from '../error.ts';
 import { printable, printableJson, printableLines } from '../printable.ts';
 import { redOnStderr } from './colour.ts';
+import { grouped, type Remark } from './group.ts';
 
 export interface ReportOptions {
   readonly json: boolean;
@@ -22,13 +23,17 @@ export function report(error: unknown, options: ReportOptions): number {
     const body = all.length > 1 ? { error: all[0], errors: all } : { error: all[0] };
     options.stdout.write(`${printableJson(JSON.stringify(body, null, 2))}\n`);
   } else if (!(error instanceof ClusterErrors && error.announced)) {
-    for (const item of list) {
-      options.stderr.write(`${line(item)}\n`);
-      if (item.hint !== undefined) options.stderr.write(`  try: ${oneLine(item.hint)}\n`);
-    }
+    for (const lines of grouped(list.map(remarkOf))) options.stderr.write(`${lines.join('\n')}\n`);
   }
   if (options.debug) options.stderr.write(`${printableLines(stack(error))}\n`);
   return first.exit;
+}
+
+function remarkOf(error: ClusterError): Remark {
+  const { unit, file } = error.place;
+  const hint = error.hint === undefined ? [] : [`  try: ${oneLine(error.hint)}`];
+  const besides = unit === undefined || file === undefined ? [] : [file];
+  return { lines: [line(error), ...hint], about: unit ?? file, besides };
 }
 
 function line(error: ClusterError): string {

@@ -59,12 +59,12 @@ function told(event: Event): Sentence[] {
         `Warning: can not replace Unit(${event.unit}) in state '${event.desired}', use the appropriate command`,
       );
     case 'refused':
-      return refusal(event.unit, event.reasons).map((text) => ({ to: 'stderr', text }));
+      return refusal(event.unit, event.reasons, true).map((text) => ({ to: 'stderr', text }));
     case 'failed':
       return [
         ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
         ...event.journal.map((line): Sentence => ({ to: 'stderr', text: `  | ${line}` })),
-        ...err(`  try: cluster journal ${event.unit}`),
+        ...err(`  try: ${event.hint ?? `cluster journal ${event.unit}`}`),
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
@@ -96,8 +96,7 @@ function told(event: Event): Sentence[] {
 }
 
 function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
-  const { machine, message, units, hint, passedOver } = event;
-  const what = `${machineLegend(machine, false)}: ${message}`;
+  const { message: what, units, hint, passedOver } = event;
   const then = `  try: ${hint ?? 'cluster reconcile once it is back; the request is kept'}`;
   if (passedOver) return [`WARNING: ${what}; nothing new is placed there now`, then];
   return [`Error: ${what}${units.length > 0 ? ` (${units.join(' ')})` : ''}`, then];
@@ -106,15 +105,15 @@ function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
 /** How many machines are spelled out before the rest is only counted. */
 const SPELLED = 10;
 
-/** Which rule keeps a unit off each machine. */
-export function refusal(unit: string, reasons: readonly Exclusion[]): string[] {
+/** Which rule keeps a unit off each machine. `isWanted`: it stays wanted in the registry, and may surprise somebody later. */
+export function refusal(unit: string, reasons: readonly Exclusion[], isWanted = false): string[] {
   const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
   for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
     lines.push(`  ${planMachine(machine)}  ${rule}: ${detail}`);
   if (reasons.length > SPELLED)
     lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
-  lines.push(
-    '  try: cluster list-machines, or change its [X-Fleet] section; it is placed as soon as a machine fits (cluster reconcile)',
-  );
+  const later = 'it is placed as soon as a machine fits';
+  const wish = isWanted ? `the request stays, and ${later}; withdraw it with cluster unload ${unit}` : later;
+  lines.push(`  try: cluster list-machines, or change its [X-Fleet] section; ${wish}`);
   return lines;
 }

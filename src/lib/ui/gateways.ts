@@ -44,6 +44,8 @@ function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   for (const answer of answers) {
     if (!('value' in answer)) continue;
     const { hostname, failing, breakers, leftOut, notes } = answer.value;
+    const { draining = [] } = answer.value.proxy ?? {};
+    if (draining.length > 0) lines.add(`${hostname}: ${drainingLine(draining)}`);
     if (failing !== null) lines.add(`${hostname}: ${failing}`);
     for (const { frontend, middleware, state } of breakers)
       if (state !== 'standby')
@@ -52,6 +54,13 @@ function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
     for (const { object, message } of notes) lines.add(`${object}: ${message}`);
   }
   return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${printable(line)}\n`).join('')}`;
+}
+
+function drainingLine(draining: NonNullable<GatewayStatus['proxy']['draining']>): string {
+  const oldest = draining.map(({ since }) => since).sort()[0];
+  const many =
+    draining.length === 1 ? '1 HAProxy worker finishes' : `${draining.length} HAProxy workers finish`;
+  return `${many} connections from before a reload, the oldest since ${oldest}`;
 }
 
 /** Frontends and servers, the busiest first; `limit` 0 = all. */

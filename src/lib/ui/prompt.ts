@@ -35,3 +35,18 @@ export async function askHostKey(key: {
     reader.close();
   }
 }
+
+/** Asks on the terminal until the answer is yes or no; only a whole `yes` is one. The end of input means no. */
+export async function askYes(question: string): Promise<boolean> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  const ended = new Promise<string>((resolve) => reader.once('close', () => resolve('no')));
+  try {
+    for (let text = question; ; text = "Please type 'yes' or 'no': ") {
+      const answer = (await Promise.race([reader.question(text), ended])).trim().toLowerCase();
+      if (answer === 'yes') return true;
+      if (answer === 'no') return false;
+    }
+  } finally {
+    reader.close();
+  }
+}

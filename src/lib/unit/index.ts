@@ -1,3 +1,8 @@
+/**
+ * Unit names, unit files, specifiers and [X-Fleet], as systemd and fleet read them. Pure: it must not know machines,
+ * placements or the registry.
+ */
+export { installClaims } from './claims.ts';
 export { escapeName, escapePath, unescapeName, unescapePath } from './escape.ts';
 export {
   canonicalText,

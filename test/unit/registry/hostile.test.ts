@@ -54,10 +54,10 @@ test.each(NAMES)('a unit key named %j is reported, and all else works', async (n
   await put(`units/${name}`, { ...GOOD, name });
   const problems = await registryProblems(session);
   expect(problems.map(({ key }) => key)).toEqual([`/cluster/units/${name}`]);
-  expect((await listUnits(session)).map(({ unit }) => unit)).toEqual(['good.service']);
+  expect((await listUnits(session)).rows.map(({ unit }) => unit)).toEqual(['good.service']);
   expect((await listUnitFiles(session)).map(({ unit }) => unit)).toEqual(['good.service']);
   expect((await plan(session, [])).plan.refusals.map(({ unit }) => unit)).toEqual(['good.service']);
-  await removeProblem(session, `/cluster/units/${name}`);
+  await removeProblem(session, JSON.stringify(`/cluster/units/${name}`));
   expect(await registryProblems(session)).toEqual([]);
 });
 
@@ -73,7 +73,7 @@ test.each(Object.entries(TEXTS))(
     await put('units/bad.service', { ...GOOD, name: 'bad.service', hash: 'h2' });
     await put('files/h2', { v: 1, text });
     expect((await registryProblems(session)).map(({ key }) => key)).toEqual(['/cluster/units/bad.service']);
-    expect((await listUnits(session)).map(({ unit }) => unit)).toEqual(['good.service']);
+    expect((await listUnits(session)).rows.map(({ unit }) => unit)).toEqual(['good.service']);
   },
 );
 
@@ -140,7 +140,7 @@ test('whatever is stored below our prefix: nothing that reads it fails, and the 
       `seed ${seed}`,
     ).toContain('good.service');
     expect(
-      (await listUnits(session)).map(({ unit }) => unit),
+      (await listUnits(session)).rows.map(({ unit }) => unit),
       `seed ${seed}`,
     ).toContain('good.service');
     const problems = await registryProblems(session);

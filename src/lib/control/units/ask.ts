@@ -1,7 +1,12 @@
+/**
+ * What commands do with units: ask machines, decide, write, carry out, report. It must not know traffic, and no rule
+ * of placement stands here.
+ */
 import { ClusterError } from '../../error.ts';
 import type { Machine, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';
 import type { MachineRecord } from '../../registry/index.ts';
+import { nameMachine } from '../away.ts';
 import type { Session } from '../session.ts';
 
 /** One machine's answer, or why there is none. */
@@ -20,7 +25,7 @@ export async function askAll<Value>(
       try {
         return { machine: record, value: await ask(await session.machine(record), record) };
       } catch (error) {
-        if (error instanceof ClusterError) return { machine: record, error };
+        if (error instanceof ClusterError) return { machine: record, error: nameMachine(record, error) };
         throw error;
       }
     }),

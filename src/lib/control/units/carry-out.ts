@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
 import type { InstallFile, JobOutcome, JobWaiting, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
+import { applyAllowed, claimsOf } from './allowed.ts';
 
 export interface Work {
   /** Steps of this machine, in the planner's order. */
@@ -46,21 +47,32 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
 
   const stuck = new Set<string>();
   const settled = new Set<string>();
+  const settle = (outcome: JobOutcome): void => {
+    if (isFailed(outcome)) stuck.add(outcome.unit);
+    else if (!kept.includes(outcome.unit)) return;
+    settled.add(outcome.unit);
+    work.ended(outcome.unit, outcome);
+  };
   const stop = async (units: readonly string[], block: boolean): Promise<void> => {
     if (units.length === 0) return;
     if (block) work.waits('stop', units);
-    await machine.stop(units, block, { onOutcome: (outcome) => stopped(outcome) });
+    await machine.stop(units, block, { onOutcome: settle });
   };
-  const stopped = (outcome: JobOutcome): void => {
-    const { unit } = outcome;
-    if (isFailed(outcome)) stuck.add(unit);
-    else if (!kept.includes(unit)) return;
-    settled.add(unit);
-    work.ended(unit, outcome);
-  };
+
+  const enabled = [...installs].filter((unit) => /^[ \t]*\[Install\]/m.test(fileOf(work, unit).text));
+  const claims = await claimsOf(
+    machine,
+    enabled.map((unit) => fileOf(work, unit)),
+  );
+  // Before it is stopped: what is refused goes on running as it is.
+  const early = claims.filter(({ unit }) => stops.includes(unit));
+  if (early.length > 0)
+    for (const refused of await applyAllowed(machine, { install: [], remove: [], claims: early }))
+      settle(refused);
+
   // A unit whose file goes or changes is waited for in any case.
   const queued = work.block ? [] : kept;
-  const waited = stops.filter((unit) => !queued.includes(unit));
+  const waited = stops.filter((unit) => !queued.includes(unit) && !stuck.has(unit));
   await stop(queued, false);
   await stop(waited, true);
 
@@ -72,13 +84,12 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
     ...(changesFiles && { ticket }),
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
+    claims: claims.filter(({ unit }) => !stuck.has(unit)),
   };
-  if (change.install.length + change.remove.length > 0) await machine.apply(change);
+  for (const refused of await applyAllowed(machine, change)) settle(refused);
 
-  const enabled = [...installs].filter(
-    (unit) => !stuck.has(unit) && /^\[Install\]/m.test(fileOf(work, unit).text),
-  );
-  if (enabled.length > 0) await machine.enable(enabled);
+  const allowed = enabled.filter((unit) => !stuck.has(unit));
+  if (allowed.length > 0) await machine.enable(allowed);
   // After enabling: systemd learns of new links only when it reloads.
   if (work.steps.some((step) => step.action === 'reload')) await machine.reload();
   if (change.remove.length > 0) await machine.forget(change.remove);

@@ -31,7 +31,7 @@ export async function restart(
   const failures: ClusterError[] = [];
   if (launched.length > 0)
     failures.push(...(await restartLaunched(session, state, launched, waiting(options), options.rolling)));
-  if (loaded.length > 0) await start(session, loaded, 'launched', options);
+  if (loaded.length > 0) await start(session, loaded, 'launched', { ...options, differing: 'keep' });
   throwFailures(failures);
 }
 

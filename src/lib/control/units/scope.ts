@@ -56,6 +56,11 @@ export function scopeOfLeaving(machine: MachineRecord): Scope {
   return new Map([[machine.id, { machine, units: new Set<string>(), everything: true }]]);
 }
 
+/** These units on one machine. */
+export function scopeOnMachine(machine: MachineRecord, units: readonly string[]): Scope {
+  return new Map([[machine.id, { machine, units: new Set(units), everything: false }]]);
+}
+
 /** All that is in any of these scopes. */
 export function joinScopes(...scopes: readonly Scope[]): Scope {
   const out = new Map<string, MachineScope>();

@@ -3,7 +3,7 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../error.ts';
-import { makePrivate } from '../../private-directory.ts';
+import { needPrivate } from '../../private-directory.ts';
 import { ensureKeys } from './keys.ts';
 import { forgetHollow, hollowUp, type LabMachine } from './lab.ts';
 
@@ -34,7 +34,7 @@ export async function startHollowProcess(
   options: HollowProcessOptions & { argv: readonly string[]; onProgress: (line: string) => void },
 ): Promise<HollowState> {
   const { name, machines, stateDir, argv, onProgress } = options;
-  await makePrivate(stateDir);
+  await needPrivate(stateDir);
   const running = await hollowStatus(stateDir);
   // The machines that run know only the keys that they were started with.
   const same = running?.machines.length === machines && !(await ensureKeys(stateDir, onProgress)).fresh;

@@ -3,6 +3,7 @@ import { extract } from 'tar-stream';
 import {
   APPLY_EXIT,
   APPLY_SCRIPT,
+  BUILT_IN,
   FACTS_SCRIPT,
   FAILURES_SCRIPT,
   LAST_LINES_SCRIPT,
@@ -10,7 +11,9 @@ import {
   MANIFEST_SCRIPT,
   MISSING,
   SETTLE_SCRIPT,
+  UNINSTALL_SCRIPT,
   UNIT_DIR,
+  UNIT_DIRS,
   UNSETTLED_DIR,
   VERIFY_SCRIPT,
 } from '../../machine/index.ts';
@@ -20,22 +23,13 @@ import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
 import type { HollowTree } from './tree.ts';
 
-const FOREIGN_DIRS = [
-  UNIT_DIR,
-  '/run/systemd/system',
-  '/run/systemd/transient',
-  '/run/systemd/generator',
-  '/usr/local/lib/systemd/system',
-  '/usr/lib/systemd/system',
-  '/lib/systemd/system',
-];
-
 /** Recognises the constant scripts that our own client sends and does what they would do; undefined for anything else. */
 export async function runScript(call: HollowCall): Promise<number | null | undefined> {
   const [shell, flag, text, , ...args] = call.argv;
   if (shell !== 'sh' || flag !== '-c') return undefined;
   if (text === APPLY_SCRIPT) return apply(call);
   if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === UNINSTALL_SCRIPT) return uninstalled(call.machine.tree);
   if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
   if (text === FAILURES_SCRIPT) return failures(call, args);
@@ -97,6 +91,12 @@ function facts({ machine, root, out }: HollowCall): number {
   return 0;
 }
 
+function uninstalled(tree: HollowTree): number {
+  tree.remove(`${UNIT_DIR}/multi-user.target.wants/cluster.target`);
+  tree.remove(`${UNIT_DIR}/cluster.target`);
+  return 0;
+}
+
 function settle(tree: HollowTree, tickets: readonly string[]): number {
   for (const ticket of tickets) tree.remove(`${UNSETTLED_DIR}/${ticket}`);
   return 0;
@@ -137,10 +137,13 @@ async function apply(call: HollowCall): Promise<number> {
   const stage = await unpack(packed).catch(() => null);
   if (!stage?.has('complete')) return APPLY_EXIT.incomplete;
   const foreign = foreignUnits(tree, stage);
-  if (foreign.length > 0) {
+  const claims = foreignClaims(tree, stage);
+  if (foreign.length + claims.length > 0) {
     for (const unit of foreign) out(`foreign ${unit}\n`);
+    for (const claim of claims) out(`claimed ${claim}\n`);
     return APPLY_EXIT.foreign;
   }
+  if (unitsIn(stage).length + listed(stage, 'remove').length === 0) return 0;
   tree.diskFull = false;
   install(tree, stage, 'unsettled', UNSETTLED_DIR);
   install(tree, stage, 'pending', MANIFEST_DIR);
@@ -171,19 +174,41 @@ async function unpack(packed: Buffer): Promise<Stage> {
   return stage;
 }
 
+function unitsIn(stage: Stage): string[] {
+  const paths = [...stage.keys()].filter((path) => path.startsWith('units/'));
+  return paths.map((path) => path.slice('units/'.length));
+}
+
 function foreignUnits(tree: HollowTree, stage: Stage): string[] {
-  const units = [...stage.keys()]
-    .filter((path) => path.startsWith('units/'))
-    .map((path) => path.slice('units/'.length))
-    .filter((unit) => tree.text(`${UNIT_DIR}/${unit}`) !== stage.get(`units/${unit}`)?.text);
-  const foreign = units.filter(
+  const foreign = unitsIn(stage).filter(
     (unit) =>
-      !tree.stat(`${MANIFEST_DIR}/${unit}`) && FOREIGN_DIRS.some((dir) => tree.stat(`${dir}/${unit}`)),
+      !tree.stat(`${MANIFEST_DIR}/${unit}`) &&
+      tree.text(`${UNIT_DIR}/${unit}`) !== stage.get(`units/${unit}`)?.text &&
+      isTaken(tree, unit),
   );
   const target = tree.text(`${UNIT_DIR}/cluster.target`);
   return target === null || target.startsWith('# Written by cluster\n')
     ? foreign
     : [...foreign, 'cluster.target'];
+}
+
+function foreignClaims(tree: HollowTree, stage: Stage): string[] {
+  return listed(stage, 'claims').filter((line) => {
+    const [key = '', unit = '', name = ''] = line.split(' ');
+    const comes = stage.has(`units/${name}`);
+    if (/\/|^\./.test(name)) return false;
+    if (key === 'Also' && (comes || tree.stat(`${MANIFEST_DIR}/${name}`))) return false;
+    if (key === 'Alias' && tree.readlink(`${UNIT_DIR}/${name}`)?.split('/').at(-1) === unit) return false;
+    return comes || isTaken(tree, name);
+  });
+}
+
+/** Whether there is a unit of this name, or the template that it would be an instance of. */
+function isTaken(tree: HollowTree, name: string): boolean {
+  const names = [name, ...(/@.*\./.test(name) ? [name.replace(/@.*\./, '@.')] : [])];
+  return names.some(
+    (one) => BUILT_IN.some((unit) => unit === one) || UNIT_DIRS.some((dir) => tree.stat(`${dir}/${one}`)),
+  );
 }
 
 function install(tree: HollowTree, stage: Stage, from: string, to: string): void {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ClusterError } from '../../error.ts';
-import { makePrivate } from '../../private-directory.ts';
+import { needPrivate } from '../../private-directory.ts';
 import { cgroupPids, cgroupsWithPrefix, killCgroup, removeCgroups } from './cgroup.ts';
 import { authorize, ensureLabKey, trust } from './keys.ts';
 import { withLock } from './lock.ts';
@@ -51,7 +51,7 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
     });
   }
   await ensureTools(stateDir, onProgress);
-  for (const directory of [labRoot(stateDir), cacheDir()]) await makePrivate(directory);
+  for (const directory of [labRoot(stateDir), cacheDir()]) await needPrivate(directory);
   return withLock(lab.lock, waiting(onProgress), async () => {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);

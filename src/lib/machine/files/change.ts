@@ -1,6 +1,10 @@
+/**
+ * Our files on a machine: unit files, manifest, release, written by constant scripts that read a tar stream. It must
+ * not decide what belongs there.
+ */
 import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
-import type { ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
+import type { Claim, ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
 import { APPLY_EXIT, CLUSTER_TARGET, LOCK_SECONDS, PENDING } from './scripts.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
@@ -21,12 +25,18 @@ export async function packChange(change: FileChange): Promise<Buffer> {
       { name: `units/${unit}`, text },
       ...(launched ? [{ name: `wants/${unit}`, link: `../${unit}` }] : []),
     ]),
+    { name: 'claims', text: lines((change.claims ?? []).map(claimLine)) },
     { name: 'remove', text: lines(change.remove) },
     { name: 'idle', text: lines(change.install.filter((one) => !one.launched).map((one) => one.unit)) },
     { name: 'cluster.target', text: CLUSTER_TARGET },
     { name: 'enable/cluster.target', link: '../cluster.target' },
     { name: 'complete', text: '' },
   ]);
+}
+
+function claimLine({ key, unit, name }: Claim): string {
+  assertName(unit);
+  return `${key} ${unit} ${name}`;
 }
 
 /** Throws unless APPLY_SCRIPT did the whole change. */
@@ -38,6 +48,8 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
       .split('\n')
       .filter((line) => line.startsWith('foreign '))
       .map((line) => line.slice('foreign '.length));
+    const claim = /^claimed (\S+) (\S+) (\S+)$/m.exec(result.stdout);
+    if (names.length === 0 && claim !== null) throw foreignClaim(machine, claim);
     throw new ClusterError('unit-foreign', `${names.join(', ')} on ${machine} was not installed by cluster`, {
       machine,
       ...(names[0] === undefined ? {} : { unit: names[0] }),
@@ -52,6 +64,13 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
     });
   }
   throw commandFailed(target, 'writing unit files', result.code, result.stderr);
+}
+
+function foreignClaim(machine: string, [, key = '', unit = '', name = '']: RegExpExecArray): ClusterError {
+  const what = key === 'Alias' ? 'would take the place of' : 'would enable';
+  const message = `${key}=${name} of ${unit} ${what} a unit on ${machine} that is not its own`;
+  const hint = `take ${name} out of the [Install] section of ${unit}; nothing was changed`;
+  return new ClusterError('unit-foreign', message, { machine, unit, hint });
 }
 
 /** Reads the answer of MANIFEST_SCRIPT. */

@@ -112,3 +112,24 @@ for n in ${SETTINGS_FILES.join(' ')}; do
   fi
 done
 `;
+
+/** Takes off a machine what is ours and no unit: the program, settings, the target of launched units. */
+export const UNINSTALL_SCRIPT = `set -u
+sys=/etc/systemd/system
+rm -f "$sys/multi-user.target.wants/cluster.target"
+first=
+[ -f "$sys/cluster.target" ] && read -r first <"$sys/cluster.target"
+[ "$first" = '# Written by cluster' ] && rm -f "$sys/cluster.target"
+rmdir "$sys/cluster.target.wants" 2>/dev/null
+[ "$(readlink /usr/local/bin/cluster)" = /opt/cluster/bin/cluster ] && rm -f /usr/local/bin/cluster
+[ -L /opt/cluster ] && rm -f /opt/cluster
+for d in /opt/cluster-*; do
+  [ -f "$d/RELEASE" ] && rm -rf "$d"
+done
+cd /etc/cluster 2>/dev/null || exit 0
+rm -f ${SETTINGS_FILES.join(' ')} install-lock lock
+rm -rf unsettled
+rmdir units 2>/dev/null
+cd / && rmdir /etc/cluster 2>/dev/null
+exit 0
+`;

@@ -3,7 +3,13 @@ import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
 import { machineLocked } from './change.ts';
-import { INSTALLED_SCRIPT, RELEASE_EXIT, RELEASE_SCRIPT, SETTINGS_SCRIPT } from './release-scripts.ts';
+import {
+  INSTALLED_SCRIPT,
+  RELEASE_EXIT,
+  RELEASE_SCRIPT,
+  SETTINGS_SCRIPT,
+  UNINSTALL_SCRIPT,
+} from './release-scripts.ts';
 import { packTar } from './tar.ts';
 
 /** What is installed of our own program on a machine, and what runs from it. */
@@ -83,6 +89,14 @@ export async function writeSettings(machine: Machine, files: ReadonlyMap<string,
   const stdin = await packTar([...entries, { name: 'complete', text: '' }]);
   const result = await machine.exec(['sh', '-c', SETTINGS_SCRIPT, 'cluster-settings'], { sudo: true, stdin });
   if (result.code !== 0) throw diskFull(machine.target, result) ?? failed(machine.target, result);
+}
+
+/** Takes our program and its settings off a machine; its units are gone already. */
+export async function uninstall(machine: Machine): Promise<void> {
+  const argv = ['sh', '-c', UNINSTALL_SCRIPT, 'cluster-uninstall'];
+  const result = await machine.exec(argv, { sudo: true });
+  if (result.code !== 0) throw failed(machine.target, result);
+  await machine.reload();
 }
 
 function* pieces(archive: Uint8Array, sent: (bytes: number) => void): Generator<Uint8Array> {

@@ -34,6 +34,26 @@ Description=Units launched by cluster
 WantedBy=multi-user.target
 `;
 
+/** Where systemd looks for units. A file in UNIT_DIR hides one of the same name in most others. */
+export const UNIT_DIRS = [
+  UNIT_DIR,
+  '/etc/systemd/system.control',
+  '/etc/systemd/system.attached',
+  '/run/systemd/system',
+  '/run/systemd/system.control',
+  '/run/systemd/system.attached',
+  '/run/systemd/transient',
+  '/run/systemd/generator.early',
+  '/run/systemd/generator',
+  '/run/systemd/generator.late',
+  '/usr/local/lib/systemd/system',
+  '/usr/lib/systemd/system',
+  '/lib/systemd/system',
+] as const;
+
+/** Units that systemd makes without a file. */
+export const BUILT_IN = ['-.slice', 'system.slice', 'init.scope', '-.mount'] as const;
+
 /** Exit codes of APPLY_SCRIPT. */
 export const APPLY_EXIT = { foreign: 3, incomplete: 5, locked: 7 } as const;
 
@@ -61,7 +81,7 @@ fi`;
 
 /**
  * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
- * enable/cluster.target (symlink), the lists `remove`, `idle` (installed, not launched), and last `complete`.
+ * enable/cluster.target (symlink), the lists `claims`, `remove`, `idle` (installed, not launched), and last `complete`.
  * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs. One that is not
  * ours and is byte for byte what would be written is taken over.
  * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
@@ -83,19 +103,43 @@ tar -x -m -o -f - -C "$stage"
 [ -f "$stage/complete" ] || exit 5
 lock=/etc/cluster/lock
 ${LOCK_SNIPPET}
+exists() {
+  case $1 in ${BUILT_IN.join(' | ')}) return 0 ;; esac
+  for d in ${UNIT_DIRS.join(' ')}; do
+    if [ -e "$d/$1" ] || [ -L "$d/$1" ]; then return 0; fi
+  done
+  return 1
+}
+taken() {
+  if exists "$1"; then return 0; fi
+  case $1 in
+    *@*.*) exists "\${1%%@*}@.\${1##*.}" ;;
+    *) return 1 ;;
+  esac
+}
 foreign=0
 for f in "$stage"/units/*; do
   n=\${f##*/}
   [ -f "$f" ] && [ ! -e "$own/$n" ] || continue
   if [ -f "$sys/$n" ] && [ ! -L "$sys/$n" ] && cmp -s "$f" "$sys/$n"; then continue; fi
-  for d in "$sys" /run/systemd/system /run/systemd/transient /run/systemd/generator /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
-    if [ -e "$d/$n" ] || [ -L "$d/$n" ]; then
-      printf 'foreign %s\\n' "$n"
-      foreign=1
-      break
-    fi
-  done
+  if taken "$n"; then
+    printf 'foreign %s\\n' "$n"
+    foreign=1
+  fi
 done
+while read -r k u n; do
+  case $n in */* | .*) continue ;; esac
+  if [ "$k" = Also ]; then
+    if [ -e "$own/$n" ] || [ -e "$stage/units/$n" ]; then continue; fi
+  elif [ -L "$sys/$n" ]; then
+    t=$(readlink "$sys/$n")
+    if [ "\${t##*/}" = "$u" ]; then continue; fi
+  fi
+  if [ -e "$stage/units/$n" ] || taken "$n"; then
+    printf 'claimed %s %s %s\\n' "$k" "$u" "$n"
+    foreign=1
+  fi
+done <"$stage/claims"
 if [ -e "$sys/cluster.target" ]; then
   first=
   read -r first <"$sys/cluster.target" || :
@@ -105,6 +149,7 @@ if [ -e "$sys/cluster.target" ]; then
   fi
 fi
 [ "$foreign" = 0 ] || exit 3
+[ -d "$stage/units" ] || [ -s "$stage/remove" ] || exit 0
 for f in "$stage"/units/*; do
   n=\${f##*/}
   if [ -f "$sys/$n" ] && cmp -s "$f" "$sys/$n"; then rm -f "$f"; fi

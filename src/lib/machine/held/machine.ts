@@ -37,6 +37,10 @@ export class HeldMachine implements Machine {
     return this.#call('statuses', units);
   }
 
+  ages(units: readonly string[]) {
+    return this.#call('ages', units);
+  }
+
   manifest() {
     return this.#call('manifest');
   }

@@ -4,7 +4,7 @@ import type { Machine, MachineTarget } from '../port.ts';
 
 /** The calls of a machine that a holder makes for others: data in, data out. */
 export const CALLS = [
-  ...(['facts', 'details', 'statuses', 'manifest', 'apply', 'settle', 'reload'] as const),
+  ...(['facts', 'details', 'statuses', 'ages', 'manifest', 'apply', 'settle', 'reload'] as const),
   ...(['start', 'stop', 'restart', 'forget', 'enable', 'exec'] as const),
   ...(['status', 'journal', 'journalText', 'analyze'] as const),
 ] as const;

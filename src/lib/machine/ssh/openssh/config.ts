@@ -1,3 +1,4 @@
+import { ClusterError } from '../../../error.ts';
 import type { MachineTarget, SshOptions } from '../../port.ts';
 
 /** What goes into the configuration that our own ssh processes read, before the user's. */
@@ -51,7 +52,7 @@ export function ownConfig(own: OwnConfig): string {
     ...(identity === undefined ? [] : [`IdentityFile ${word(identity)}`]),
   ];
   const users = options.config === undefined ? ['~/.ssh/config', '/etc/ssh/ssh_config'] : [options.config];
-  const includes = users.flatMap((file) => (file === null ? [] : [`Include "${file}"`]));
+  const includes = users.flatMap((file) => (file === null ? [] : [`Include ${word(file)}`]));
   return [
     'Host *',
     ...lines.map((line) => `  ${line}`),
@@ -95,6 +96,11 @@ export function clientArgs(control: string, log: string): string[] {
   ];
 }
 
+/** @throws ClusterError `config-invalid` for a path that would end the word, and begin an option of its own. */
 function word(path: string): string {
+  if (/["\p{Cc}]/u.test(path))
+    throw new ClusterError('config-invalid', `${JSON.stringify(path)} cannot stand in an SSH configuration`, {
+      hint: 'choose a path without quotes and control characters',
+    });
   return `"${path.replaceAll('%', '%%')}"`;
 }
