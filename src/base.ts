@@ -57,6 +57,8 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
+  /** Questions come one after another. */
+  #asked: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
   protected async withSession<Value>(
@@ -69,7 +71,7 @@ export abstract class ClusterCommand extends Command {
       config,
       emit: (event) => this.show(event, json),
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI ? terminal() : {}),
+      ...(isTerminal(json) ? terminal() : {}),
     });
     try {
       return await work(session);
@@ -99,6 +101,14 @@ export abstract class ClusterCommand extends Command {
     process.stdout.write(text);
   }
 
+  /** A yes for this: given by `yes`, else asked for on a terminal; without one, no. */
+  protected confirm(question: string, { yes, json }: { yes: boolean; json: boolean }): Promise<boolean> {
+    if (yes || !isTerminal(json)) return Promise.resolve(yes);
+    const answer = this.#asked.then(async () => (await import('./lib/ui/prompt.ts')).askYes(question));
+    this.#asked = answer.catch(() => undefined);
+    return answer;
+  }
+
   protected printJson(value: unknown): void {
     this.print(`${JSON.stringify(value, null, 2)}\n`);
   }
@@ -117,6 +127,11 @@ export abstract class ClusterCommand extends Command {
   protected override catch(error: Error): Promise<never> {
     return Promise.reject(error);
   }
+}
+
+/** Whether somebody is there to answer a question. */
+function isTerminal(json: boolean): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI;
 }
 
 /** Questions on the terminal, one at a time. */

@@ -59,6 +59,7 @@ export const COMMANDS: CommandTable = {
   reconcile: () => import('./commands/reconcile.ts'),
   registrator: () => import('./commands/registrator.ts'),
   'registry:copy': () => import('./commands/registry/copy.ts'),
+  'registry:reopen': () => import('./commands/registry/reopen.ts'),
   restart: () => import('./commands/restart.ts'),
   'rewrite:rm': () => import('./commands/rewrite/rm.ts'),
   'rewrite:upsert': () => import('./commands/rewrite/upsert.ts'),

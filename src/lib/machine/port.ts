@@ -67,6 +67,29 @@ export interface UnitStatus {
   readonly sub: string;
 }
 
+/** Of which cluster a machine is, and which change of its registry was carried out here last. */
+export interface MachineOwner {
+  /** The cluster's id. */
+  readonly cluster: string;
+  /** The registry's own count of changes. */
+  readonly generation: number;
+  /** Tells two histories of one registry apart, at that generation. */
+  readonly mark: string;
+}
+
+/**
+ * Written with a change. `set`: refused for a machine of another cluster; of two generations the later one stays.
+ * `take`: whatever the machine carries. `leave`: the machine belongs to no cluster afterwards.
+ */
+export type OwnerChange = { readonly how: 'set' | 'take' | 'leave' } & MachineOwner;
+
+/** What cluster left on a machine. */
+export interface Manifest {
+  /** null: of no cluster. */
+  readonly owner: MachineOwner | null;
+  readonly units: readonly ManifestEntry[];
+}
+
 export interface ManifestEntry {
   readonly unit: string;
   readonly hash: string;
@@ -136,10 +159,15 @@ export interface InstallFile {
   readonly launched: boolean;
 }
 
-/** One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours. */
+/**
+ * One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours, or when the
+ * machine is another cluster's.
+ */
 export interface FileChange {
   readonly install: readonly InstallFile[];
   readonly remove: readonly string[];
+  /** Absent = the machine stays whose it is. */
+  readonly owner?: OwnerChange;
 }
 
 export interface ExecResult {
@@ -160,8 +188,8 @@ export interface Machine {
   details(): Promise<MachineDetails>;
   /** States of these units; a name that systemd does not know comes back with load `not-found`. */
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
-  /** What cluster installed here (/etc/cluster/units/). */
-  manifest(): Promise<ManifestEntry[]>;
+  /** Whose the machine is, and what cluster installed here (/etc/cluster/). */
+  manifest(): Promise<Manifest>;
   apply(change: FileChange): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */

@@ -1,6 +1,7 @@
 import { ClusterError, EXIT } from '../error.ts';
 import type { Lease, Range, Store, StoreEvent } from '../store/port.ts';
 import { below } from './keys.ts';
+import { MovedMark } from './moved.ts';
 import { changesOf } from './watch.ts';
 
 /** A running gateway, as it describes itself; on a lease, so that nobody waits for a dead one. */
@@ -117,9 +118,11 @@ export interface GatewaySettingsState {
 export class GatewaySettingsRegistry {
   readonly #store: Store;
   readonly #key: string;
+  readonly #moved: MovedMark;
 
   constructor(store: Store, prefix: string) {
     this.#store = store;
+    this.#moved = new MovedMark(store, prefix);
     this.#key = below(prefix, 'gateway-settings');
   }
 
@@ -138,13 +141,14 @@ export class GatewaySettingsRegistry {
     }
   }
 
-  /** Replaces the settings, if they are still as `state` has them. @throws `changed-meanwhile` (exit 6). */
+  /** Replaces the settings, if they are still as `state` has them. @throws `changed-meanwhile` (exit 6), `registry-moved`. */
   async set({ written }: GatewaySettingsState, settings: GatewaySettings): Promise<void> {
     const done = await this.#store.commit({
-      compare: [{ key: this.#key, revision: written }],
+      compare: [{ key: this.#key, revision: written }, this.#moved.isHere],
       writes: [{ put: this.#key, value: JSON.stringify(settings) }],
     });
     if (done !== null) return;
+    await this.#moved.check();
     throw new ClusterError(
       'changed-meanwhile',
       "somebody else changed the gateways' settings at the same moment",

@@ -1,8 +1,10 @@
 import { ClusterError, EXIT } from '../error.ts';
 import { inBatches } from '../store/limits.ts';
 import type { Compare, Store, Write } from '../store/port.ts';
+import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState, UnitRecord } from './model.ts';
+import { movedError } from './moved.ts';
 import { applyEvents, readState } from './state.ts';
 import { changesOf } from './watch.ts';
 
@@ -39,39 +41,59 @@ export class Registry {
   /**
    * Writes a change that rests on `state`. Every key it touches must still be as it was read, and so must the
    * schedule as a whole (`schedule` key), since a placement rests on all others.
-   * @returns 'done'; 'moved' when only the schedule changed meanwhile (read again and decide again).
-   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed.
+   * All of a change is one generation of the registry; the first one gives the registry its id.
+   * @returns the registry's identity after the change; null when only the schedule changed meanwhile (read again and
+   * decide again).
+   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
+   * `registry-moved`.
    */
-  async change(state: RegistryState, change: RegistryChange): Promise<'done' | 'moved'> {
+  async change(state: RegistryState, change: RegistryChange): Promise<RegistryIdentity | null> {
+    if (state.moved !== null) throw movedError(state.moved);
     const writes = this.#writes(state, change);
-    if (writes.length === 0) return 'done';
+    if (writes.length === 0 && state.identity.id !== null) return state.identity;
+    const identity = nextIdentity(state.identity);
+    const { id, generation, marks } = identity;
+    const counted = [this.#put('generation', { v: 1, generation, marks })];
+    if (state.identity.id === null) counted.push(this.#put('id', { v: 1, id }));
     let schedule = state.revisions.get('schedule') ?? 0;
-    for (const batch of inBatches(writes, charactersOf)) {
-      const compare: Compare[] = batch.map(({ path }) => ({
-        key: this.#prefix + path,
-        revision: state.revisions.get(path) ?? 0,
-      }));
-      compare.push({ key: `${this.#prefix}schedule`, revision: schedule });
+    const batches = writes.length === 0 ? [[]] : inBatches(writes, charactersOf);
+    for (const [at, batch] of batches.entries()) {
+      const paths = batch.map(({ path }) => path).filter((path) => !path.startsWith('files/'));
+      const singles = at === 0 ? ['id', 'moved'] : ['moved'];
+      const compare = [...paths, ...singles].map((path) => this.#asRead(state, path));
       const done = await this.#store.commit({
-        compare: compare.filter((item) => !item.key.startsWith(`${this.#prefix}files/`)),
-        writes: [...batch.map(({ write }) => write), { put: `${this.#prefix}schedule`, value: '{"v":1}' }],
+        compare: [...compare, { key: `${this.#prefix}schedule`, revision: schedule }],
+        writes: [
+          ...batch.map(({ write }) => write),
+          ...(at === 0 ? counted : []),
+          this.#put('schedule', { v: 1 }),
+        ],
       });
       if (done === null) {
-        await this.#explain(
-          state,
-          batch.map(({ path }) => path),
-        );
-        return 'moved';
+        await this.#explain(state, paths);
+        return null;
       }
       schedule = done;
     }
-    return 'done';
+    return identity;
+  }
+
+  /** The identity as it is now. */
+  async identity(): Promise<RegistryIdentity> {
+    return (await this.load()).identity;
+  }
+
+  #asRead(state: RegistryState, path: string): Compare {
+    return { key: this.#prefix + path, revision: state.revisions.get(path) ?? 0 };
+  }
+
+  #put(path: string, value: unknown): Write {
+    return { put: this.#prefix + path, value: JSON.stringify(value) };
   }
 
   /** @throws when one of these keys is no longer as `state` has it. */
   async #explain(state: RegistryState, paths: readonly string[]): Promise<void> {
     for (const path of paths) {
-      if (path.startsWith('files/')) continue;
       const now = await this.#store.get(this.#prefix + path);
       if ((now?.revision ?? 0) === (state.revisions.get(path) ?? 0)) continue;
       const [kind = '', name = ''] = path.split('/', 2);
@@ -89,7 +111,7 @@ export class Registry {
   #writes(state: RegistryState, change: RegistryChange): PathWrite[] {
     const out: PathWrite[] = [];
     const put = (path: string, value: unknown): void => {
-      out.push({ path, write: { put: this.#prefix + path, value: JSON.stringify(value) } });
+      out.push({ path, write: this.#put(path, value) });
     };
     const remove = (path: string): void => {
       if (state.revisions.has(path)) out.push({ path, write: { remove: this.#prefix + path } });

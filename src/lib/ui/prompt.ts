@@ -34,3 +34,13 @@ export async function askHostKey(key: {
     reader.close();
   }
 }
+
+/** Asks a question that only `yes` says yes to. */
+export async function askYes(question: string): Promise<boolean> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  try {
+    return /^y(es)?$/i.test((await reader.question(`${question} (yes/no)? `)).trim());
+  } finally {
+    reader.close();
+  }
+}

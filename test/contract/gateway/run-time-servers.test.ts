@@ -4,7 +4,13 @@ import { commandLines } from '../../../src/lib/gateway/haproxy/process/runtime.t
 import type { Serving } from '../../../src/lib/gateway/haproxy/serving.ts';
 import { translate } from '../../../src/lib/gateway/haproxy/translate/translate.ts';
 import { freePort, listening } from '../../support/port.ts';
-import { ensureHaproxy, optionsFor, type RunningHaproxy, runHaproxy, stateOf } from './support/haproxy-run.ts';
+import {
+  ensureHaproxy,
+  optionsFor,
+  type RunningHaproxy,
+  runHaproxy,
+  stateOf,
+} from './support/haproxy-run.ts';
 import { get } from './support/process.ts';
 
 /** A server as HAProxy shows it: by column. */

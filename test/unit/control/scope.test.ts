@@ -42,6 +42,8 @@ function state(ids: string, units: readonly Placed[]): RegistryState {
     ),
     files: new Map(Object.entries(FILES)),
     problems: [],
+    identity: { id: null, generation: 0, marks: '' },
+    moved: null,
     revisions: new Map(),
     revision: 0,
   };

@@ -9,6 +9,8 @@ import {
 import type { MachineRecord } from '../../registry/index.ts';
 import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
+import { askAll } from '../units/ask.ts';
+import { changeOwner, checkOwner } from '../units/owner.ts';
 import { write } from '../units/write.ts';
 import { convergeMachines } from './converge-machines.ts';
 import { hostKeysOf } from './host-keys.ts';
@@ -18,6 +20,8 @@ export interface AddOptions {
   readonly metadata: Record<string, string> | null;
   /** Keep the host keys that this operator trusts in the registry, for others. */
   readonly shareHostKey?: boolean;
+  /** Also machines of another cluster, or of another history of this registry. */
+  readonly takeOver?: boolean;
 }
 
 /** Connects, reads what the machine is, registers it, and starts the global units that fit it. */
@@ -38,11 +42,11 @@ export async function addMachines(
 export async function addTargets(
   session: Session,
   targets: readonly MachineTarget[],
-  { metadata, shareHostKey = false }: AddOptions,
+  { metadata, shareHostKey = false, takeOver = false }: AddOptions,
 ): Promise<void> {
   const errors: ClusterError[] = [];
   const found: Found[] = [];
-  const state = await (await session.registry()).load();
+  const state = await session.state({ toChange: true });
   const known = [...state.machines.values()].map((machine) => machine.target);
   await Promise.all(
     targets.map(async (given) => {
@@ -52,9 +56,11 @@ export async function addTargets(
         const machine = await session.connect(target);
         const facts = await machine.facts();
         await checkUsable(machine, facts.sudo);
+        const { owner } = await machine.manifest();
+        if (!takeOver) await checkOwner(session, { target }, owner, state.identity);
         const hostKeys = shareHostKey ? await hostKeysOf(session, target) : shared;
         const kept = { ...given, ...(hostKeys && { hostKeys }) };
-        found.push({ v: 1, id: facts.machineId, target: kept, facts });
+        found.push({ v: 1, id: facts.machineId, target: kept, facts, owned: true });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         errors.push(error);
@@ -71,7 +77,13 @@ export async function addTargets(
     }));
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
   });
-  const { before } = decided;
+  const { before, identity } = decided;
+  const owned = await askAll(
+    session,
+    [...decided.decision.machines.values()].filter(isFound(found)),
+    (machine) => changeOwner(machine, identity, takeOver ? 'take' : 'set'),
+  );
+  for (const answer of owned) if ('error' in answer) errors.push(answer.error);
   for (const item of found) {
     const { hostname, os, systemd } = item.facts;
     session.emit({
@@ -85,6 +97,11 @@ export async function addTargets(
   const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)));
   if (errors.length > 0) throw new ClusterErrors([...errors, ...failures]);
   throwFailures(failures);
+}
+
+function isFound(found: readonly Found[]): (record: MachineRecord) => boolean {
+  const ids = new Set(found.map(({ id }) => id));
+  return ({ id }) => ids.has(id);
 }
 
 /** Finds out now, not at the first unit, that sudo or systemd's bus do not serve this login. */

@@ -1,8 +1,9 @@
 import { ClusterError } from '../../error.ts';
-import type { Machine } from '../../machine/index.ts';
+import type { Machine, MachineOwner, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';
-import type { MachineRecord } from '../../registry/index.ts';
+import type { MachineRecord, RegistryIdentity } from '../../registry/index.ts';
 import type { Session } from '../session.ts';
+import { checkOwner, isOutOfDate } from './owner.ts';
 
 /** One machine's answer, or why there is none. */
 export type Answer<Value> =
@@ -54,12 +55,22 @@ export class Reachability {
     return this.#errors.get(id);
   }
 
-  /** Asks those that were not asked yet, side by side. @returns whether all of them answered. */
-  async ask(machines: Iterable<MachineRecord>): Promise<boolean> {
+  /**
+   * Asks those that were not asked yet, side by side. @returns whether all of them answered and are this registry's.
+   * @throws `registry-older`, `registry-diverged`: with such a registry nothing may be decided.
+   */
+  async ask(machines: Iterable<MachineRecord>, identity: RegistryIdentity): Promise<boolean> {
     const unknown = [...machines].filter(({ id }) => !this.#asked.has(id));
     for (const { id } of unknown) this.#asked.add(id);
-    const answers = await askAll(this.#session, unknown, (machine) => machine.statuses([PROBE]));
-    for (const answer of answers) if ('error' in answer) this.#note(answer.machine.id, answer.error);
+    const answers = await askAll(this.#session, unknown, async (machine, record) => {
+      const [{ owner }] = await Promise.all([machine.manifest(), machine.statuses([PROBE])]);
+      await checkOwner(this.#session, record, owner, identity);
+    });
+    for (const answer of answers) {
+      if (!('error' in answer)) continue;
+      if (isOutOfDate(answer.error)) throw answer.error;
+      this.#note(answer.machine.id, answer.error);
+    }
     return !answers.some((answer) => 'error' in answer);
   }
 
@@ -76,27 +87,27 @@ export class Reachability {
   }
 }
 
-/** What one machine has of these units, and of everything else that we installed when `all` is set. */
+/** What one machine has of these units, and of everything else that we installed when `all` is set; and whose it is. */
 export async function observe(
   machine: Machine,
   id: string,
   units: ReadonlySet<string>,
   all: boolean,
-): Promise<Observation[]> {
+): Promise<{ readonly owner: MachineOwner | null; readonly observations: Observation[] }> {
   const manifest = machine.manifest();
   if (!all) {
-    const [states, entries] = await Promise.all([machine.statuses([...units]), manifest]);
-    return merge(id, states, entries);
+    const [states, { owner, units: entries }] = await Promise.all([machine.statuses([...units]), manifest]);
+    return { owner, observations: merge(id, states, entries) };
   }
-  const entries = await manifest;
+  const { owner, units: entries } = await manifest;
   const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
-  return merge(id, await machine.statuses([...names]), entries);
+  return { owner, observations: merge(id, await machine.statuses([...names]), entries) };
 }
 
 function merge(
   machine: string,
   states: Awaited<ReturnType<Machine['statuses']>>,
-  entries: Awaited<ReturnType<Machine['manifest']>>,
+  entries: readonly ManifestEntry[],
 ): Observation[] {
   const hashes = new Map(entries.map(({ unit, hash }) => [unit, hash]));
   return states.map(({ unit, load, active, sub }) => ({

@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { InstallFile, JobOutcome, Machine } from '../../machine/index.ts';
+import type { InstallFile, JobOutcome, Machine, OwnerChange } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
 
 export interface Work {
@@ -9,6 +9,8 @@ export interface Work {
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly text: (hash: string) => string;
   readonly block: boolean;
+  /** What the machine carries afterwards; absent = what it does now. */
+  readonly owner?: OwnerChange;
 }
 
 /**
@@ -27,7 +29,9 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   const kept = stops.filter(
     (unit) => !installs.has(unit) && work.assignments.get(unit)?.desired === 'loaded',
   );
-  if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
+  const owner = work.owner && { owner: work.owner };
+  if (kept.length > 0)
+    await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [], ...owner });
 
   const outcomes: JobOutcome[] = [];
   // A unit whose file goes or changes is waited for in any case.
@@ -41,6 +45,7 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   const change = {
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
+    ...owner,
   };
   if (change.install.length + change.remove.length > 0) await machine.apply(change);
 

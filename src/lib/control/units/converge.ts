@@ -1,12 +1,15 @@
 import { ClusterError } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
 import { steps } from '../../plan/index.ts';
-import type { Assignment, Step } from '../../plan/model.ts';
+import type { Assignment, Observation, Step, Why } from '../../plan/model.ts';
+import type { MachineRecord } from '../../registry/index.ts';
 import { within } from '../../within.ts';
-import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
+import type { MachineName } from '../event.ts';
+import { nameOf, reportFailed, reportRefused, reportUnknown, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
 import { carryOut } from './carry-out.ts';
+import { changeOwner, checkOwner, ownerChange } from './owner.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
 
@@ -23,6 +26,13 @@ export const UNTIL_DONE: Waiting = { block: true, timeoutMs: 0 };
 export interface ConvergeOptions extends Waiting {
   /** Units that a person asks to start now; `block` then also waits for what is starting already. */
   readonly asked?: ReadonlySet<string>;
+  /**
+   * Says of each stop and removal why, before it is done, and asks before units go that the registry has no record of;
+   * without a yes they stay, which is a failure. Absent = whatever is not wanted goes.
+   */
+  readonly careful?: {
+    readonly mayRemove: (machine: MachineName, units: readonly string[]) => Promise<boolean>;
+  };
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
@@ -86,23 +96,52 @@ async function convergeMachine(
   machine: Machine,
   { machine: record, units, everything }: MachineScope,
   assignedHere: readonly Assignment[],
-  { decision }: Decided,
+  decided: Decided,
   options: ConvergeOptions,
 ): Promise<MachineResult> {
-  const { block, timeoutMs, asked, dryRun = false } = options;
-  const { files, why } = decision;
+  const { block, timeoutMs, asked, careful, dryRun = false } = options;
+  const { decision, identity } = decided;
+  const { files } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
-  const observations = await observe(machine, record.id, units, everything);
-  const todo = steps(assigned, observations, { why, files, join: block, ...(asked && { asked }) });
+  const { owner, observations } = await observe(machine, record.id, units, everything);
+  await checkOwner(session, record, owner, identity);
+
+  const isLeaving = !decision.machines.has(record.id);
+  const seen = observations.filter(({ unit }) => !isUnreadable(decided, unit));
+  const isUnknown = (unit: string): boolean => !isLeaving && isWithoutRecord(decided, unit);
+  const why: Why = (id, unit) =>
+    isUnknown(unit) ? 'this registry has no record of it' : decision.why(id, unit);
+  const stepsOf = (found: readonly Observation[]): Step[] =>
+    steps(assigned, found, { why, files, join: block, ...(asked && { asked }) });
+  let todo = stepsOf(seen);
   if (dryRun) return { steps: todo, failures: [] };
 
+  const failures: ClusterError[] = [];
+  const unknown = [...new Set(todo.map(({ unit }) => unit).filter((unit) => unit !== '' && isUnknown(unit)))];
+  if (careful !== undefined && unknown.length > 0 && !(await careful.mayRemove(nameOf(record), unknown))) {
+    failures.push(reportUnknown(session, record, unknown));
+    todo = stepsOf(seen.filter(({ unit }) => !isUnknown(unit)));
+  }
+  if (careful !== undefined) announce(session, record, todo);
+
+  if (owner === null && !isLeaving) {
+    if (record.owned) reportNew(session, record);
+    await changeOwner(machine, identity, 'set');
+  }
   const assignments = new Map(assigned.map((item) => [item.unit, item]));
-  const work = { steps: todo, assignments, text: (hash: string) => files.get(hash) ?? '', block };
+  const work = {
+    steps: todo,
+    assignments,
+    text: (hash: string) => files.get(hash) ?? '',
+    block,
+    owner: ownerChange(identity, 'set'),
+  };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
   const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow);
 
   const failed = outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
-  const failures = failed.map((outcome) => reportFailed(session, record, outcome));
+  failures.push(...failed.map((outcome) => reportFailed(session, record, outcome)));
+  if (isLeaving && failures.length === 0) await changeOwner(machine, identity, 'leave');
   const unwell = new Set(failed.map(({ unit }) => unit));
   const touched = new Set(todo.map(({ unit }) => unit));
   for (const unit of block ? touched : []) {
@@ -112,6 +151,27 @@ async function convergeMachine(
     session.emit({ kind: 'state', unit, state, machine: nameOf(record), global });
   }
   return { steps: todo, failures };
+}
+
+/** A unit on a machine that neither was nor is in the registry: of an older copy's future, or of a cluster before. */
+function isWithoutRecord({ before, decision }: Pick<Decided, 'before' | 'decision'>, unit: string): boolean {
+  return !before.units.has(unit) && !decision.units.has(unit);
+}
+
+/** The registry has a record of this unit that cannot be read: nobody knows what it should be, so it is left alone. */
+function isUnreadable({ before, decision }: Decided, unit: string): boolean {
+  return before.revisions.has(`units/${unit}`) && isWithoutRecord({ before, decision }, unit);
+}
+
+function announce(session: Session, record: MachineRecord, todo: readonly Step[]): void {
+  for (const { action, unit, reason } of todo)
+    if (action === 'stop' || action === 'remove')
+      session.emit({ kind: 'taking', action, unit, machine: nameOf(record), reason });
+}
+
+function reportNew(session: Session, { target }: MachineRecord): void {
+  const message = `machine ${target.address} does not carry this cluster's id any more: it was made anew, or /etc/cluster was removed there; it is set up again`;
+  session.emit({ kind: 'warning', message });
 }
 
 function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]> {

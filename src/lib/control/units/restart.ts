@@ -7,6 +7,7 @@ import type { Session } from '../session.ts';
 import { type Answer, askAll } from './ask.ts';
 import { type Waiting, waitFor } from './converge.ts';
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { checkOwner } from './owner.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
 
@@ -16,7 +17,7 @@ export async function restart(
   args: readonly string[],
   options: VerbOptions,
 ): Promise<void> {
-  const state = await session.state();
+  const state = await session.state({ toChange: true });
   const names = requireKnown(state, nameUnits(state, args, notInactive));
   const idle = names.find((name) => state.units.get(name)?.desired === 'inactive');
   if (idle !== undefined)
@@ -57,6 +58,7 @@ async function restartLaunched(
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
+      await checkOwner(session, record, (await machine.manifest()).owner, state.identity);
       return waitFor(machine.restart(units, block), timeoutMs, units[0] ?? '');
     });
     return answers.flatMap((answer) => report(session, decision, answer, byMachine));

@@ -9,6 +9,7 @@ import {
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  OWNER_FILE,
   UNIT_DIR,
   VERIFY_SCRIPT,
 } from '../../machine/index.ts';
@@ -94,6 +95,8 @@ function facts({ machine, root, out }: HollowCall): number {
 }
 
 function manifest({ machine: { tree }, out }: HollowCall): number {
+  const owner = tree.text(OWNER_FILE);
+  if (owner !== null) out(`= ${owner.split('\n')[0] ?? ''}\n`);
   for (const unit of tree.list(MANIFEST_DIR)) {
     const hash = tree.stat(`${UNIT_DIR}/${unit}`)
       ? (tree.text(`${MANIFEST_DIR}/${unit}`) ?? '').trim()
@@ -128,6 +131,11 @@ async function apply(call: HollowCall): Promise<number> {
     return APPLY_EXIT.foreign;
   }
   tree.diskFull = false;
+  const owned = changeOwner(tree, stage);
+  if (owned !== null) {
+    out(`owner ${owned}\n`);
+    return APPLY_EXIT.owned;
+  }
   install(tree, stage, 'pending', MANIFEST_DIR);
   for (const unit of listed(stage, 'remove'))
     if (tree.stat(`${MANIFEST_DIR}/${unit}`)) removeUnit(tree, unit);
@@ -168,6 +176,19 @@ function foreignUnits(tree: HollowTree, stage: Stage): string[] {
   return target === null || target.startsWith('# Written by cluster\n')
     ? foreign
     : [...foreign, 'cluster.target'];
+}
+
+/** The id of another cluster that the machine belongs to, or null when it is as the change says now. */
+function changeOwner(tree: HollowTree, stage: Stage): string | null {
+  const change = stage.get('owner')?.text.trim();
+  if (change === undefined) return null;
+  const [how = '', id = '', generation = '', mark = ''] = change.split(' ');
+  const [has = '', seen = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  if (how !== 'take' && has !== '' && has !== id) return has;
+  if (how === 'leave') tree.remove(OWNER_FILE);
+  else if (how === 'take' || has !== id || Number(seen) < Number(generation))
+    tree.write(OWNER_FILE, Buffer.from(`${id} ${generation} ${mark}\n`));
+  return null;
 }
 
 function install(tree: HollowTree, stage: Stage, from: string, to: string): void {

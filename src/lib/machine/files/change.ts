@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
-import { commandFailed } from '../errors.ts';
-import type { ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
+import { commandFailed, machineOwned } from '../errors.ts';
+import type { ExecResult, FileChange, MachineOwner, MachineTarget, Manifest, OwnerChange } from '../port.ts';
 import { APPLY_EXIT, CLUSTER_TARGET, PENDING } from './scripts.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
@@ -17,6 +17,7 @@ export async function packChange(change: FileChange): Promise<Buffer> {
       { name: `units/${unit}`, text },
       ...(launched ? [{ name: `wants/${unit}`, link: `../${unit}` }] : []),
     ]),
+    ...(change.owner ? [{ name: 'owner', text: ownerLine(change.owner) }] : []),
     { name: 'remove', text: lines(change.remove) },
     { name: 'idle', text: lines(change.install.filter((one) => !one.launched).map((one) => one.unit)) },
     { name: 'cluster.target', text: CLUSTER_TARGET },
@@ -40,6 +41,10 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
       hint: 'choose another unit name, or remove that unit on the machine; nothing was changed',
     });
   }
+  if (result.code === APPLY_EXIT.owned) {
+    const owner = /^owner (\S+)$/m.exec(result.stdout)?.[1] ?? '';
+    throw machineOwned(target, owner);
+  }
   if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
     throw new ClusterError('disk-full', `no space left for unit files on ${machine}`, {
       machine,
@@ -50,14 +55,28 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
 }
 
 /** Reads the answer of MANIFEST_SCRIPT. */
-export function parseManifest(text: string): ManifestEntry[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
+export function parseManifest(text: string): Manifest {
+  const lines = text.split('\n').filter((line) => line !== '');
+  const owned = lines.find((line) => line.startsWith('= '));
+  const units = lines.filter((line) => line !== owned);
+  return {
+    owner: owned === undefined ? null : parseOwner(owned.slice(2)),
+    units: units.map((line) => {
       const space = line.indexOf(' ');
       return { unit: line.slice(0, space), hash: line.slice(space + 1) };
-    });
+    }),
+  };
+}
+
+/** null for what is not an owner's line: such a machine belongs to nobody. */
+function parseOwner(text: string): MachineOwner | null {
+  const [cluster = '', generation = '', mark = ''] = text.trim().split(' ');
+  if (!/^[0-9a-f]{32}$/.test(cluster)) return null;
+  return { cluster, generation: Number.parseInt(generation, 10) || 0, mark };
+}
+
+function ownerLine({ how, cluster, generation, mark }: OwnerChange): string {
+  return `${how} ${cluster} ${generation} ${mark}\n`;
 }
 
 /** Names were checked by systemd's rules long before; here a bad one would become a path. */

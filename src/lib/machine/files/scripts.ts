@@ -13,6 +13,8 @@ export const SCRIPT = {
 /** Where unit files go, and where the manifest of what is ours is kept. */
 export const UNIT_DIR = '/etc/systemd/system';
 export const MANIFEST_DIR = '/etc/cluster/units';
+/** One line: the cluster's id, the generation of the last change that was carried out, and its mark. */
+export const OWNER_FILE = '/etc/cluster/cluster';
 
 /** The hash that the manifest shows of a unit whose install did not reach its end. */
 export const PENDING = 'pending';
@@ -29,11 +31,12 @@ WantedBy=multi-user.target
 `;
 
 /** Exit codes of APPLY_SCRIPT. */
-export const APPLY_EXIT = { foreign: 3, incomplete: 5 } as const;
+export const APPLY_EXIT = { foreign: 3, owned: 4, incomplete: 5 } as const;
 
 /**
  * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
- * enable/cluster.target (symlink), the lists `remove`, `idle` (installed, not launched), and last `complete`.
+ * enable/cluster.target (symlink), owner (`HOW ID GENERATION MARK`, see OwnerChange), the lists `remove`, `idle`
+ * (installed, not launched), and last `complete`.
  * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs.
  * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
  * connection changes nothing; then come renames only. The manifest says `pending` from before the first file is
@@ -76,6 +79,25 @@ if [ -e "$sys/cluster.target" ]; then
   fi
 fi
 [ "$foreign" = 0 ] || exit 3
+how=
+if [ -f "$stage/owner" ]; then
+  read -r how id generation mark <"$stage/owner" || :
+  has= seen=0
+  if [ -f /etc/cluster/cluster ]; then read -r has seen rest </etc/cluster/cluster || :; fi
+  case $seen in '' | *[!0-9]*) seen=0 ;; esac
+  if [ "$how" != take ] && [ -n "$has" ] && [ "$has" != "$id" ]; then
+    printf 'owner %s\\n' "$has"
+    exit 4
+  fi
+  if [ "$how" = take ] || [ "$has" != "$id" ] || [ "$seen" -lt "$generation" ]; then
+    printf '%s %s %s\\n' "$id" "$generation" "$mark" >"$stage/owner"
+  else
+    rm -f "$stage/owner"
+  fi
+  if [ "$how" = leave ]; then
+    rm -f "$stage/owner" /etc/cluster/cluster
+  fi
+fi
 for f in "$stage"/units/*; do
   n=\${f##*/}
   if [ -f "$sys/$n" ] && cmp -s "$f" "$sys/$n"; then rm -f "$f"; fi
@@ -85,6 +107,7 @@ into() {
   shift
   if [ -e "$1" ] || [ -L "$1" ]; then mv -f "$@" "$to/"; fi
 }
+if [ -f "$stage/owner" ]; then mv -f "$stage/owner" /etc/cluster/cluster; fi
 into "$own" "$stage"/pending/*
 set --
 while read -r n; do
@@ -119,8 +142,13 @@ into "$sys" "$stage"/units/*
 into "$own" "$stage"/manifest/*
 `;
 
-/** Prints `NAME HASH` for each unit that is ours. */
+/** Prints `= ID GENERATION MARK` where the machine belongs to a cluster, and `NAME HASH` for each unit that is ours. */
 export const MANIFEST_SCRIPT = `set -u
+if [ -f /etc/cluster/cluster ]; then
+  line=
+  read -r line </etc/cluster/cluster || :
+  printf '= %s\\n' "$line"
+fi
 own=/etc/cluster/units
 [ -d "$own" ] || exit 0
 cd "$own" || exit 1
