@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Lease, Range, Store, StoreEvent } from '../store/port.ts';
+import type { Entry, Lease, Range, Store, StoreEvent } from '../store/port.ts';
 import { below } from './keys.ts';
 import { MovedMark } from './moved.ts';
 import { changesOf } from './watch.ts';
@@ -67,8 +67,9 @@ export class GatewayRegistry {
 
   #read({ entries, revision }: Range): GatewaysState {
     const gateways = new Map<string, GatewayRecord>();
-    for (const { key, value } of entries) {
-      const record = readGateway(value);
+    for (const entry of entries) {
+      const { key } = entry;
+      const record = readGateway(entry);
       if (record !== null) gateways.set(key.slice(this.#prefix.length), record);
     }
     return { gateways, revision };
@@ -78,7 +79,7 @@ export class GatewayRegistry {
     const next = new Map(gateways);
     for (const event of events) {
       const name = keyOf(event).slice(this.#prefix.length);
-      const record = event.type === 'put' ? readGateway(event.entry.value) : null;
+      const record = event.type === 'put' ? readGateway(event.entry) : null;
       if (record === null) next.delete(name);
       else next.set(name, record);
     }
@@ -86,13 +87,18 @@ export class GatewayRegistry {
   }
 }
 
-/** null for what is not a gateway's record. */
-function readGateway(value: string): GatewayRecord | null {
+/**
+ * null for what is not a gateway's record. A gateway writes its record after it has seen the revision: one that claims
+ * a later revision than that of its own key has it from a history that is gone (the store was wiped, or restored from a
+ * backup), and serves nothing of this one.
+ */
+function readGateway({ value, revision }: Entry): GatewayRecord | null {
   try {
     const record = JSON.parse(value) as GatewayRecord;
     const valid =
       record.v === 1 && typeof record.machine === 'string' && Number.isSafeInteger(record.revision);
-    return valid ? record : null;
+    if (!valid) return null;
+    return record.revision > revision ? { ...record, revision: 0 } : record;
   } catch {
     return null;
   }
