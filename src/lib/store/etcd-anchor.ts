@@ -84,7 +84,7 @@ async function readAt(
     ...(end && { range_end: end }),
     limit: 1,
     revision,
-    ...(newest && { sort_order: 'Descend', sort_target: 'Mod' } as const),
+    ...(newest && ({ sort_order: 'Descend', sort_target: 'Mod' } as const)),
   };
   try {
     const { kvs, header } = await client.kv((kv) => kv.range(request), 'read');

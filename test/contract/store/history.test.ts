@@ -85,7 +85,9 @@ test.each([
   await eventually(() => write('/t/new', 'second'), 20_000);
   await eventually(() => expect(seen[events]?.type).toBe('resync'), 10_000);
   await eventually(() => {
-    const all = seen.slice(events).flatMap((item) => (item.type === 'put' ? [item.entry.key] : (keys(item) ?? [])));
+    const all = seen
+      .slice(events)
+      .flatMap((item) => (item.type === 'put' ? [item.entry.key] : (keys(item) ?? [])));
     expect(all.join()).toContain('/t/new');
   });
   await write('/t/later', 'second');
@@ -98,10 +100,14 @@ test('a restored snapshot is read anew', async () => {
   for (let n = 0; n < 5; n++) await write('/t/lost', String(n));
   await eventually(() => expect(seen).toHaveLength(5));
   await stop();
-  execFileSync('etcdctl', ['snapshot', 'restore', join(dir, 'snapshot'), '--data-dir', join(dir, 'restored')], {
-    env: { ...process.env, ETCDCTL_API: '3' },
-    stdio: 'ignore',
-  });
+  execFileSync(
+    'etcdctl',
+    ['snapshot', 'restore', join(dir, 'snapshot'), '--data-dir', join(dir, 'restored')],
+    {
+      env: { ...process.env, ETCDCTL_API: '3' },
+      stdio: 'ignore',
+    },
+  );
   start('restored');
   await eventually(() => expect(seen[5]?.type).toBe('resync'), 20_000);
   expect(keys(seen[5])?.join()).not.toContain('/t/lost');
