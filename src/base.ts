@@ -6,7 +6,9 @@ import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
-import { sentences } from './lib/ui/events.ts';
+import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
+import { Progress } from './lib/ui/progress.ts';
+import { Teller } from './lib/ui/teller.ts';
 
 const helpGroup = GLOBAL;
 const text = (description: string, env: string) => Flags.string({ description, env, helpGroup });
@@ -33,6 +35,10 @@ const globalFlags = {
   'ssh-username': text('user to log in as on machines added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
   'ssh-timeout': text('how long connecting to a machine may take, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'gone-after': text(
+    'how long a machine may be silent on an open connection before it counts as gone, such as 10s',
+    'CLUSTER_GONE_AFTER',
+  ),
   'ssh-persist': text(
     'how long to keep unused connections open for later commands, such as 60s; 0: not at all',
     'CLUSTER_SSH_PERSIST',
@@ -59,6 +65,9 @@ export abstract class ClusterCommand extends Command {
   static override enableJsonFlag = false;
   /** Questions come one after another. */
   #asked: Promise<unknown> = Promise.resolve();
+  readonly #events: Event[] = [];
+  #json = false;
+  #printed = false;
 
   /** Runs `work` with a session that is closed afterwards, whatever happened. */
   protected async withSession<Value>(
@@ -67,17 +76,31 @@ export abstract class ClusterCommand extends Command {
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
+    const teller = new Teller(new Progress(process.stderr), ({ to, text }) => {
+      // With --json, stdout belongs to the JSON alone.
+      if (to === 'stderr') this.tell(text);
+      else if (!json) this.print(`${text}\n`);
+    });
     const session = new Session({
       config,
-      emit: (event) => this.show(event, json),
+      emit: (event) => {
+        if (event.kind !== 'pending') this.#events.push(event);
+        this.show(event, teller);
+      },
       program: { entry: process.argv[1] ?? '', version: VERSION },
-      ...(isTerminal(json) ? terminal() : {}),
+      ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {
       return await work(session);
     } finally {
+      teller.end();
       await session.close();
     }
+  }
+
+  /** Whether there is a person to ask. */
+  protected onTerminal(json: boolean): boolean {
+    return process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI;
   }
 
   protected async settings(flags: Record<string, unknown>): Promise<Config> {
@@ -85,53 +108,68 @@ export abstract class ClusterCommand extends Command {
     const values = camelKeys(Object.fromEntries(texts) as Record<string, string>);
     const typed: ConfigFlags = { ...values, keyPrefix: values.etcdKeyPrefix };
     const config = await loadConfig({ ...surroundings(), flags: typed });
-    for (const notice of config.notices) process.stderr.write(`Note: ${notice}\n`);
+    for (const notice of config.notices) this.tell(`Note: ${notice}`);
     return config;
   }
 
-  /** With --json, stdout belongs to the JSON alone. */
-  protected show(event: Event, json: boolean): void {
-    for (const { to, text } of sentences(event)) {
-      if (to === 'stdout' && !json) this.print(`${text}\n`);
-      else if (to === 'stderr') process.stderr.write(`${text}\n`);
-    }
+  protected show(event: Event, teller: Teller): void {
+    teller.tell(event);
   }
 
+  /** What is not ours in `text` is harmless afterwards, whoever forgot; line ends, tabs and our colours stay. */
   protected print(text: string): void {
+    const inColour = process.stdout.isTTY || Boolean(process.env.FORCE_COLOR);
+    this.printRaw(inColour ? printableInColour(text) : printableLines(text));
+  }
+
+  /** For terminal sequences of our own, and for what is passed through byte for byte. */
+  protected printRaw(text: string): void {
     process.stdout.write(text);
   }
 
   /** A yes for this: given by `yes`, else asked for on a terminal; without one, no. */
   protected confirm(question: string, { yes, json }: { yes: boolean; json: boolean }): Promise<boolean> {
-    if (yes || !isTerminal(json)) return Promise.resolve(yes);
-    const answer = this.#asked.then(async () => (await import('./lib/ui/prompt.ts')).askYes(question));
+    if (yes || !this.onTerminal(json)) return Promise.resolve(yes);
+    const answer = this.#asked.then(async () =>
+      (await import('./lib/ui/prompt.ts')).askYes(`${question} (yes/no)? `),
+    );
     this.#asked = answer.catch(() => undefined);
     return answer;
   }
 
-  protected printJson(value: unknown): void {
-    this.print(`${JSON.stringify(value, null, 2)}\n`);
+  /** With --json a command that changes something prints one document, if only of what happened. */
+  protected override async finally(failure: Error | undefined): Promise<void> {
+    const { changes } = this.constructor as typeof ClusterCommand & { readonly changes?: string };
+    if (failure === undefined && this.#json && !this.#printed && changes !== 'nothing')
+      this.printJson({ events: this.#events });
+  }
+
+  protected printJson(value: unknown, indent = 2): void {
+    this.#printed = true;
+    this.printRaw(`${printableJson(JSON.stringify(value, null, indent))}\n`);
+  }
+
+  /** One line on standard error: progress, notes and warnings. */
+  protected tell(line: string): void {
+    process.stderr.write(`${printable(line)}\n`);
   }
 
   /** Arguments come from the command line only: oclif would read a missing one from a pipe. */
-  protected override parse<
+  protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     for (const arg of Object.values<{ ignoreStdin?: boolean }>(options?.args ?? {})) arg.ignoreStdin = true;
-    return super.parse(options, argv);
+    const parsed = await super.parse<F, B, A>(options, argv);
+    this.#json = (parsed.flags as { readonly json?: boolean }).json === true;
+    return parsed;
   }
 
   /** Errors are printed in one place, by the entry. */
   protected override catch(error: Error): Promise<never> {
     return Promise.reject(error);
   }
-}
-
-/** Whether somebody is there to answer a question. */
-function isTerminal(json: boolean): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY && !json && !process.env.CI;
 }
 
 /** Questions on the terminal, one at a time. */

@@ -39,11 +39,27 @@ export const waitFlags = {
   }),
 };
 
+/** How long what starts is watched. */
+export const healthFlag = {
+  'min-healthy': Flags.string({
+    description:
+      'how long services that cannot report readiness (Type=simple, exec) must stay up to count as started; 0: not watched',
+    env: 'CLUSTER_MIN_HEALTHY',
+  }),
+};
+
 export const replaceFlag = {
   replace: Flags.boolean({
     description: 'replace the stored file where the local one differs; for a template, in all its instances',
     default: false,
     env: 'CLUSTER_REPLACE',
+    exclusive: ['keep'],
+  }),
+  keep: Flags.boolean({
+    description:
+      'go on with the stored file where the local one differs; without either, exit 3 and change nothing',
+    default: false,
+    env: 'CLUSTER_KEEP',
   }),
 };
 
@@ -56,6 +72,17 @@ export const listFlags = {
   full: Flags.boolean({ char: 'l', description: 'do not shorten ids and hashes', env: 'CLUSTER_FULL' }),
   'no-legend': Flags.boolean({ description: 'omit the header', env: 'CLUSTER_NO_LEGEND' }),
 };
+
+/** How a list is laid out: to fit a terminal, never for a pipe. */
+export const layout = (flags: {
+  readonly fields?: string | undefined;
+  readonly full: boolean;
+  readonly 'no-legend': boolean;
+}) => ({
+  fields: flags.fields,
+  legend: !flags['no-legend'],
+  width: process.stdout.isTTY && !flags.full ? process.stdout.columns : undefined,
+});
 
 export const labFlags = {
   name: Flags.string({ description: 'name of the lab', default: 'lab', env: 'CLUSTER_LAB_NAME' }),

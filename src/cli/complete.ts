@@ -1,3 +1,4 @@
+import { printable } from '../lib/printable.ts';
 import { within } from '../lib/within.ts';
 import { TOPICS } from './about.ts';
 import { findCommand } from './find.ts';
@@ -42,7 +43,7 @@ export async function candidates(words: readonly string[], manifest: Manifest): 
 }
 
 const matching = (names: readonly string[], current: string): string[] =>
-  names.filter((name) => name.startsWith(current)).sort();
+  names.filter((name) => name.startsWith(current) && printable(name) === name).sort();
 
 const flagsOf = ({ flags }: CommandShape): string[] =>
   Object.entries(flags).flatMap(([name, { hidden }]) => (hidden ? [] : [`--${name}`]));

@@ -45,7 +45,7 @@ async function trafficIds(session: Session, wanted: WantedTraffic): Promise<stri
   const entries = await (await session.traffic()).list(folderOf(wanted));
   const ids = entries.flatMap(({ path, value }) => {
     const object = parsePath(path);
-    if (object?.kind !== wanted.kind || /\p{Cc}/u.test(object.id)) return [];
+    if (object?.kind !== wanted.kind) return [];
     if (wanted.parent !== undefined && 'parent' in object && object.parent !== wanted.parent) return [];
     const type = object.kind === 'middleware' && wanted.type !== undefined ? typeOf(value) : wanted.type;
     return type === wanted.type ? [object.id] : [];

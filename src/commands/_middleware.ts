@@ -1,6 +1,14 @@
 import { count, text } from '../flags.ts';
 import { removeMiddleware, upsertMiddleware } from '../lib/control/traffic/middleware.ts';
-import { frontendFlag, idArgument, idFlag, oneId, TrafficCommand, ttlFlag } from './_traffic.ts';
+import {
+  frontendFlag,
+  gatewayWaitFlags,
+  idArgument,
+  idFlag,
+  oneId,
+  TrafficCommand,
+  ttlFlag,
+} from './_traffic.ts';
 
 type Type = Parameters<typeof upsertMiddleware>[1]['type'];
 type Edit = Parameters<typeof upsertMiddleware>[2];
@@ -11,6 +19,7 @@ export const middlewareFlags = {
   ...idFlag('middleware'),
   priority: count('priority', 'middlewares with a lower one run first; 1 by default'),
   ...ttlFlag,
+  ...gatewayWaitFlags,
 };
 
 export const variableFlag = {
@@ -23,6 +32,8 @@ interface Given {
   readonly frontend?: string | undefined;
   readonly id?: string | undefined;
   readonly ttl?: string | undefined;
+  readonly wait: boolean | undefined;
+  readonly 'wait-timeout': string;
 }
 
 export abstract class MiddlewareUpsert extends TrafficCommand {
@@ -42,7 +53,7 @@ export abstract class MiddlewareRm extends TrafficCommand {
   static readonly changes = 'registry';
   static readonly completes = 'middlewares';
   static override args = idArgument('middleware');
-  static override flags = { ...frontendFlag, ...idFlag('middleware') };
+  static override flags = { ...frontendFlag, ...idFlag('middleware'), ...gatewayWaitFlags };
 
   protected async remove(type: Type): Promise<void> {
     const { args, flags } = await this.parse(MiddlewareRm);

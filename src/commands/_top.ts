@@ -33,9 +33,12 @@ export abstract class TopCommand extends TrafficCommand {
     do {
       const { json, text, errors } = await look();
       if (flags.json) this.printJson(json);
-      else this.print(`${again ? '\u001b[H\u001b[2J' : ''}${text}`);
+      else {
+        if (again) this.printRaw('\u001b[H\u001b[2J');
+        this.print(text);
+      }
       if (errors.length > 0 && !again) throw new ClusterErrors(errors, flags.json);
-      for (const error of errors) process.stderr.write(`${error.message}\n`);
+      for (const error of errors) this.tell(error.message);
       if (again) await sleep(flags.refresh * 1000);
     } while (again);
   }

@@ -1,10 +1,14 @@
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { vctlArguments, withoutVulcan } from '../cli/vctl.ts';
 import { count, list, text, toggle } from '../flags.ts';
+import type { Event } from '../lib/control/event.ts';
 import type { Session } from '../lib/control/session.ts';
+import { waiterFor } from '../lib/control/traffic/wait.ts';
+import type { Change } from '../lib/control/traffic/write.ts';
 import { ClusterError, EXIT } from '../lib/error.ts';
-import { okLine } from '../lib/ui/traffic-change.ts';
+import type { Teller } from '../lib/ui/teller.ts';
+import { changeDocument, okLine, servedLine } from '../lib/ui/traffic-change.ts';
 
 export const idFlag = (kind: string) => ({ id: text('id', `${kind} id`) });
 export const backendFlag = { backend: text('backend', 'backend id', { char: 'b' }) };
@@ -25,6 +29,20 @@ export function oneId(flag: string | undefined, argument: string | undefined): s
   });
 }
 
+/** How long a command waits until gateways serve what it wrote. */
+export const gatewayWaitFlags = {
+  wait: Flags.boolean({
+    description: 'return only when every gateway serves it (so anyway where gateways are registered)',
+    env: 'CLUSTER_WAIT',
+    allowNo: true,
+  }),
+  'wait-timeout': Flags.string({
+    description: 'how long to wait for them',
+    default: '10s',
+    env: 'CLUSTER_WAIT_TIMEOUT',
+  }),
+};
+
 export const tlsFlags = {
   'tls-skip-verify': toggle('tls-skip-verify', 'insecure: do not verify certificates'),
   'tls-prefer-server-cs': toggle('tls-prefer-server-cs', "prefer the server's cipher suites"),
@@ -43,6 +61,7 @@ export const keyPairFlags = {
 };
 
 type Given = Record<string, unknown>;
+type WaitGiven = { readonly wait: boolean | undefined; readonly 'wait-timeout': string };
 
 /** What the commands known from vctl share: its spelling of flags, its success lines, its tables. */
 export abstract class TrafficCommand extends ClusterCommand {
@@ -50,7 +69,7 @@ export abstract class TrafficCommand extends ClusterCommand {
     await super.init();
     const argv = withoutVulcan(this.argv);
     if (argv.length < this.argv.length)
-      process.stderr.write('WARNING: --vulcan is ignored: cluster uses the registry itself (--endpoint)\n');
+      this.tell('WARNING: --vulcan is ignored: cluster uses the registry itself (--endpoint)');
     this.argv = vctlArguments(argv, { ...this.ctor.baseFlags, ...this.ctor.flags });
   }
 
@@ -65,15 +84,30 @@ export abstract class TrafficCommand extends ClusterCommand {
     else this.print(render(found));
   }
 
-  /** Changes something and prints vctl's line, or with --json the object as it is now. */
-  protected async change<Found>(
-    flags: Given,
-    work: (session: Session) => Promise<Found>,
-    ok: string | ((found: Found) => string),
+  /** Changes one object, prints vctl's line, and returns when the gateways serve it. With --json: one document. */
+  protected async change(
+    flags: Given & WaitGiven,
+    work: (session: Session) => Promise<Change>,
+    ok: string,
   ): Promise<void> {
-    const found = await this.withSession(flags, work);
-    const line = typeof ok === 'string' ? ok : ok(found);
-    if (flags.json === true) this.printJson(found ?? { message: line });
-    else this.print(okLine(line));
+    const json = flags.json === true;
+    const wait = waiterFor({ wait: flags.wait, waitTimeout: flags['wait-timeout'] });
+    await this.withSession(flags, async (session) => {
+      const change = await work(session);
+      if (!json) this.print(okLine(ok));
+      // What was there, or was not, is served already, or never will be.
+      const served = change.changed ? await wait(session, change.revision) : null;
+      if (json) this.printJson(changeDocument(change, served, this.notes));
+      else if (served !== null) this.print(servedLine(served));
+    });
+  }
+
+  /** Warnings of this run so far, for the document that --json prints. */
+  protected readonly notes: string[] = [];
+
+  protected override show(event: Event, teller: Teller): void {
+    if (event.kind === 'warning') this.notes.push(event.message);
+    if (event.kind === 'problem') this.notes.push(`${event.key}: ${event.message}`);
+    super.show(event, teller);
   }
 }

@@ -26,6 +26,7 @@ export default class Cat extends ClusterCommand {
     };
     const text = await this.withSession(flags, (session) => catUnit(session, argv as string[], options));
     if (flags.json) this.printJson({ unit: args.unit, text });
-    else this.print(text);
+    else if (process.stdout.isTTY) this.print(text);
+    else this.printRaw(text);
   }
 }

@@ -2,11 +2,13 @@ import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { journalStream, journalText } from '../lib/control/units/journal.ts';
 import { locate } from '../lib/control/units/locate.ts';
+import { printable, printableJson } from '../lib/printable.ts';
 
 export default class Journal extends ClusterCommand {
   static readonly changes = 'nothing';
   static readonly completes = 'units';
   static override summary = 'Print the journal of units, merged in order of time';
+  static override aliases = ['logs'];
   static override strict = false;
   static override examples = [
     "<%= config.bin %> journal --follow 'demo@*'",
@@ -46,7 +48,10 @@ export default class Journal extends ClusterCommand {
       const located = await locate(session, argv as string[], flags.machine);
       const [only] = located;
       if (only !== undefined && located.length === 1 && !flags.follow && !flags.json) {
-        this.print(await journalText(session, only, flags));
+        const text = await journalText(session, only, flags);
+        if (flags.output.startsWith('json')) this.printRaw(printableJson(text));
+        else if (flags.output === 'export' && !process.stdout.isTTY) this.printRaw(text);
+        else this.print(text);
         return;
       }
       const stop = new AbortController();
@@ -58,8 +63,11 @@ export default class Journal extends ClusterCommand {
         flags,
         ({ located: { unit, machine }, text, time }) => {
           const where = several ? `${unit}@${machine.target.address}` : unit;
-          if (flags.json) this.print(`${JSON.stringify({ time, unit, machine: machine.id, text })}\n`);
-          else this.print(`${new Date(time / 1000).toISOString()} ${where}: ${text}\n`);
+          if (flags.json) this.printJson({ time, unit, machine: machine.id, text }, 0);
+          else {
+            const line = `${new Date(time / 1000).toISOString()} ${where}: ${printable(text)}`;
+            this.print(`${line}\n`);
+          }
         },
         stop.signal,
       );

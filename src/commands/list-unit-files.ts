@@ -1,5 +1,5 @@
 import { ClusterCommand } from '../base.ts';
-import { listFlags } from '../flags.ts';
+import { layout, listFlags } from '../flags.ts';
 import { listUnitFiles } from '../lib/control/units/list.ts';
 import { unitFileColumns } from '../lib/ui/columns.ts';
 import { renderList } from '../lib/ui/fields.ts';
@@ -19,8 +19,8 @@ export default class ListUnitFiles extends ClusterCommand {
     const rows = await this.withSession(flags, listUnitFiles);
     if (flags.json) return this.printJson(rows);
     if (flags.fields?.split(',').includes('tmachine'))
-      process.stderr.write('WARNING: The "tmachine" field is deprecated. Use "target" instead\n');
-    const options = { fields: flags.fields, legend: !flags['no-legend'] };
+      this.tell('WARNING: The "tmachine" field is deprecated. Use "target" instead');
+    const options = layout(flags);
     this.print(renderList(unitFileColumns(flags.full), 'unit,hash,dstate,state,target', rows, options));
   }
 }

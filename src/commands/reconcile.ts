@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { healthFlag } from '../flags.ts';
 import type { MachineName } from '../lib/control/event.ts';
 import { throwFailures } from '../lib/control/report.ts';
 import { reconcile } from '../lib/control/units/reconcile.ts';
@@ -18,6 +19,7 @@ export default class Reconcile extends ClusterCommand {
     '<%= config.bin %> reconcile --dry-run --machine e9436653',
   ];
   static override flags = {
+    ...healthFlag,
     machine: Flags.string({ description: 'only this machine', env: 'CLUSTER_MACHINE' }),
     yes: Flags.boolean({
       description: 'also stop and remove units that cluster installed and this registry has no record of',

@@ -8,6 +8,7 @@ export default class Ssh extends ClusterCommand {
   static readonly changes = 'nothing';
   static readonly completes = 'machines-and-units';
   static override summary = 'Open a shell on a machine, or run a command there and exit with its code';
+  static override aliases = ['exec'];
   static override strict = false;
   static passThrough = true;
   static override examples = [

@@ -14,11 +14,11 @@ export default class Stop extends ClusterCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Stop);
-    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'] };
     const units = await this.withSession(flags, (session) =>
       stop(session, argv as string[], 'loaded', options),
     );
     if (flags.json) this.printJson({ units });
-    else if (options.block) process.stderr.write(`Successfully stopped units [${units.join(' ')}].\n`);
+    else if (options.block) this.tell(`Successfully stopped units [${units.join(' ')}].`);
   }
 }

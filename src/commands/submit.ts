@@ -14,7 +14,11 @@ export default class Submit extends ClusterCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Submit);
-    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: flags.replace };
+    const options = {
+      block: !flags['no-block'],
+      attempts: flags['block-attempts'],
+      differing: flags.replace ? ('replace' as const) : flags.keep ? ('keep' as const) : ('refuse' as const),
+    };
     await this.withSession(flags, (session) => start(session, argv as string[], 'inactive', options));
   }
 }

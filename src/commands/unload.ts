@@ -14,11 +14,11 @@ export default class Unload extends ClusterCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Unload);
-    const options = { block: !flags['no-block'], attempts: flags['block-attempts'], replace: false };
+    const options = { block: !flags['no-block'], attempts: flags['block-attempts'] };
     const units = await this.withSession(flags, (session) =>
       stop(session, argv as string[], 'inactive', options),
     );
     if (flags.json) this.printJson({ units });
-    else process.stderr.write(`Successfully unloaded units [${units.join(' ')}].\n`);
+    else this.tell(`Successfully unloaded units [${units.join(' ')}].`);
   }
 }

@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { verifyFiles } from '../lib/control/units/verify.ts';
-import { ClusterError } from '../lib/error.ts';
+import { ClusterError, ClusterErrors } from '../lib/error.ts';
 
 export default class Verify extends ClusterCommand {
   static readonly changes = 'nothing';
@@ -16,14 +16,25 @@ export default class Verify extends ClusterCommand {
     const { argv, flags } = await this.parse(Verify);
     if (argv.length === 0)
       throw new ClusterError('no-units', 'No unit files given', { hint: 'cluster verify hello.service' });
-    const checked = await this.withSession(flags, (session) => verifyFiles(session, argv as string[]));
-    if (flags.json) return this.printJson(checked);
-    for (const { file, unit, hash, warnings } of checked) {
+    const { good, errors } = await this.withSession(flags, (session) =>
+      verifyFiles(session, argv as string[]),
+    );
+    if (flags.json) {
+      const bad = errors.map(({ code, message, hint, place }) => ({
+        ...place,
+        error: { code, message, hint },
+      }));
+      this.printJson([...good, ...bad]);
+      if (errors.length > 0) process.exitCode = errors[0]?.exit;
+      return;
+    }
+    for (const { file, unit, hash, warnings } of good) {
       this.print(`${file}: ok (${hash.slice(0, 7)})\n`);
       for (const warning of warnings) {
         const rest = warning.startsWith(`${unit}:`) ? warning.slice(unit.length) : `: ${warning}`;
-        process.stderr.write(`WARNING: ${file}${rest}\n`);
+        this.tell(`WARNING: ${file}${rest}`);
       }
     }
+    if (errors.length > 0) throw new ClusterErrors(errors);
   }
 }

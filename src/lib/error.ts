@@ -15,6 +15,8 @@ export const EXIT = {
   failed: 1,
   /** Only `plan` and `reconcile --dry-run`: changes are pending. */
   changes: 2,
+  /** A local unit file differs from the stored one, and neither --replace nor --keep was given; nothing was changed. */
+  differs: 3,
   /** A machine could not be reached or did not let us in. */
   machine: 4,
   /** The store could not be reached or refused us. */

@@ -10,3 +10,16 @@ export function quoteWord(word: string): string {
 export function quote(argv: readonly string[]): string {
   return argv.map(quoteWord).join(' ');
 }
+
+/**
+ * Whether ssh takes it for a host name. The rule is OpenSSH's own: nothing that begins like an option or means something
+ * to a shell, since configurations hand host names to commands (`ProxyCommand nc %h %p`).
+ */
+export function isHostWord(text: string): boolean {
+  return text !== '' && !/^-|[\s\p{Cc}'`"$\\;&<>|(){}]/u.test(text);
+}
+
+/** The same for the name of a user, which may hold `$` and, not at its end, a backslash. */
+export function isUserWord(text: string): boolean {
+  return text !== '' && !/^-|[\s\p{Cc}'`";&<>|(){}]|\\$/u.test(text);
+}

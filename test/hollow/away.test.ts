@@ -78,7 +78,7 @@ test('start makes the placement that plan shows, beside a machine that is away, 
 
   const started = await at.run('start', ...units);
   expect(started.code).toBe(0);
-  const warning = `WARNING: ${ids[0]?.slice(0, 8)}.../127.0.0.1: machine 127.0.0.1 cannot be reached`;
+  const warning = `WARNING: machine ${ids[0]?.slice(0, 8)}.../127.0.0.1 cannot be reached`;
   for (const { stderr } of [planned, started]) {
     expect(stderr.split('\n').filter((line) => line.startsWith(warning))).toHaveLength(1);
     expect(stderr).toMatch(/^ {2}try: check that it is up/m);
@@ -159,7 +159,9 @@ test('machines that are away are looked past a bounded number of times, each ask
 
     const ran = await place.run('start', 'one.service');
     expect(ran.code).toBe(4);
-    const named = [...ran.stderr.matchAll(/^(WARNING|Error): (\w+)\.\.\./gm)].map((line) => line.slice(1));
+    const named = [...ran.stderr.matchAll(/^(WARNING|Error): machine (\w+)\.\.\./gm)].map((line) =>
+      line.slice(1),
+    );
     const short = order.map((id) => id.slice(0, 8));
     expect(named.sort()).toEqual(
       [...short.slice(0, 5).map((id) => ['WARNING', id]), ['Error', short[5]]].sort(),

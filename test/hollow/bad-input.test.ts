@@ -156,3 +156,23 @@ test('a config file with an unknown key', async () => {
   expect(ran.code).toBe(1);
   expect(ran.stderr).toMatch(/etcdd[\s\S]*did you mean etcd/);
 });
+
+test('verify says of every file what it is, whatever the others are', async () => {
+  await at.file('fine.service', '[Service]\nExecStart=/bin/sleep 1d\n');
+  await at.file('broken.service', 'no section\n');
+  await at.file('odd.service', '[Service]\nExecStart=/bin/sleep 1d\n[Fleet]\nGlobal=true\n');
+  const files = ['broken.service', 'fine.service', 'missing.service', 'odd.service'];
+  const ran = await at.run('verify', ...files);
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toMatch(/^fine\.service: ok .*\nodd\.service: ok .*\n$/);
+  expect(ran.stderr).toMatch(/^WARNING: odd\.service.*Fleet/m);
+  expect(ran.stderr).toMatch(/^Error: .*broken\.service/m);
+  expect(ran.stderr).toMatch(/^Error: cannot read missing\.service/m);
+
+  const json = await at.run('verify', '--json', ...files);
+  expect(json.code).toBe(1);
+  const rows = JSON.parse(json.stdout) as { file: string; error?: { code: string } }[];
+  expect(rows.map(({ file, error }) => [file, error !== undefined]).sort()).toEqual(
+    files.map((file) => [file, /broken|missing/.test(file)]),
+  );
+});

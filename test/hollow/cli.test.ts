@@ -57,6 +57,9 @@ describe('the life of units, on hollow machines', () => {
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/unit demo@4\.service cannot be placed on any of 3 machines/);
     expect(ran.stderr.match(/conflicts: /g)).toHaveLength(3);
+    expect(ran.stderr).toContain(
+      'the request stays, and it is placed as soon as a machine fits; withdraw it with',
+    );
     expect(ran.stdout).toMatch(/Unit hello\.service launched/);
     expect((await at.run('destroy', 'demo@4.service')).code).toBe(0);
   });
@@ -86,10 +89,24 @@ describe('the life of units, on hollow machines', () => {
       'demo@.service',
       '[Unit]\nDescription=new\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=demo@*.service\n',
     );
-    const plain = await at.run('start', 'demo@1.service');
-    expect(plain.stderr).toContain(
-      'WARNING: Unit demo@1.service in registry differs from local template unit file demo@.service. Add --replace to override.',
-    );
+    for (const verb of ['start', 'load', 'submit'])
+      expect(await at.run(verb, 'demo@1.service')).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: `Error: Unit demo@1.service in registry differs from local template unit file demo@.service; nothing was changed
+  try: --replace deploys the local file, --keep goes on with the stored one; cluster plan shows the change
+`,
+      });
+    expect(await at.run('start', '--keep', 'demo@1.service')).toMatchObject({
+      code: 0,
+      stderr:
+        'WARNING: Unit demo@1.service in registry differs from local template unit file demo@.service. Add --replace to override.\n',
+    });
+    const planned = await at.run('plan', 'demo@1.service', 'demo@2.service');
+    expect(planned.code).toBe(2);
+    expect(planned.stdout).toMatch(/^demo@\.service differs from what the registry has for 2 units/);
+    expect(planned.stdout).toContain('\n+Description=new\n');
+    expect(planned.stdout).toContain('content changed from');
     const replaced = await at.run('start', '--replace', 'demo@1.service');
     expect(replaced.code).toBe(0);
     expect((await at.run('cat', 'demo@3.service')).stdout).toContain('Description=new');

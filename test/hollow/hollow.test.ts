@@ -86,8 +86,8 @@ describe('the conversation with the real client', () => {
     expect((await machine.manifest()).units).toEqual([]);
     await install(machine, { 'demo@1.service': RUNS, 'demo@2.service': RUNS });
     expect((await machine.manifest()).units).toEqual([
-      { unit: 'demo@1.service', hash: 'abc1234' },
-      { unit: 'demo@2.service', hash: 'abc1234' },
+      { unit: 'demo@1.service', hash: 'abc1234', boot: true },
+      { unit: 'demo@2.service', hash: 'abc1234', boot: true },
     ]);
     const started = await machine.start(['demo@1.service', 'demo@2.service', 'nosuch.service'], true);
     expect(started.map(({ unit, result }) => [unit, result])).toEqual([
@@ -109,7 +109,9 @@ describe('the conversation with the real client', () => {
     });
     await machine.apply({ install: [], remove: ['demo@1.service'] });
     await machine.reload();
-    expect((await machine.manifest()).units).toEqual([{ unit: 'demo@2.service', hash: 'abc1234' }]);
+    expect((await machine.manifest()).units).toEqual([
+      { unit: 'demo@2.service', hash: 'abc1234', boot: true },
+    ]);
     expect((await machine.statuses(['demo@1.service']))[0]?.load).toBe('not-found');
   });
 

@@ -15,7 +15,7 @@ const use = (store: string): void => {
 const keep = (as: string): Promise<void> => cp(join(at.dir, 'store'), join(at.dir, as), { recursive: true });
 const add = (...more: string[]) =>
   at.run('machine', 'add', ...lab.machines.map(({ port }) => `root@127.0.0.1:${port}`), ...more);
-const installed = () => lab.machines[0]?.machine.tree.list('/etc/cluster/units');
+const installed = () => lab.simulations[0]?.tree.list('/etc/cluster/units');
 
 beforeEach(async () => {
   home = await workplace();
@@ -75,7 +75,7 @@ test('a key prefix of its own is a cluster of its own', async () => {
 });
 
 test('a machine without an id is adopted in silence; one that lost it is spoken of', async () => {
-  const tree = lab.machines[0]!.machine.tree;
+  const tree = lab.simulations[0]!.tree;
   tree.remove('/etc/cluster/cluster');
   const ran = await at.ok('reconcile');
   expect(ran.stderr).toContain("does not carry this cluster's id any more");

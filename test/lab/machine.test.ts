@@ -144,7 +144,10 @@ real(
       for await (const { initial, states } of machine.watch()) if (initial) count = states.length;
     })().catch((error: unknown) => error);
     await eventually('the first states', () => count > 20);
-    const { stdout: sshd } = await machine.exec(['sh', '-c', 'echo $PPID']);
+    // A login shell may stand between the command and the sshd process of this connection.
+    const ancestor =
+      'p=$$; until grep -q sshd /proc/$p/comm; do p=$(sed -n "s/^PPid:.//p" /proc/$p/status); done';
+    const { stdout: sshd } = await machine.exec(['sh', '-c', `${ancestor}; echo $p`]);
     execFileSync('ssh', [...labSshArgs(first), 'kill', sshd.trim()]);
     expect(await ended).toMatchObject({ code: 'machine-unreachable' });
   },

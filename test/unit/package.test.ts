@@ -144,3 +144,22 @@ describe('npm run package says what it needs', () => {
     });
   });
 });
+
+test('dependencies are pinned: exact versions, and a hash for each package in the lock file', () => {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', name), 'utf8'));
+  const { dependencies, devDependencies } = read('package.json');
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
+    expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+  const { packages } = read('package-lock.json') as {
+    packages: Record<string, { integrity?: string; optional?: boolean }>;
+  };
+  // Optional ones are those of other platforms, which npm writes down without having fetched them.
+  for (const [name, { integrity, optional }] of Object.entries(packages))
+    if (name !== '' && !optional) expect(integrity, name).toMatch(/^sha512-/);
+});
+
+test('no package runs code while it is installed', () => {
+  const npmrc = readFileSync(join(import.meta.dirname, '..', '..', '.npmrc'), 'utf8');
+  expect(npmrc).toMatch(/^ignore-scripts=true$/m);
+});

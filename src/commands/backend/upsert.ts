@@ -1,6 +1,6 @@
 import { camelKeys, count, text } from '../../flags.ts';
 import { upsertBackend } from '../../lib/control/traffic/objects.ts';
-import { idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
+import { gatewayWaitFlags, idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
 
 export default class BackendUpsert extends TrafficCommand {
   static readonly changes = 'registry';
@@ -19,6 +19,7 @@ export default class BackendUpsert extends TrafficCommand {
     'max-idle-conns': count('max-idle-conns', 'idle connections kept per server'),
     'sticky-cookie': text('sticky-cookie', 'cookie that ties a client to a server; vulcand ignores it'),
     ...tlsFlags,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

@@ -2,21 +2,12 @@ import { Flags } from '@oclif/core';
 import type { Session } from '../../lib/control/session.ts';
 import type { FrontendChange } from '../../lib/control/traffic/frontend.ts';
 import type { Served } from '../../lib/control/traffic/wait.ts';
-import { changeJson, changeLines, servedLine } from '../../lib/ui/traffic-change.ts';
-import { TrafficCommand } from '../_traffic.ts';
+import { changeLines, servedLine, switchDocument } from '../../lib/ui/traffic-change.ts';
+import { gatewayWaitFlags, TrafficCommand } from '../_traffic.ts';
 
 /** Flags of the commands that may switch a frontend. */
 export const switchFlags = {
-  wait: Flags.boolean({
-    description: 'wait until every gateway serves it; the default where gateways are registered',
-    env: 'CLUSTER_WAIT',
-    allowNo: true,
-  }),
-  'wait-timeout': Flags.string({
-    description: 'how long to wait for the gateways',
-    default: '10s',
-    env: 'CLUSTER_WAIT_TIMEOUT',
-  }),
+  ...gatewayWaitFlags,
   force: Flags.boolean({
     description: 'switch even if the backend has no healthy server',
     default: false,
@@ -41,7 +32,8 @@ export abstract class SwitchCommand extends TrafficCommand {
         if (flags.json !== true) this.print(changeLines(made));
       }),
     );
-    if (flags.json === true && change !== undefined) this.printJson(changeJson(change, served));
+    if (flags.json === true && change !== undefined)
+      this.printJson(switchDocument(change, served, this.notes));
     else if (served !== null) this.print(servedLine(served));
   }
 }

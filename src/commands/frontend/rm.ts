@@ -1,5 +1,5 @@
 import { removeFrontend } from '../../lib/control/traffic/frontend.ts';
-import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
+import { gatewayWaitFlags, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class FrontendRm extends TrafficCommand {
   static readonly changes = 'registry';
@@ -7,7 +7,7 @@ export default class FrontendRm extends TrafficCommand {
   static override summary = 'Remove a frontend and its middlewares';
   static override examples = ['<%= config.bin %> frontend rm --id demo-application.example.test'];
   static override args = idArgument('frontend');
-  static override flags = idFlag('frontend');
+  static override flags = { ...idFlag('frontend'), ...gatewayWaitFlags };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FrontendRm);

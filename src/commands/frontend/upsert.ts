@@ -18,6 +18,10 @@ export default class FrontendUpsert extends SwitchCommand {
     ...backendFlag,
     route: text('route', 'which requests it serves, such as Host("a.example.test") && PathRegexp(".*")'),
     ...switchFlags,
+    'wait-backend': text(
+      'wait-backend',
+      'how long to wait for a backend that has no server yet: 30s while its containers are being checked, 0: not at all',
+    ),
     ...ttlFlag,
     'max-mem-body-kb': count('max-mem-body-kb', 'KiB of a request body to keep in memory', { min: 0 }),
     'max-body-kb': count('max-body-kb', 'largest request body in KiB; 0: no limit', { min: 0 }),

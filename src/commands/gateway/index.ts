@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
 import { untilSignal } from '../_process.ts';
+import { tuningFlags, tuningOf } from '../_proxy-tuning.ts';
 
 export default class Gateway extends ClusterCommand {
   static readonly changes = 'registry';
@@ -10,7 +12,7 @@ export default class Gateway extends ClusterCommand {
     'Runs until it is stopped, usually as the global unit gateway.service. HAProxy keeps running while this process restarts, so that no request is dropped.';
   static override examples = [
     '<%= config.bin %> gateway',
-    '<%= config.bin %> gateway --listen :8080 --run-dir /tmp/gateway --state-dir /tmp/gateway/state',
+    '<%= config.bin %> gateway --listen :8080 --run-dir ~/gateway --state-dir ~/gateway/state',
   ];
   static override flags = {
     listen: Flags.string({
@@ -44,6 +46,7 @@ export default class Gateway extends ClusterCommand {
       default: 'info',
       env: 'CLUSTER_LOG_SEVERITY',
     }),
+    ...tuningFlags,
     machine: Flags.string({
       description: 'machine-id to announce this gateway with',
       hidden: true,
@@ -67,6 +70,7 @@ export default class Gateway extends ClusterCommand {
         stateDirectory: flags['state-dir'],
         admin: flags.admin,
         program: flags.haproxy,
+        tuning: await tuningOf(flags, resolve(flags['run-dir'])),
         sealKey: flags['seal-key'] ?? null,
         severity: readSeverity(flags['log-severity']),
       };

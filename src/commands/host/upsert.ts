@@ -1,6 +1,6 @@
 import { camelKeys, list, text, toggle } from '../../flags.ts';
 import { upsertHost } from '../../lib/control/traffic/hosts.ts';
-import { keyPairFlags, TrafficCommand } from '../_traffic.ts';
+import { gatewayWaitFlags, keyPairFlags, TrafficCommand } from '../_traffic.ts';
 
 export default class HostUpsert extends TrafficCommand {
   static readonly changes = 'registry';
@@ -17,6 +17,7 @@ export default class HostUpsert extends TrafficCommand {
     'ocsp-skip-check': toggle('ocsp-skip-check', 'insecure: do not check the signature of OCSP responses'),
     'ocsp-period': text('ocsp-period', 'how often to fetch a response, such as 1h'),
     'ocsp-responder': list('ocsp-responder', 'URL of an OCSP responder; may be repeated'),
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

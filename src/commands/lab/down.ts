@@ -11,9 +11,7 @@ export default class LabDown extends ClusterCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(LabDown);
-    await this.withSession(flags, (session) =>
-      labDown(session, flags.name, (line) => process.stderr.write(`${line}\n`)),
-    );
+    await this.withSession(flags, (session) => labDown(session, flags.name, (line) => this.tell(line)));
     if (flags.json) this.printJson({ name: flags.name });
     else this.print(`Lab ${flags.name} is gone.\n`);
   }

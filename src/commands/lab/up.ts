@@ -39,7 +39,7 @@ export default class LabUp extends ClusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(LabUp);
     const { name, docker, hollow } = flags;
-    const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+    const progress = (line: string): void => this.tell(line);
     const machines = await this.withSession(flags, (session) =>
       hollow === undefined
         ? labUp(session, { name, docker, machines: flags.machines }, progress)

@@ -1,5 +1,5 @@
 import { removeListener } from '../../lib/control/traffic/objects.ts';
-import { idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
+import { gatewayWaitFlags, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ListenerRm extends TrafficCommand {
   static readonly changes = 'registry';
@@ -7,7 +7,7 @@ export default class ListenerRm extends TrafficCommand {
   static override summary = 'Remove a listener';
   static override examples = ['<%= config.bin %> listener rm public'];
   static override args = idArgument('listener');
-  static override flags = idFlag('listener');
+  static override flags = { ...idFlag('listener'), ...gatewayWaitFlags };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ListenerRm);

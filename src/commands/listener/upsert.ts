@@ -1,6 +1,6 @@
 import { camelKeys, text } from '../../flags.ts';
 import { upsertListener } from '../../lib/control/traffic/objects.ts';
-import { idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
+import { gatewayWaitFlags, idFlag, TrafficCommand, tlsFlags } from '../_traffic.ts';
 
 export default class ListenerUpsert extends TrafficCommand {
   static readonly changes = 'registry';
@@ -13,10 +13,12 @@ export default class ListenerUpsert extends TrafficCommand {
     ...idFlag('listener'),
     proto: text('proto', 'http or https'),
     net: text('net', 'tcp or unix'),
-    addr: text('addr', 'HOST:PORT, or the path of a Unix socket'),
-    scope: text('scope', 'route that every request must match, such as Host("a.example.test")'),
+    addr: text('addr', 'HOST:PORT, or the name of a socket in /run/cluster-gateway/listeners'),
+    'socket-mode': text('socket-mode', 'mode of that socket, 0660 where it is not set'),
+    scope: text('scope', 'route that all its requests must match, such as Host("a.example.test")'),
     'proxy-header': text('proxy-header', 'PROXY_V1, or none'),
     ...tlsFlags,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core';
 import { text } from '../../flags.ts';
 import { setSeverity } from '../../lib/control/traffic/severity.ts';
+import { okLine } from '../../lib/ui/traffic-change.ts';
 import { TrafficCommand } from '../_traffic.ts';
 
 export default class LogSetSeverity extends TrafficCommand {
@@ -18,6 +19,8 @@ export default class LogSetSeverity extends TrafficCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(LogSetSeverity);
     const severity = flags.severity ?? args.severity;
-    await this.change(flags, (session) => setSeverity(session, severity), 'log severity updated');
+    const now = await this.withSession(flags, (session) => setSeverity(session, severity));
+    if (flags.json) this.printJson({ kind: 'log', severity: now, notes: this.notes });
+    else this.print(okLine('log severity updated'));
   }
 }

@@ -42,7 +42,7 @@ export default class MachineInstall extends ClusterCommand {
       installMachines(session, argv as string[], options, (step) => {
         if (step.kind === 'done') outcomes.push(step.outcome);
         for (const { to, text } of tell(step)) {
-          if (to === 'stderr') process.stderr.write(`${text}\n`);
+          if (to === 'stderr') this.tell(text);
           else if (!flags.json) this.print(`${text}\n`);
         }
       }),

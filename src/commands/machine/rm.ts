@@ -19,10 +19,17 @@ export default class MachineRm extends ClusterCommand {
       default: false,
       env: 'CLUSTER_FORCE',
     }),
+    'keep-files': Flags.boolean({
+      description: 'leave the program and the settings that machine install put there',
+      default: false,
+      env: 'CLUSTER_KEEP_FILES',
+    }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(MachineRm);
-    await this.withSession(flags, (session) => removeMachine(session, args.machine, flags.force));
+    await this.withSession(flags, (session) =>
+      removeMachine(session, args.machine, { force: flags.force, keepFiles: flags['keep-files'] }),
+    );
   }
 }

@@ -16,7 +16,7 @@ export default class SecretSealKeypair extends TrafficCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(SecretSealKeypair);
-    const sealed = await sealFiles(camelKeys(flags));
+    const { text: sealed } = await sealFiles(camelKeys(flags));
     if (flags.file !== undefined) await writeSecret(flags.file, sealed);
     else this.print(sealed);
   }

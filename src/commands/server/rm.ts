@@ -1,5 +1,5 @@
 import { removeServer } from '../../lib/control/traffic/objects.ts';
-import { backendFlag, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
+import { backendFlag, gatewayWaitFlags, idArgument, idFlag, oneId, TrafficCommand } from '../_traffic.ts';
 
 export default class ServerRm extends TrafficCommand {
   static readonly changes = 'registry';
@@ -7,14 +7,14 @@ export default class ServerRm extends TrafficCommand {
   static override summary = 'Remove a server; requests it is serving may finish';
   static override examples = ['<%= config.bin %> server rm -b demo-application-v0.2.0 --id web1'];
   static override args = idArgument('server');
-  static override flags = { ...idFlag('server'), ...backendFlag };
+  static override flags = { ...idFlag('server'), ...backendFlag, ...gatewayWaitFlags };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ServerRm);
     const id = oneId(flags.id, args.id);
     await this.change(
       flags,
-      async (session) => void (await removeServer(session, { backend: flags.backend, id })),
+      (session) => removeServer(session, { backend: flags.backend, id }),
       `Server ${id} deleted`,
     );
   }

@@ -1,6 +1,6 @@
 import { count, text } from '../../flags.ts';
 import { upsertServer } from '../../lib/control/traffic/objects.ts';
-import { backendFlag, idFlag, TrafficCommand, ttlFlag } from '../_traffic.ts';
+import { backendFlag, gatewayWaitFlags, idFlag, TrafficCommand, ttlFlag } from '../_traffic.ts';
 
 export default class ServerUpsert extends TrafficCommand {
   static readonly changes = 'registry';
@@ -17,6 +17,7 @@ export default class ServerUpsert extends TrafficCommand {
     url: text('url', 'http://HOST:PORT or https://HOST:PORT'),
     weight: count('weight', 'share of the requests, 0 to 256; vulcand ignores it', { min: 0 }),
     ...ttlFlag,
+    ...gatewayWaitFlags,
   };
 
   async run(): Promise<void> {

@@ -1,4 +1,7 @@
-import type { Exclusion } from '../plan/model.ts';
+/**
+ * What commands call and what they share: the session, events, reports. It must not format anything for a person.
+ */
+import type { Desired, Exclusion } from '../plan/model.ts';
 
 export interface MachineName {
   readonly id: string;
@@ -6,6 +9,14 @@ export interface MachineName {
 }
 
 export type Verb = 'load' | 'start' | 'stop' | 'unload' | 'restart';
+
+/** A job of systemd that a command waits for. */
+export interface PendingJob {
+  readonly unit: string;
+  readonly machine: MachineName;
+  readonly job: 'start' | 'stop' | 'restart';
+  readonly seconds: number;
+}
 
 /** What happened, as data; ui/ turns it into fleet's sentences. */
 export type Event =
@@ -18,6 +29,31 @@ export type Event =
       readonly machine: MachineName;
       readonly global: boolean;
     }
+  /** Every second while jobs are waited for, and once with none when all have ended. */
+  | { readonly kind: 'pending'; readonly jobs: readonly PendingJob[] }
+  /** The end of a command that started or restarted more than one unit. */
+  | {
+      readonly kind: 'summary';
+      readonly state: 'launched' | 'loaded' | 'restarted';
+      readonly done: number;
+      readonly failed: number;
+      readonly machines: number;
+      readonly seconds: number;
+    }
+  | {
+      /** Wanted launched and not started: why. */
+      readonly kind: 'held';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly why: string;
+    }
+  | {
+      /** Somebody else changed the unit while we carried out what we had recorded; null = destroyed. */
+      readonly kind: 'overtaken';
+      readonly unit: string;
+      readonly desired: Desired | null;
+    }
+  | { readonly kind: 'leaving'; readonly unit: string; readonly machines: readonly MachineName[] }
   | { readonly kind: 'inactive'; readonly unit: string }
   | {
       readonly kind: 'taking';
@@ -40,6 +76,8 @@ export type Event =
       readonly machine: MachineName;
       readonly how: string;
       readonly journal: readonly string[];
+      /** What to try, where it is not the unit's journal. */
+      readonly hint?: string | undefined;
     }
   | {
       readonly kind: 'unreachable';
@@ -50,6 +88,9 @@ export type Event =
       /** The machine was only a candidate: what was to be placed there went elsewhere. */
       readonly passedOver: boolean;
     }
+  /** A machine that is followed went away, and is tried until it is back. */
+  | { readonly kind: 'away'; readonly machine: MachineName; readonly message: string }
+  | { readonly kind: 'back'; readonly machine: MachineName; readonly seconds: number }
   | {
       readonly kind: 'machine-added';
       readonly machine: MachineName;
@@ -62,4 +103,6 @@ export type Event =
       readonly metadata: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
-  | { readonly kind: 'warning'; readonly message: string };
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A command does nothing until something happens. */
+  | { readonly kind: 'waiting'; readonly message: string };

@@ -2,6 +2,7 @@ import { ClusterError, ClusterErrors, EXIT } from '../error.ts';
 import type { JobOutcome } from '../machine/index.ts';
 import type { Refusal } from '../plan/model.ts';
 import type { MachineRecord } from '../registry/index.ts';
+import { nameMachine } from './away.ts';
 import type { MachineName } from './event.ts';
 import type { Session } from './session.ts';
 
@@ -17,7 +18,7 @@ export function reportUnreachable(
   error: ClusterError,
   { units = [], hint }: { units?: Iterable<string>; hint?: string } = {},
 ): ClusterError {
-  const { message } = error;
+  const { message } = nameMachine(record, error);
   session.emit({
     kind: 'unreachable',
     machine: nameOf(record),
@@ -31,7 +32,7 @@ export function reportUnreachable(
 
 /** A machine did not answer, and what was to be placed there went elsewhere: a warning, not a failure. */
 export function reportPassedOver(session: Session, record: MachineRecord, error: ClusterError): void {
-  const { message, hint } = error;
+  const { message, hint } = nameMachine(record, error);
   session.emit({
     kind: 'unreachable',
     machine: nameOf(record),
@@ -56,10 +57,13 @@ export function reportRefused(session: Session, { unit, reasons }: Refusal): Clu
 export function reportFailed(session: Session, record: MachineRecord, outcome: JobOutcome): ClusterError {
   const { unit, result, failure } = outcome;
   const how = failure?.how ?? `job ${result}`;
-  session.emit({ kind: 'failed', unit, machine: nameOf(record), how, journal: failure?.journal ?? [] });
+  const hint = failure?.hint;
+  const journal = failure?.journal ?? [];
+  session.emit({ kind: 'failed', unit, machine: nameOf(record), how, journal, hint });
   return new ClusterError('unit-failed', `unit ${unit} failed on ${record.target.address}: ${how}`, {
     unit,
     machine: record.id,
+    ...(hint !== undefined && { hint }),
   });
 }
 

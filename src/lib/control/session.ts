@@ -10,12 +10,15 @@ import {
   movedError,
   movedHint,
   movedText,
+  RegistratorRegistry,
   Registry,
   type RegistryState,
+  ServiceRegistry,
   SwitchRegistry,
   TrafficRegistry,
 } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
+import { nameMachine } from './away.ts';
 import type { Event } from './event.ts';
 
 export interface SessionOptions {
@@ -67,6 +70,15 @@ export class Session {
     return new GatewaySettingsRegistry(await this.store(), this.config.prefix);
   }
 
+  async registrators(): Promise<RegistratorRegistry> {
+    return new RegistratorRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** What registrators announced. */
+  async services(): Promise<ServiceRegistry> {
+    return new ServiceRegistry(await this.store(), this.config.prefix, this.config.trafficPrefix);
+  }
+
   async switches(): Promise<SwitchRegistry> {
     return new SwitchRegistry(await this.store(), this.config.prefix);
   }
@@ -99,7 +111,16 @@ export class Session {
 
   /** @throws ClusterError with the machine's legend; exit 4. */
   async machine(record: MachineRecord): Promise<Machine> {
-    return this.connect(record.target);
+    try {
+      return await this.connect(record.target);
+    } catch (error) {
+      throw error instanceof ClusterError ? nameMachine(record, error) : error;
+    }
+  }
+
+  /** A new connection to a machine whose last one was lost. @throws as `machine`. */
+  async machineAgain(record: MachineRecord): Promise<Machine> {
+    return (await this.pool()).again(record.target);
   }
 
   pool(): Promise<MachinePool> {
@@ -127,13 +148,17 @@ export class Session {
   }
 
   #sshOptions(): SshOptions {
-    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config, transport } = this.config.ssh;
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, goneAfterMs, config, transport } =
+      this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
     const timeoutChosen = this.config.sources['ssh.timeout'] !== undefined;
+    const goneAfterChosen = this.config.sources['ssh.gone-after'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
+      goneAfterMs,
       ...(timeoutChosen && { timeoutChosen }),
+      ...(goneAfterChosen && { goneAfterChosen }),
       ...(transport !== 'auto' && { transport }),
       ...(chosen && { config }),
       ...(identity !== undefined && { identity }),

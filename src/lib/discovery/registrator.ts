@@ -1,6 +1,14 @@
 import { ClusterError } from '../error.ts';
-import { LeaseHolder, Outage, ProblemList, type Report, together, untilDone } from '../keep/index.ts';
-import { Registry, ServiceRegistry } from '../registry/index.ts';
+import {
+  LeaseHolder,
+  Outage,
+  ProblemList,
+  type Ready,
+  type Report,
+  together,
+  untilDone,
+} from '../keep/index.ts';
+import { RegistratorRegistry, Registry, ServiceRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { isLoopback } from '../traffic/index.ts';
 import { Checker, type Target } from './checker.ts';
@@ -13,6 +21,7 @@ import { offerOf } from './offers/offer.ts';
 import { presencePath } from './offers/presence.ts';
 import { type ServiceOptions, servicesOf } from './offers/services.ts';
 import { RegistryWriter } from './registry-writer.ts';
+import { StatusRecord } from './status-record.ts';
 import { addressOf, targetOf } from './targets.ts';
 
 export interface RegistratorOptions {
@@ -36,7 +45,12 @@ export interface RegistratorOptions {
   readonly explicit: boolean;
   readonly tags: readonly string[];
   readonly report: Report;
+  /** Called when it runs, or when only the store is missing for it. */
+  readonly ready: Ready;
 }
+
+/** How long the store may take to answer before the registrator counts as ready without it. */
+const PATIENCE_MS = 2000;
 
 /**
  * Announces this machine's containers until the signal aborts; what is announced then stays on its lease, for the next
@@ -55,7 +69,10 @@ export async function runRegistrator(options: RegistratorOptions, signal: AbortS
     );
   const outage = new Outage('the store', options.report);
   const find = () => registeredAddress(options);
-  const address = options.ip ?? (await untilDone(find, { outage, part: 'address' }, signal));
+  const patience = setTimeout(() => options.ready('waiting for the registry'), PATIENCE_MS);
+  const found = options.ip ?? untilDone(find, { outage, part: 'address' }, signal);
+  const address = await Promise.resolve(found).finally(() => clearTimeout(patience));
+  options.ready('announcing containers');
   if (address !== null) await new Registrator(options, address, outage).run(signal);
 }
 
@@ -72,6 +89,7 @@ class Registrator {
   readonly #checker: Checker;
   readonly #writer: RegistryWriter;
   readonly #leaseHolder: LeaseHolder;
+  readonly #status: StatusRecord;
   /** By path of its presence. */
   #offers = new Map<string, { readonly offer: Offer; readonly running: Running }>();
   readonly #offersOf = new WeakMap<Container, ReadOffers>();
@@ -104,7 +122,17 @@ class Registrator {
       ttlSeconds,
       refreshSeconds,
       outage: storeOutage,
-      granted: (lease) => this.#writer.setLease(lease),
+      granted: (lease) => {
+        this.#writer.setLease(lease);
+        this.#status.setLease(lease);
+      },
+    });
+    this.#status = new StatusRecord({
+      registry: new RegistratorRegistry(options.store, options.prefix),
+      machine: options.machine,
+      hostname,
+      leaseLost: () => this.#leaseHolder.checkNow(),
+      outage: storeOutage,
     });
     this.#writer = new RegistryWriter({
       registry,
@@ -113,6 +141,7 @@ class Registrator {
       report,
       outage: storeOutage,
       instances: () => (this.#listed ? this.#instances() : null),
+      problems: (found) => this.#status.setProblems('registry', found),
       leaseLost: () => this.#leaseHolder.checkNow(),
     });
   }
@@ -122,6 +151,7 @@ class Registrator {
       (end: AbortSignal) => this.#inventory.follow(end),
       (end: AbortSignal) => this.#leaseHolder.run(end),
       (end: AbortSignal) => this.#writer.run(end),
+      (end: AbortSignal) => this.#status.run(end),
     ];
     await together(loops, signal).finally(() => this.#checker.stop());
   }
@@ -166,6 +196,8 @@ class Registrator {
     }
     this.#offers = offers;
     this.#problems.set(problems);
+    this.#status.setProblems('containers', problems);
+    this.#status.setAnnounced(offers.size);
     this.#reportRuntimeHealth();
     const targets = [...offers.values()].flatMap(({ offer, running: { fresh } }): Target[] => {
       const target = targetOf(offer, fresh, this.#options.runtime, connected);

@@ -31,6 +31,8 @@ export interface RegistryWriterOptions {
   readonly instances: () => readonly Instance[] | null;
   /** The store says that our lease is gone. */
   readonly leaseLost: () => void;
+  /** What is in the way in the registry now. */
+  readonly problems: (problems: readonly string[]) => void;
   readonly report: Report;
   readonly outage: Outage;
 }
@@ -151,6 +153,7 @@ export class RegistryWriter {
     const { groups, problems } = registryEdits(view, instances);
     this.#decidedInMs = performance.now() - started;
     this.#problems.set(problems);
+    this.#options.problems(problems);
 
     for (const edits of transactions(groups)) if (!(await this.#commit(edits))) return false;
     return this.#sweep(view);

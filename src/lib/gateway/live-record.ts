@@ -65,6 +65,7 @@ export class LiveRecord {
       const [record, lease] = [this.#record, this.#lease];
       if (lease === null || record === this.#written) continue;
       try {
+        if (this.#written === null) await this.#registry.removeEarlier(record);
         await this.#registry.put(record, lease);
         if (lease === this.#lease) this.#written = record;
         backoff.reset();

@@ -1,6 +1,6 @@
 import type { ClusterError } from '../error.ts';
 import type { Report } from '../keep/reporter.ts';
-import type { TrafficState } from '../traffic/index.ts';
+import { LISTENER_DIRECTORY, type TrafficState } from '../traffic/index.ts';
 import type { BreakerId, Notes, OpenKeyPair, ServedRequest } from './model.ts';
 import type { Top } from './top.ts';
 
@@ -17,6 +17,30 @@ export interface ProxyKind {
   open(options: ProxyOptions): RunningProxy;
 }
 
+/** What an operator sets about the proxy on one machine. */
+export interface ProxyTuning {
+  /** User that the processes run as which talk to clients; '' = that of the gateway, null = the proxy's own where it exists. */
+  readonly user: string | null;
+  /** Most bytes of a request's header, and most lines; a request with more is answered 431. */
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  /** How long connections may go on that a configuration from before holds, in milliseconds. */
+  readonly drainMs: number;
+  /** Most processes that only finish such connections. */
+  readonly maxDraining: number;
+  /** Directory of the sockets of listeners with `Network: unix`. */
+  readonly listenerDirectory: string;
+}
+
+export const DEFAULT_TUNING: ProxyTuning = {
+  user: null,
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  drainMs: 6 * 3_600_000,
+  maxDraining: 10,
+  listenerDirectory: LISTENER_DIRECTORY,
+};
+
 export interface ProxyOptions {
   /** Name or path of the program. */
   readonly program: string;
@@ -25,6 +49,8 @@ export interface ProxyOptions {
   /** `HOST:PORT` or `:PORT`, where to listen while the registry has no listener. */
   readonly listen: string;
   readonly openKeyPair: OpenKeyPair;
+  /** DEFAULT_TUNING where absent. */
+  readonly tuning?: ProxyTuning;
   readonly logger: Report;
   /** Called for each answered request of a frontend that has a breaker or a trace. */
   readonly onRequest: (request: ServedRequest) => void;
@@ -93,4 +119,6 @@ export interface ProxyStatus {
   readonly reloads: number;
   /** Single changes that it took without that. */
   readonly runtimeChanges: number;
+  /** Processes that only finish connections from before a reload; those of earlier releases do not say. */
+  readonly draining?: readonly { readonly pid: number; readonly since: string }[];
 }

@@ -1,4 +1,4 @@
-import { inJournal, plainLine, Reporter, type Severity } from '../keep/index.ts';
+import { inJournal, plainLine, Reporter, readinessOf, type Severity } from '../keep/index.ts';
 import { GatewayRegistry, GatewaySettingsRegistry, TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { keyBytes } from '../traffic/seal.ts';
@@ -7,6 +7,7 @@ import { chosenProxy } from './chosen-proxy.ts';
 import { endingOf } from './ending.ts';
 import { type GatewayOptions, runGateway } from './gateway.ts';
 import { keyPairOpener } from './key-pairs.ts';
+import type { ProxyTuning } from './proxy.ts';
 
 /** The command line of `cluster gateway`. */
 export interface ServeOptions {
@@ -18,6 +19,7 @@ export interface ServeOptions {
   readonly admin: string;
   /** The proxy's program. */
   readonly program: string;
+  readonly tuning: ProxyTuning;
   /** 64 hex digits, or null: hosts with key pairs are left out. */
   readonly sealKey: string | null;
   readonly severity: Severity;
@@ -30,6 +32,7 @@ export interface ServeOptions {
  * @throws ClusterError `bad-address`, `bad-seal-key` before anything is touched, and those of `runGateway`.
  */
 export async function serve(store: Store, options: ServeOptions, signal: AbortSignal): Promise<void> {
+  const ready = readinessOf(process.env);
   readAddress(options.admin);
   if (options.sealKey !== null) keyBytes(options.sealKey);
   const write = (line: string): boolean => process.stderr.write(`${line}\n`);
@@ -40,9 +43,9 @@ export async function serve(store: Store, options: ServeOptions, signal: AbortSi
     settings: new GatewaySettingsRegistry(store, options.prefix),
   };
 
-  const { program, runDirectory, listen } = options;
+  const { program, runDirectory, listen, tuning } = options;
   const openKeyPair = keyPairOpener(options.sealKey);
   const openProxy: GatewayOptions['openProxy'] = (onRequest) =>
-    chosenProxy.open({ program, runDirectory, listen, openKeyPair, logger, onRequest });
-  await runGateway({ ...options, ...registries, logger, openProxy }, signal, endingOf);
+    chosenProxy.open({ program, runDirectory, listen, openKeyPair, tuning, logger, onRequest });
+  await runGateway({ ...options, ...registries, logger, ready, openProxy }, signal, endingOf);
 }

@@ -1,7 +1,9 @@
+import { printable, printableJson } from '../printable.ts';
+
 export const SEVERITIES = ['debug', 'info', 'warning', 'error'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** How a line is written. The message has no line breaks. */
+/** How a line is written: harmless, whatever the message holds. The message has no line breaks. */
 export type LogFormat = (severity: Severity, message: string) => string;
 
 /** What reports to people: the methods of a Reporter. */
@@ -10,16 +12,16 @@ export type Report = Pick<Reporter, 'debug' | 'info' | 'warning' | 'error'>;
 /** systemd's journal takes a line's priority from its first bytes. */
 const PRIORITY: Readonly<Record<Severity, number>> = { debug: 7, info: 6, warning: 4, error: 3 };
 
-const journalLine: LogFormat = (severity, message) => `<${PRIORITY[severity]}>${message}`;
+const journalLine: LogFormat = (severity, message) => `<${PRIORITY[severity]}>${printable(message)}`;
 
 /** `warning: MESSAGE`. */
-export const plainLine: LogFormat = (severity, message) => `${severity}: ${message}`;
+export const plainLine: LogFormat = (severity, message) => `${severity}: ${printable(message)}`;
 
 /** The message alone. */
-export const textLine: LogFormat = (_, message) => message;
+export const textLine: LogFormat = (_, message) => printable(message);
 
 /** One JSON object: `level` and `message`. */
-export const jsonLine: LogFormat = (level, message) => JSON.stringify({ level, message });
+export const jsonLine: LogFormat = (level, message) => printableJson(JSON.stringify({ level, message }));
 
 /** The journal's format when standard error goes to systemd's journal, else the one given. */
 export function inJournal(otherwise: LogFormat): LogFormat {

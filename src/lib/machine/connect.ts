@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../error.ts';
 import { busUnavailable, commandFailed } from './errors.ts';
-import { checkApplied, packChange, parseManifest } from './files/change.ts';
+import { assertTicket, checkApplied, packChange, parseManifest } from './files/change.ts';
 import { parseFacts } from './files/facts.ts';
 import { scriptArgv } from './files/scripts.ts';
 import type {
   FileChange,
   JobOutcome,
+  JobWaiting,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -18,11 +19,13 @@ import type {
 import { openTransport } from './ssh/open.ts';
 import { Session } from './ssh/session.ts';
 import type { Transport } from './ssh/transport.ts';
+import { unitAges } from './systemd/ages.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { type JobKind, type ReadJournals, runJobs } from './systemd/jobs.ts';
 import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
-import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd/manager.ts';
+import { enableUnits, forgetUnits, reload, unitStatuses } from './systemd/manager.ts';
 import { unitReports } from './systemd/status.ts';
 import { watchUnits } from './systemd/watch.ts';
 
@@ -65,6 +68,10 @@ class SshMachine implements Machine {
     return this.#ask((bus) => unitStatuses(bus, units));
   }
 
+  ages(units: readonly string[]) {
+    return this.#ask((bus) => unitAges(bus, units));
+  }
+
   async manifest() {
     const result = await this.#session.exec(scriptArgv('manifest'), { sudo: true });
     if (result.code !== 0)
@@ -77,20 +84,32 @@ class SshMachine implements Machine {
     checkApplied(this.target, await this.#session.exec(scriptArgv('apply'), { sudo: true, stdin }));
   }
 
+  async settle(tickets: readonly string[]) {
+    for (const ticket of tickets) assertTicket(ticket);
+    const result = await this.#session.exec(scriptArgv('settle', ...tickets), { sudo: true });
+    if (result.code !== 0)
+      throw commandFailed(
+        this.target,
+        'noting that systemd has read the unit files',
+        result.code,
+        result.stderr,
+      );
+  }
+
   reload() {
     return this.#ask(reload);
   }
 
-  start(units: readonly string[], block: boolean) {
-    return this.#jobs('start', units, block);
+  start(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('start', units, block, waiting);
   }
 
-  stop(units: readonly string[], block: boolean) {
-    return this.#jobs('stop', units, block);
+  stop(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('stop', units, block, waiting);
   }
 
-  restart(units: readonly string[], block: boolean) {
-    return this.#jobs('restart', units, block);
+  restart(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('restart', units, block, waiting);
   }
 
   forget(units: readonly string[]) {
@@ -155,8 +174,14 @@ class SshMachine implements Machine {
     this.#transport.close();
   }
 
-  #jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
-    return this.#ask((bus) => runJobs(bus, kind, units, block, (runs) => failureJournals(this.#run, runs)));
+  #jobs(
+    kind: JobKind,
+    units: readonly string[],
+    block: boolean,
+    waiting?: JobWaiting,
+  ): Promise<JobOutcome[]> {
+    const journals: ReadJournals = (runs) => failureJournals(this.#run, runs);
+    return this.#ask((bus) => runJobs(bus, kind, units, block, journals, waiting));
   }
 
   async #ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {

@@ -11,11 +11,14 @@ export {
   parseInstalled,
   readInstalled,
   shortRelease,
+  uninstall,
   writeSettings,
 } from './files/release.ts';
+export { UNINSTALL_SCRIPT } from './files/release-scripts.ts';
 export {
   APPLY_EXIT,
   APPLY_SCRIPT,
+  BUILT_IN,
   CLUSTER_TARGET,
   FACTS_SCRIPT,
   MANIFEST_DIR,
@@ -24,7 +27,10 @@ export {
   OWNER_FILE,
   PENDING,
   SCRIPT,
+  SETTLE_SCRIPT,
   UNIT_DIR,
+  UNIT_DIRS,
+  UNSETTLED_DIR,
 } from './files/scripts.ts';
 export {
   closeHeld,

@@ -32,6 +32,10 @@ export interface SshOptions {
   readonly transport?: 'auto' | 'ssh2' | 'openssh';
   /** `timeoutMs` was asked for, so that ConnectTimeout of the client's configuration does not apply. */
   readonly timeoutChosen?: boolean;
+  /** How long a machine may be silent on an open connection before it counts as gone; default 10 s. */
+  readonly goneAfterMs?: number;
+  /** `goneAfterMs` was asked for, so that ServerAlive... of the client's configuration does not apply. */
+  readonly goneAfterChosen?: boolean;
   /** Asks for a passphrase on a terminal; absent = no terminal. */
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
   /** Shows an unknown host key on a terminal and asks whether to trust it; absent = nobody is asked. */
@@ -90,9 +94,23 @@ export interface Manifest {
   readonly units: readonly ManifestEntry[];
 }
 
+/** Since when a unit is in its state, and how often systemd restarted it by itself. */
+export interface UnitAge {
+  readonly unit: string;
+  /** Milliseconds since 1970, by the machine's clock; null where systemd does not know. */
+  readonly since: number | null;
+  /** Null for what is no service. */
+  readonly restarts: number | null;
+}
+
 export interface ManifestEntry {
   readonly unit: string;
-  readonly hash: string;
+  /** null: it is ours no more, and systemd may not know it yet. */
+  readonly hash: string | null;
+  /** It starts at boot. */
+  readonly boot?: boolean;
+  /** Tickets of changes of its file after which nobody called `settle`. */
+  readonly unsettled?: readonly string[];
 }
 
 /** How a unit's start or stop job ended. */
@@ -109,7 +127,20 @@ export interface JobOutcome {
     readonly how: string;
     /** Last journal lines of that invocation, oldest first. */
     readonly journal: readonly string[];
+    /** What to try, where it is not the unit's journal. */
+    readonly hint?: string;
   };
+}
+
+/** How starts and restarts are waited for. */
+export interface JobWaiting {
+  /**
+   * How long a service that cannot report that it is ready (Type=simple, exec, idle) must stay up after systemd has
+   * started it. Default 0: only a program that ends at once is noticed.
+   */
+  readonly minHealthyMs?: number;
+  /** Hears how each job ended as soon as that is known. */
+  readonly onOutcome?: (outcome: JobOutcome) => void;
 }
 
 /** What `systemctl status` says of a unit. */
@@ -159,15 +190,26 @@ export interface InstallFile {
   readonly launched: boolean;
 }
 
+/** A name that the [Install] section of a unit takes or enables besides the unit's own. */
+export interface Claim {
+  readonly unit: string;
+  readonly key: 'Alias' | 'Also';
+  readonly name: string;
+}
+
 /**
- * One atomic change of our files on a machine. Refused as a whole when a file to be written is not ours, or when the
- * machine is another cluster's.
+ * One atomic change of our files on a machine. Refused as a whole when a unit to be written or a name that is claimed
+ * is that of a unit which is not ours, or when the machine is another cluster's.
  */
 export interface FileChange {
   readonly install: readonly InstallFile[];
+  /** What these units will claim when they are enabled. */
+  readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
   /** Absent = the machine stays whose it is. */
   readonly owner?: OwnerChange;
+  /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
+  readonly ticket?: string;
 }
 
 export interface ExecResult {
@@ -188,14 +230,18 @@ export interface Machine {
   details(): Promise<MachineDetails>;
   /** States of these units; a name that systemd does not know comes back with load `not-found`. */
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /** Ages of these units, in this order; asked together, in one round trip. */
+  ages(units: readonly string[]): Promise<UnitAge[]>;
   /** Whose the machine is, and what cluster installed here (/etc/cluster/). */
   manifest(): Promise<Manifest>;
   apply(change: FileChange): Promise<void>;
+  /** Says that systemd has read these changes and that all that goes with them is done. */
+  settle(tickets: readonly string[]): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */
-  start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
-  stop(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
-  restart(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
+  start(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
+  stop(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
+  restart(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
   /** Makes systemd forget that removed units once failed. */
   forget(units: readonly string[]): Promise<void>;
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */

@@ -1,17 +1,19 @@
 import { UnitFacts } from './facts.ts';
-import type {
-  Assignment,
-  ClusterState,
-  Intent,
-  Known,
-  MachineView,
-  Observation,
-  PlacementResult,
-  Snapshot,
-  StateChange,
-  UnitEntry,
-  UnitView,
-  Why,
+import {
+  type Assignment,
+  type ClusterState,
+  type Intent,
+  type Known,
+  type LeavingUnit,
+  leavingKey,
+  type MachineView,
+  type Observation,
+  type PlacementResult,
+  type Snapshot,
+  type StateChange,
+  type UnitEntry,
+  type UnitView,
+  type Why,
 } from './model.ts';
 import { place } from './place.ts';
 
@@ -24,6 +26,8 @@ export interface Decision<Machine extends MachineView = MachineView> {
   readonly units: ReadonlyMap<string, UnitEntry>;
   readonly files: ReadonlyMap<string, string>;
   readonly assignments: readonly Assignment[];
+  /** Units that machines still have to be rid of, those that this decision takes away included; by `leavingKey`. */
+  readonly leaving: ReadonlyMap<string, LeavingUnit>;
   /** Units that are wanted loaded or launched on every machine that qualifies. */
   readonly globals: ReadonlySet<string>;
   /** Units that the intent names, and those whose placement is different now. */
@@ -72,18 +76,23 @@ export function decide<Machine extends MachineView>(
       assignments.push({ machine: id, unit: name, desired: unit.desired, hash: unit.hash });
   }
 
+  const wasOn = locationsBefore(state, intent, known, facts, changed);
+  const { leaving, edits } = leavingAfter(state, wasOn, assignments, machines);
+
   let reasons: Why | undefined;
   return {
     change: {
       units: new Map([...changed].map((name) => [name, units.get(name) ?? null])),
       ...(intent.machines && { machines: intent.machines }),
       ...(intent.files && { files: intent.files }),
+      ...(edits.size > 0 && { leaving: edits }),
     },
     result,
     machines,
     units,
     files,
     assignments,
+    leaving,
     globals: new Set(globals.keys()),
     changed,
     chosen,
@@ -93,6 +102,57 @@ export function decide<Machine extends MachineView>(
       return reasons(machine, unit);
     },
   };
+}
+
+/**
+ * Where the units that may have left a machine were placed before: `[unit, machine]` pairs. Where global units were is
+ * placed anew, which is left out where nothing that decides it changed.
+ */
+function locationsBefore(
+  state: ClusterState,
+  intent: Intent<MachineView>,
+  known: Known,
+  facts: UnitFacts,
+  changed: ReadonlySet<string>,
+): [unit: string, machine: string][] {
+  const out: [string, string][] = [];
+  let globals = intent.machines !== undefined;
+  for (const name of changed) {
+    const unit = state.units.get(name);
+    if (unit === undefined || unit.desired === 'inactive') continue;
+    if (unit.machine !== null) out.push([name, unit.machine]);
+    else if (state.files.get(unit.hash)?.includes('Global')) globals = true;
+  }
+  if (!globals) return out;
+  const before = place(snapshotOf(state.machines, state.units, state.files, known), facts);
+  for (const { unit, machines } of before.global) for (const id of machines) out.push([unit, id]);
+  return out;
+}
+
+/** What machines have to be rid of after a decision, and the records of it that come (or, null, go). */
+function leavingAfter(
+  state: ClusterState,
+  wasOn: readonly (readonly [unit: string, machine: string])[],
+  assignments: readonly Assignment[],
+  machines: ReadonlyMap<string, MachineView>,
+): { leaving: ReadonlyMap<string, LeavingUnit>; edits: ReadonlyMap<string, LeavingUnit | null> } {
+  const leaving = new Map(state.leaving);
+  const edits = new Map<string, LeavingUnit | null>();
+  if (leaving.size === 0 && wasOn.length === 0) return { leaving, edits };
+  const here = new Set(assignments.map(({ unit, machine }) => leavingKey(unit, machine)));
+  for (const [key, { machine }] of state.leaving ?? []) {
+    if (!here.has(key) && machines.has(machine)) continue;
+    leaving.delete(key);
+    edits.set(key, null);
+  }
+  for (const [unit, machine] of wasOn) {
+    const key = leavingKey(unit, machine);
+    if (here.has(key) || leaving.has(key) || !machines.has(machine)) continue;
+    const record: LeavingUnit = { v: 1, unit, machine };
+    leaving.set(key, record);
+    edits.set(key, record);
+  }
+  return { leaving, edits };
 }
 
 /** Which machines have each unit installed by us, for `Known.installed`. */

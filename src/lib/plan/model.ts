@@ -33,12 +33,27 @@ export interface UnitEntry {
   readonly machine: string | null;
 }
 
+/**
+ * A unit that was taken off a machine and may still be there: it was destroyed, unloaded or moved, and the machine has
+ * not confirmed yet that nothing of it is left.
+ */
+export interface LeavingUnit {
+  readonly v: 1;
+  readonly unit: string;
+  readonly machine: string;
+}
+
+/** Where a leaving unit stands in `ClusterState.leaving`. */
+export const leavingKey = (unit: string, machine: string): string => `${unit}/${machine}`;
+
 /** What is recorded of a cluster, at one moment; the registry's state is one. */
 export interface ClusterState<Machine extends MachineView = MachineView> {
   readonly machines: ReadonlyMap<string, Machine>;
   readonly units: ReadonlyMap<string, UnitEntry>;
   /** Unit file text by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Units that machines still have to be rid of, by `leavingKey`. Absent = none. */
+  readonly leaving?: ReadonlyMap<string, LeavingUnit>;
 }
 
 /** What should be different from the recorded state. `null` = destroyed or removed. By default about units only. */
@@ -53,6 +68,8 @@ export interface StateChange<Machine extends MachineView = MachineView> {
   readonly units: ReadonlyMap<string, UnitEntry | null>;
   readonly machines?: ReadonlyMap<string, Machine | null>;
   readonly files?: ReadonlyMap<string, string>;
+  /** By `leavingKey`. */
+  readonly leaving?: ReadonlyMap<string, LeavingUnit | null>;
 }
 
 /** What is known of machines that is not recorded. */
@@ -136,4 +153,8 @@ export interface Observation {
   readonly active: string;
   readonly sub: string;
   readonly load: string;
+  /** Whether it would start at boot (its link in cluster.target.wants). Absent = not known. */
+  readonly boot?: boolean;
+  /** A run changed its file and ended before systemd had read it and its [Install] links were made. */
+  readonly unsettled?: boolean;
 }

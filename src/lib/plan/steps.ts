@@ -12,6 +12,8 @@ export interface StepOptions {
   readonly asked?: ReadonlySet<string>;
   /** Also start what is asked for and still starting: such a start joins systemd's job and learns how it ends. */
   readonly join?: boolean;
+  /** Why a unit must not be started now, although it is wanted launched. */
+  readonly held?: (unit: string) => string | undefined;
 }
 
 type Wish = { readonly action: Exclude<Action, 'reload'>; readonly unit: string; readonly reason: string };
@@ -19,6 +21,7 @@ type Wish = { readonly action: Exclude<Action, 'reload'>; readonly unit: string;
 const ORDER: readonly Wish['action'][] = ['stop', 'remove', 'install', 'start'];
 const RUNNING: ReadonlySet<string> = new Set(['active', 'activating', 'reloading', 'refreshing']);
 const SHORT_HASH = 7;
+const UNSETTLED = 'an earlier run ended before this was done';
 
 /**
  * The steps from what was observed to what is assigned, machine by machine in order of their ids; on each: stop,
@@ -51,8 +54,9 @@ function wishesFor(
   const why = (unit: string, otherwise: string): string => options.why?.(machine, unit) ?? otherwise;
   const wishes: Wish[] = [];
   for (const seen of found?.values() ?? []) {
-    if (seen.hash === null || wanted?.has(seen.unit)) continue;
-    wishes.push(...leaving(seen, why(seen.unit, 'no longer wanted on this machine')));
+    if (wanted?.has(seen.unit) || !isOurs(seen)) continue;
+    const reason = seen.hash === null ? UNSETTLED : 'no longer wanted on this machine';
+    wishes.push(...leaving(seen, why(seen.unit, reason)));
   }
   for (const want of wanted?.values() ?? []) {
     const seen = found?.get(want.unit);
@@ -62,21 +66,42 @@ function wishesFor(
       const reason = `content changed from ${short(seen.hash)} to ${short(want.hash)}`;
       if (needsStop(seen)) wishes.push({ action: 'stop', unit: want.unit, reason });
       wishes.push(...coming(want, reason));
-    } else if (seen.load === 'not-found') {
+    } else if (seen.load === 'not-found' && !seen.unsettled) {
       wishes.push(...coming(want, 'its file is not on the machine any more'));
+    } else if (seen.unsettled) {
+      wishes.push(...arriving(want, seen, UNSETTLED, options));
+    } else if (seen.boot !== undefined && seen.boot !== (want.desired === 'launched')) {
+      const reason = seen.boot ? 'should be loaded only and would start at boot' : 'would not start at boot';
+      wishes.push(...arriving(want, seen, reason, options));
     } else if (want.desired === 'launched') {
       wishes.push(...launching(want, seen, options));
-    } else if (RUNNING.has(seen.active)) {
-      wishes.push({ action: 'stop', unit: want.unit, reason: `should be loaded only and is ${seen.active}` });
-    }
+    } else wishes.push(...stopping(seen));
   }
-  return wishes;
+  return wishes.filter(({ action, unit }) => action !== 'start' || options.held?.(unit) === undefined);
 }
 
 function leaving(seen: Observation, reason: string): Wish[] {
   const { unit } = seen;
   const remove: Wish = { action: 'remove', unit, reason };
   return needsStop(seen) ? [{ action: 'stop', unit, reason }, remove] : [remove];
+}
+
+/** What is installed as it should be, but for what goes with the file: links, and what systemd has read. */
+function arriving(want: Assignment, seen: Observation, reason: string, options: StepOptions): Wish[] {
+  const install: Wish = { action: 'install', unit: want.unit, reason };
+  const rest = want.desired === 'launched' ? launching(want, seen, options) : stopping(seen);
+  return [install, ...rest];
+}
+
+function stopping({ unit, active }: Observation): Wish[] {
+  if (!RUNNING.has(active)) return [];
+  return [{ action: 'stop', unit, reason: `should be loaded only and is ${active}` }];
+}
+
+/** Ours by the manifest, or what is left of it: a change that was not ended, a process whose file is gone. */
+function isOurs(seen: Observation): boolean {
+  if (seen.hash !== null || seen.unsettled === true) return true;
+  return seen.load === 'not-found' && needsStop(seen);
 }
 
 function coming({ unit, desired }: Assignment, reason: string): Wish[] {

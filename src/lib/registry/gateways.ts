@@ -20,7 +20,7 @@ export interface GatewayRecord {
 
 /** The gateways that are alive, at one store revision. */
 export interface GatewaysState {
-  /** By the name of its key: the machine. */
+  /** By the name of its key: `MACHINE@ADMIN`, or only the machine for gateways of earlier releases. */
   readonly gateways: ReadonlyMap<string, GatewayRecord>;
   readonly revision: number;
 }
@@ -54,10 +54,19 @@ export class GatewayRegistry {
     }
   }
 
-  /** Writes a gateway's record, on its lease. @throws `lease-expired`. */
+  /** Writes a gateway's record, on its lease; several of one machine have different addresses. @throws `lease-expired`. */
   async put(record: GatewayRecord, lease: string): Promise<void> {
-    const write = { put: this.#prefix + record.machine, value: JSON.stringify(record), lease };
+    const key = `${this.#prefix}${record.machine}@${record.admin}`;
+    const write = { put: key, value: JSON.stringify(record), lease };
     await this.#store.commit({ compare: [], writes: [write] });
+  }
+
+  /** Removes the record that an earlier release left for this very gateway, which nobody would write any more. */
+  async removeEarlier({ machine, admin }: GatewayRecord): Promise<void> {
+    const key = this.#prefix + machine;
+    const entry = await this.#store.get(key);
+    if (entry === null || readGateway(entry)?.admin !== admin) return;
+    await this.#store.commit({ compare: [{ key, revision: entry.revision }], writes: [{ remove: key }] });
   }
 
   /** A new lease for a record. */

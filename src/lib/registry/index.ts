@@ -18,8 +18,9 @@ export {
   type RegistryIdentity,
   seenOf,
 } from './identity.ts';
-export type { MachineRecord, RegistryState, UnitRecord } from './model.ts';
+export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
 export { MovedMark, movedError, movedHint, movedText } from './moved.ts';
+export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
   type ServiceChange,

@@ -1,5 +1,5 @@
 import type { MachineFacts, MachineTarget } from '../machine/port.ts';
-import type { Desired } from '../plan/model.ts';
+import type { Desired, LeavingUnit } from '../plan/model.ts';
 import type { MovedTo, RegistryIdentity } from './identity.ts';
 
 /** A machine as the registry knows it: how to reach it and what was read from it when it was added. */
@@ -29,6 +29,8 @@ export interface Problem {
   readonly message: string;
   /** Of a unit whose file is not there: the file's hash. */
   readonly missing?: string;
+  /** The key's own value can be read; another key is at fault. */
+  readonly follows?: true;
 }
 
 /** Machines, units and their files at one store revision. */
@@ -37,7 +39,11 @@ export interface RegistryState {
   readonly units: ReadonlyMap<string, UnitRecord>;
   /** Unit file text by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Units that machines still have to be rid of, by `leavingKey`. */
+  readonly leaving: ReadonlyMap<string, LeavingUnit>;
   readonly problems: readonly Problem[];
+  /** Names of units that are recorded and cannot be read: what machines have of them is left alone. */
+  readonly unreadable: ReadonlySet<string>;
   readonly identity: RegistryIdentity;
   /** `registry copy` took everything to another place; null = this is the registry. */
   readonly moved: MovedTo | null;
@@ -51,4 +57,15 @@ export interface RegistryChange {
   readonly machines?: ReadonlyMap<string, MachineRecord | null>;
   readonly units?: ReadonlyMap<string, UnitRecord | null>;
   readonly files?: ReadonlyMap<string, string>;
+  readonly leaving?: ReadonlyMap<string, LeavingUnit | null>;
+}
+
+/** What a change left in the store. */
+export interface Written {
+  /** Revision of the `schedule` key: whoever finds another one there has to look again. */
+  readonly schedule: number;
+  /** Of each path that was written. */
+  readonly revisions: ReadonlyMap<string, number>;
+  /** The registry's identity after the change. */
+  readonly identity: RegistryIdentity;
 }

@@ -1,9 +1,9 @@
 import { ClusterError, EXIT } from '../error.ts';
 import { inBatches } from '../store/limits.ts';
-import type { Compare, Store, Write } from '../store/port.ts';
+import type { Compare, Revision, Store, Write } from '../store/port.ts';
 import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
-import type { RegistryChange, RegistryState, UnitRecord } from './model.ts';
+import type { RegistryChange, RegistryState, UnitRecord, Written } from './model.ts';
 import { movedError } from './moved.ts';
 import { applyEvents, readState } from './state.ts';
 import { changesOf } from './watch.ts';
@@ -42,20 +42,21 @@ export class Registry {
    * Writes a change that rests on `state`. Every key it touches must still be as it was read, and so must the
    * schedule as a whole (`schedule` key), since a placement rests on all others.
    * All of a change is one generation of the registry; the first one gives the registry its id.
-   * @returns the registry's identity after the change; null when only the schedule changed meanwhile (read again and
-   * decide again).
+   * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
    * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
    * `registry-moved`.
    */
-  async change(state: RegistryState, change: RegistryChange): Promise<RegistryIdentity | null> {
+  async change(state: RegistryState, change: RegistryChange): Promise<Written | 'moved'> {
     if (state.moved !== null) throw movedError(state.moved);
     const writes = this.#writes(state, change);
-    if (writes.length === 0 && state.identity.id !== null) return state.identity;
+    const revisions = new Map<string, Revision>();
+    let schedule = state.revisions.get('schedule') ?? 0;
+    if (writes.length === 0 && state.identity.id !== null)
+      return { schedule, revisions, identity: state.identity };
     const identity = nextIdentity(state.identity);
     const { id, generation, marks } = identity;
     const counted = [this.#put('generation', { v: 1, generation, marks })];
     if (state.identity.id === null) counted.push(this.#put('id', { v: 1, id }));
-    let schedule = state.revisions.get('schedule') ?? 0;
     const batches = writes.length === 0 ? [[]] : inBatches(writes, charactersOf);
     for (const [at, batch] of batches.entries()) {
       const paths = batch.map(({ path }) => path).filter((path) => !path.startsWith('files/'));
@@ -71,16 +72,34 @@ export class Registry {
       });
       if (done === null) {
         await this.#explain(state, paths);
-        return null;
+        return 'moved';
       }
       schedule = done;
+      for (const { path } of batch) revisions.set(path, done);
     }
-    return identity;
+    return { schedule, revisions, identity };
   }
 
   /** The identity as it is now. */
   async identity(): Promise<RegistryIdentity> {
     return (await this.load()).identity;
+  }
+
+  /** Revision of the last change of a machine, a unit or a placement; 0 = there was none. */
+  async schedule(): Promise<Revision> {
+    return (await this.#store.get(`${this.#prefix}schedule`))?.revision ?? 0;
+  }
+
+  /**
+   * Forgets units that machines are rid of, by `leavingKey`, each at the revision of its record. One that somebody else
+   * wrote anew meanwhile stays.
+   */
+  async settle(gone: ReadonlyMap<string, Revision>): Promise<void> {
+    const writes = [...gone].map(([key, revision]) => ({ key: `${this.#prefix}leaving/${key}`, revision }));
+    const commit = (batch: typeof writes) =>
+      this.#store.commit({ compare: batch, writes: batch.map(({ key }) => ({ remove: key })) });
+    for (const batch of inBatches(writes, () => 1))
+      if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
   }
 
   #asRead(state: RegistryState, path: string): Compare {
@@ -97,9 +116,10 @@ export class Registry {
       const now = await this.#store.get(this.#prefix + path);
       if ((now?.revision ?? 0) === (state.revisions.get(path) ?? 0)) continue;
       const [kind = '', name = ''] = path.split('/', 2);
+      const what = kind === 'machines' ? 'machine' : 'unit';
       throw new ClusterError(
         'changed-meanwhile',
-        `somebody else changed ${kind.slice(0, -1)} ${name} at the same moment`,
+        `somebody else changed ${what} ${name} at the same moment`,
         {
           hint: `nothing of yours was written for it; look again (cluster list-unit-files) and repeat the command`,
           exit: EXIT.conflict,
@@ -125,6 +145,10 @@ export class Registry {
     for (const [name, unit] of change.units ?? []) {
       if (unit === null) remove(`units/${name}`);
       else if (!same(state.units.get(name), unit)) put(`units/${name}`, unit);
+    }
+    for (const [key, leaving] of change.leaving ?? []) {
+      if (leaving === null) remove(`leaving/${key}`);
+      else put(`leaving/${key}`, leaving);
     }
     for (const hash of orphans(state, change)) remove(`files/${hash}`);
     return out;

@@ -1,3 +1,5 @@
+import { UnitFacts } from '../plan/index.ts';
+import type { LeavingUnit } from '../plan/model.ts';
 import type { Entry, Range, Revision, StoreEvent } from '../store/port.ts';
 import {
   type MovedTo,
@@ -8,7 +10,7 @@ import {
   readMoved,
 } from './identity.ts';
 import type { MachineRecord, Problem, RegistryState, UnitRecord } from './model.ts';
-import { readFileText, readMachine, readUnit } from './validate.ts';
+import { readFileText, readLeaving, readMachine, readUnit } from './validate.ts';
 
 /** Reads everything below the prefix. Values that cannot be read are in `problems`. */
 export function readState(prefix: string, { entries, revision }: Range): RegistryState {
@@ -31,7 +33,7 @@ export function applyEvents(
   const paths = events.map((event) => pathOf(prefix, event));
   if (!paths.some(isRead)) return state;
   const waiting = state.problems.some(
-    ({ missing }) => missing !== undefined && paths.includes(`files/${missing}`),
+    ({ missing, follows }) => follows || (missing !== undefined && paths.includes(`files/${missing}`)),
   );
   if (waiting) return null;
   const draft = new Draft(prefix, state);
@@ -46,7 +48,7 @@ function revisionOf(event: StoreEvent): Revision {
   return event.type === 'put' ? event.entry.revision : event.revision;
 }
 
-const KINDS = ['machines', 'units', 'files'] as const;
+const KINDS = ['machines', 'units', 'files', 'leaving'] as const;
 type Kind = (typeof KINDS)[number];
 
 function pathOf(prefix: string, event: StoreEvent): string {
@@ -70,17 +72,20 @@ class Draft {
   readonly #machines: Map<string, MachineRecord>;
   readonly #units: Map<string, UnitRecord>;
   readonly #files: Map<string, string>;
+  readonly #leaving: Map<string, LeavingUnit>;
   /** By key. */
   readonly #problems: Map<string, Problem>;
   readonly #revisions: Map<string, Revision>;
   #identity: RegistryIdentity;
   #moved: MovedTo | null;
+  readonly #facts = new UnitFacts();
 
   constructor(prefix: string, state?: RegistryState) {
     this.#prefix = prefix;
     this.#machines = new Map(state?.machines);
     this.#units = new Map(state?.units);
     this.#files = new Map(state?.files);
+    this.#leaving = new Map(state?.leaving);
     this.#problems = new Map(state?.problems.map((problem) => [problem.key, problem]));
     this.#revisions = new Map(state?.revisions);
     this.#identity = state?.identity ?? NO_IDENTITY;
@@ -103,6 +108,7 @@ class Draft {
       const name = path.slice(kind.length + 1);
       if (kind === 'machines') this.#machines.set(name, readMachine(value, name));
       else if (kind === 'units') this.#units.set(name, readUnit(value, name));
+      else if (kind === 'leaving') this.#leaving.set(name, readLeaving(value, name));
       else this.#files.set(name, readFileText(value));
     } catch (error) {
       this.#problems.set(entry.key, { key: entry.key, message: (error as Error).message });
@@ -132,28 +138,56 @@ class Draft {
       return;
     }
     const name = path.slice(kind.length + 1);
-    const all = { machines: this.#machines, units: this.#units, files: this.#files }[kind];
-    all.delete(name);
+    const all: Readonly<Record<Kind, Map<string, unknown>>> = {
+      machines: this.#machines,
+      units: this.#units,
+      files: this.#files,
+      leaving: this.#leaving,
+    };
+    all[kind].delete(name);
   }
 
   done(revision: Revision): RegistryState {
     for (const unit of this.#units.values()) {
-      if (this.#files.has(unit.hash)) continue;
+      const problem = this.#problemOf(unit);
+      if (problem === null) continue;
       const key = `${this.#prefix}units/${unit.name}`;
-      const message = `its file ${unit.hash.slice(0, 7)} is missing`;
-      this.#problems.set(key, { key, message, missing: unit.hash });
+      this.#problems.set(key, { key, ...problem });
       this.#units.delete(unit.name);
     }
+    const folder = `${this.#prefix}units/`;
+    const unreadable = [...this.#problems.keys()].filter((key) => key.startsWith(folder));
     return {
       machines: this.#machines,
       units: this.#units,
       files: this.#files,
+      leaving: this.#leaving,
       problems: [...this.#problems.values()],
       identity: this.#identity,
       moved: this.#moved,
+      unreadable: new Set(unreadable.map((key) => key.slice(folder.length))),
       revisions: this.#revisions,
       revision,
     };
+  }
+
+  /** Why a unit whose record can be read is of no use all the same. */
+  #problemOf({ name, hash, machine }: UnitRecord): Omit<Problem, 'key'> | null {
+    const text = this.#files.get(hash);
+    if (text === undefined) {
+      const isBroken = this.#problems.has(`${this.#prefix}files/${hash}`);
+      const message = `its file ${hash.slice(0, 7)} ${isBroken ? 'cannot be read' : 'is missing'}`;
+      return { message, missing: hash, ...(isBroken && { follows: true }) };
+    }
+    // Placing it elsewhere would make a second copy: it still runs there.
+    if (machine !== null && this.#problems.has(`${this.#prefix}machines/${machine}`))
+      return { message: `the record of its machine ${machine} cannot be read`, follows: true };
+    try {
+      this.#facts.of(name, text);
+      return null;
+    } catch (error) {
+      return { message: `its file ${hash.slice(0, 7)} is no unit file: ${(error as Error).message}` };
+    }
   }
 }
 

@@ -1,3 +1,6 @@
+import type { LeavingUnit } from '../plan/model.ts';
+import { isHostWord, isUserWord } from '../shell-words.ts';
+import { parseUnitName } from '../unit/index.ts';
 import type { MachineRecord, UnitRecord } from './model.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -26,27 +29,50 @@ export function readUnit(value: unknown, name: string): UnitRecord {
   if (desired !== 'inactive' && desired !== 'loaded' && desired !== 'launched')
     throw new Error(`"desired" is ${JSON.stringify(desired)}, not inactive, loaded or launched`);
   const machine = of.machine === null ? null : text(of, 'machine');
+  parseUnitName(name);
   if (text(of, 'name') !== name)
     throw new Error(`"name" is ${JSON.stringify(of.name)}, the key says ${name}`);
   return { v: version(of), name, hash: text(of, 'hash'), desired, machine };
 }
 
+/** @throws Error whose message names the field that is wrong. */
+export function readLeaving(value: unknown, key: string): LeavingUnit {
+  const of = fields(value, 'leaving unit');
+  const [unit, machine] = [text(of, 'unit'), text(of, 'machine')];
+  if (`${unit}/${machine}` !== key) throw new Error(`it is about ${JSON.stringify(`${unit}/${machine}`)}`);
+  parseUnitName(unit);
+  return { v: version(of), unit, machine };
+}
+
 const HOST_KEY = /^[\w.@-]+ [A-Za-z0-9+/]+=*$/;
+/** No spaces, control characters or leading dash: it becomes an argument of ssh. */
+const WORD = /^[^\s\p{C}-][^\s\p{C}]*$/u;
+const MAX_PORT = 65_535;
+const FACTS = ['machineId', 'bootId', 'hostname', 'os', 'kernel', 'architecture', 'sudo'] as const;
 
 /** @throws Error whose message names the field that is wrong. */
 export function readMachine(value: unknown, id: string): MachineRecord {
   const of = fields(value, 'machine');
   const target = fields(of.target, '"target"');
   const facts = fields(of.facts, '"facts"');
-  text(target, 'address');
-  text(target, 'user');
-  if (typeof target.port !== 'number') throw new Error('"target.port" is not a number');
-  const { hostKeys = [] } = target;
+  // They reach ssh, and by it the commands of the operator's own configuration.
+  if (!isHostWord(text(target, 'address')))
+    throw new Error('"target.address" is not an address that ssh takes');
+  if (!isUserWord(text(target, 'user'))) throw new Error('"target.user" is not a user that ssh takes');
+  const { port, hostKeys = [] } = target;
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > MAX_PORT)
+    throw new Error('"target.port" is not a port number');
+  for (const name of ['identity', 'knownHosts'])
+    if (target[name] !== undefined && /["\p{Cc}]/u.test(text(target, name)))
+      throw new Error(`"target.${name}" is no path that an SSH configuration can hold`);
   if (!Array.isArray(hostKeys) || !hostKeys.every((key) => HOST_KEY.test(String(key))))
     throw new Error('"target.hostKeys" is not a list of "type base64"');
+  for (const name of FACTS) text(facts, name);
+  if (typeof facts.systemd !== 'number') throw new Error('"facts.systemd" is not a number');
   for (const [key, item] of Object.entries(fields(of.metadata, '"metadata"')))
     if (typeof item !== 'string') throw new Error(`"metadata.${key}" is not a text`);
   if (text(of, 'id') !== id) throw new Error(`"id" is ${JSON.stringify(of.id)}, the key says ${id}`);
+  if (!WORD.test(id) || id.includes('/')) throw new Error('the key names no machine id');
   return {
     v: version(of),
     id,

@@ -1,3 +1,7 @@
+/**
+ * vulcand's route language: parse, match, rank; also failover predicates and breaker conditions. Pure: it must not
+ * know frontends, gateways or a proxy's configuration.
+ */
 export {
   type BreakerCondition,
   type BreakerMetrics,

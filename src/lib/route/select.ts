@@ -13,8 +13,8 @@ export interface Selection {
 
 /**
  * Which frontend serves a request, and why. Precedence: exact host, host pattern or regular expression, no host; then
- * what yields less; then exact path, path pattern, path regular expression, no path (longer text first); then more conditions; then vulcand's
- * order, reverse alphabetical by the route's text; then the smaller id.
+ * what yields less; then exact path, path pattern, path regular expression, no path (longer text first); then more
+ * conditions; then vulcand's order, reverse alphabetical by the route's text; then the smaller id.
  */
 export function select(frontends: readonly RoutedFrontend[], request: Request): Selection {
   return selectRule(rules(frontends), request);

@@ -1,3 +1,7 @@
+/**
+ * A small key-value store with two drivers, etcd and embedded, that pass one contract suite. It must not know what
+ * its keys and values mean.
+ */
 import { statfsSync } from 'node:fs';
 import { ClusterError, EXIT } from '../error.ts';
 

@@ -7,7 +7,18 @@ import { type Endpoint, EtcdClient } from './etcd-client.ts';
 import { isLeaseGone } from './etcd-errors.ts';
 import { watchOnce } from './etcd-watch.ts';
 import { checkTransaction, leaseExpired, prefixEnd } from './limits.ts';
-import type { Entry, Lease, Range, Resync, Revision, Store, StoreEvent, Transaction, Write } from './port.ts';
+import type {
+  Entry,
+  Lease,
+  Range,
+  Resync,
+  Revision,
+  Store,
+  StoreEvent,
+  StoreMember,
+  Transaction,
+  Write,
+} from './port.ts';
 import { type LocalTunnel, listenTunnel } from './tunnel.ts';
 
 export interface OpenEtcdOptions {
@@ -197,7 +208,6 @@ class EtcdStore implements Store {
         ) {
           throw failure;
         }
-        this.#client.streamFailed();
         const wait = RECONNECT_MS[Math.min(failures++, RECONNECT_MS.length - 1)];
         await sleep(wait, undefined, { signal: ended }).catch(() => undefined);
       }
@@ -208,6 +218,15 @@ class EtcdStore implements Store {
   async #verified(anchor: EtcdAnchor | null, prefix: string, last: Revision): Promise<EtcdAnchor | null> {
     if (anchor === null) return EtcdAnchor.at(this.#client, prefix, last);
     return (await anchor.holds(this.#client)) ? anchor : null;
+  }
+
+  async members(): Promise<readonly StoreMember[]> {
+    const { members } = await this.#client.cluster((cluster) => cluster.memberList({}));
+    return members.map(({ ID, name, clientURLs, peerURLs }) => ({
+      id: BigInt(ID).toString(16),
+      name,
+      urls: clientURLs.length > 0 ? clientURLs : peerURLs,
+    }));
   }
 
   async close(): Promise<void> {

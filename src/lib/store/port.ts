@@ -63,7 +63,17 @@ export interface Store {
    * data was wiped or restored). Ends when signal aborts.
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent | Resync>;
+  /** The servers that make up the store, as their own list has them; absent where there is none. */
+  members?(): Promise<readonly StoreMember[]>;
   close(): Promise<void>;
+}
+
+/** A server of a replicated store. */
+export interface StoreMember {
+  readonly id: string;
+  readonly name: string;
+  /** Where it answers clients: `http://10.0.0.5:2379`. */
+  readonly urls: readonly string[];
 }
 
 export interface Resync {

@@ -3,6 +3,7 @@ import { impossible, parseRoute } from '../route/index.ts';
 import { formatGoDuration, parseGoDuration } from './duration.ts';
 import type { Backend, Frontend, Host, Listener, Server, TlsSettings } from './model.ts';
 import { readBackend, readHost } from './read.ts';
+import { LISTENER_DIRECTORY, listenerSocket } from './url.ts';
 
 /** What a command line says about an object; what is undefined stays as it is. Durations are Go's. */
 type Said<Fields> = { readonly [Name in keyof Fields]?: Fields[Name] | undefined };
@@ -42,7 +43,14 @@ export type FrontendEdit = Said<{
 }>;
 
 export type ListenerEdit = TlsEdit &
-  Said<{ proto: string; net: string; addr: string; scope: string; proxyHeader: string }>;
+  Said<{
+    proto: string;
+    net: string;
+    addr: string;
+    scope: string;
+    proxyHeader: string;
+    socketMode: string;
+  }>;
 
 export type HostEdit = Said<{
   default: boolean;
@@ -136,17 +144,32 @@ export function requirePossible(route: string): void {
 export function editListener(id: string, listener: Listener | null, said: ListenerEdit) {
   const Protocol = said.proto ?? listener?.Protocol ?? 'http';
   const tls = listener?.Settings?.TLS ?? newBackend(id).Settings.TLS;
+  const network = said.net ?? listener?.Address.Network ?? 'tcp';
+  const address = said.addr ?? listener?.Address.Address ?? '';
   return {
     Id: id,
     Protocol,
     Address: {
-      Network: said.net ?? listener?.Address.Network ?? 'tcp',
-      Address: said.addr ?? listener?.Address.Address ?? '',
+      Network: network,
+      Address: network === 'unix' && address !== '' ? socketPath(address) : address,
     },
+    SocketMode: socketMode(said.socketMode) ?? listener?.SocketMode ?? '',
     Scope: said.scope ?? listener?.Scope ?? '',
     ProxyProtocol: said.proxyHeader?.replace(/^none$/, '') ?? listener?.ProxyProtocol ?? '',
     Settings: Protocol === 'https' ? { TLS: editTls(tls, said) } : null,
   };
+}
+
+/** @throws `bad-value` for a path that is not in the directory of gateways' own sockets. */
+function socketPath(address: string): string {
+  const name = listenerSocket(address);
+  if (name !== null) return `${LISTENER_DIRECTORY}/${name}`;
+  throw refused('--addr', address, `a name for a socket in ${LISTENER_DIRECTORY}`, 'web.sock');
+}
+
+function socketMode(mode: string | undefined): string | undefined {
+  if (mode === undefined || /^(0?[0-7]{3})?$/.test(mode)) return mode;
+  throw refused('--socket-mode', mode, 'a mode in octal digits', '0660');
 }
 
 /** @throws `bad-value` for a session cache that a vulcand would not read. */

@@ -1,3 +1,7 @@
+/**
+ * vulcand's model of traffic: its keys, how values are read and written, what an upsert changes, which frontend a
+ * switch means. Pure: it must not touch a store or know who serves the frontends.
+ */
 export { formatGoDuration, parseGoDuration } from './duration.ts';
 export * from './edit.ts';
 export * from './edit-middleware.ts';
@@ -10,6 +14,12 @@ export { applyTraffic, readTraffic, type StoredEntry, type TrafficChange } from 
 export * from './stored.ts';
 export * from './switch.ts';
 export { readSyslogAddress, type SyslogTarget } from './syslog.ts';
-export { checkServerUrl, isLoopback, readServerUrl } from './url.ts';
+export {
+  checkServerUrl,
+  isLoopback,
+  LISTENER_DIRECTORY,
+  listenerSocket,
+  readServerUrl,
+} from './url.ts';
 export { encode, keepUnknown } from './write.ts';
 export * from './yields.ts';

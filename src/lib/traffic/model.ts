@@ -30,7 +30,7 @@ export interface TlsSettings {
 
 export interface Server {
   readonly Id: string;
-  /** `http://host:port` or `https://host:port`. */
+  /** `http://host:port`, `https://host:port`; ours: `h2c://host:port`. */
   readonly URL: string;
   /** Ours; a real vulcand ignores it. 0 to 256: share of the requests; 1 where nobody says otherwise. */
   readonly Weight: number;
@@ -75,6 +75,8 @@ export interface Listener {
   readonly Id: string;
   readonly Protocol: 'http' | 'https';
   readonly Address: { readonly Network: 'tcp' | 'unix'; readonly Address: string };
+  /** Ours; a real vulcand ignores it. Octal mode of a Unix socket, such as `0660`; '' = that. */
+  readonly SocketMode: string;
   /** A route; '' = everything. */
   readonly Scope: string;
   readonly ProxyProtocol: '' | 'PROXY_V1';

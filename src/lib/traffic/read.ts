@@ -108,9 +108,13 @@ export function readListener(id: string, value: JsonObject): Listener {
     throw new Error(
       `Address.Address ${JSON.stringify(where.slice(0, 200))} is not ${network === 'tcp' ? 'HOST:PORT' : 'the absolute path of a socket'}`,
     );
+  const mode = fields.string('SocketMode');
+  if (!/^(0?[0-7]{3})?$/.test(mode))
+    throw new Error(`SocketMode ${JSON.stringify(mode)} is not a mode such as 0660`);
   return {
     Id: id,
     Protocol: readProtocol(fields),
+    SocketMode: mode,
     Address: { Network: network, Address: where },
     Scope: scope,
     ProxyProtocol: fields.oneOf('ProxyProtocol', ['', 'PROXY_V1']),

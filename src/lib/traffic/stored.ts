@@ -39,10 +39,11 @@ export function storedHost(host: Host): JsonObject {
 }
 
 export function storedListener(listener: Listener, previous: JsonObject | null): JsonObject {
-  const { Id, Protocol, Address, Scope, ProxyProtocol, Settings } = listener;
+  const { Id, Protocol, Address, Scope, ProxyProtocol, Settings, SocketMode } = listener;
   const settings = Settings === null ? null : { TLS: storedTls(Settings.TLS) };
   const written = settings !== null || has(previous, 'Settings');
-  return { Id, Protocol, Address, Scope, ProxyProtocol, ...(written && { Settings: settings }) };
+  const ours = { ...((SocketMode !== '' || has(previous, 'SocketMode')) && { SocketMode }) };
+  return { Id, Protocol, Address, Scope, ProxyProtocol, ...(written && { Settings: settings }), ...ours };
 }
 
 export function storedMiddleware(middleware: Middleware): JsonObject {

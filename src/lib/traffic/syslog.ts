@@ -54,6 +54,7 @@ export function readSyslogAddress(addr: string): SyslogTarget {
     level: named(url, 'sev', 'severity', SEVERITIES, 'DEBUG'),
     prefix: url.searchParams.get('prefix') || '@cee: ',
   };
+  if (/\p{Cc}/u.test(rest.prefix)) throw new Error('Addr: the prefix has control characters in it');
   if (url.hostname === '')
     return { to: { socket: url.pathname.length > 1 ? url.pathname : '/dev/log' }, ...rest };
   const protocol = url.searchParams.get('proto') === 'tcp' ? 'tcp' : 'udp';

@@ -36,6 +36,14 @@ export function contestText({ winner, host, whole, equals }: Contest): string {
     : `requests for ${host} that both match go to ${who}`;
 }
 
+/** The contests that a frontend has part in, as it is written, or would be. */
+export function contestsOf(state: TrafficState, frontend: Frontend): Contest[] {
+  const frontends = new Map(state.frontends).set(frontend.Id, frontend);
+  const { Id } = frontend;
+  const all = contests(routedFrontends({ ...state, frontends }));
+  return all.filter(({ id, winner }) => id === Id || winner === Id);
+}
+
 /** Frontends of registrators that go after another one for the same host, by id: what that means for them. */
 export function contested(state: TrafficState): ReadonlyMap<string, string> {
   return new Map(contests(routedFrontends(state)).map((contest) => [contest.id, contestText(contest)]));

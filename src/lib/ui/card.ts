@@ -1,3 +1,6 @@
+/**
+ * What a person reads: tables, cards, sentences, errors. It must not ask anybody for data or decide anything.
+ */
 import { createHash } from 'node:crypto';
 import type { MachineRecord } from '../registry/index.ts';
 import { metadataText } from './format.ts';

@@ -1,5 +1,7 @@
 import { ClusterError, ClusterErrors } from '../error.ts';
+import { printable, printableJson, printableLines } from '../printable.ts';
 import { redOnStderr } from './colour.ts';
+import { grouped, type Remark } from './group.ts';
 
 export interface ReportOptions {
   readonly json: boolean;
@@ -19,15 +21,19 @@ export function report(error: unknown, options: ReportOptions): number {
   if (options.json) {
     const all = list.map(asJson);
     const body = all.length > 1 ? { error: all[0], errors: all } : { error: all[0] };
-    options.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+    options.stdout.write(`${printableJson(JSON.stringify(body, null, 2))}\n`);
   } else if (!(error instanceof ClusterErrors && error.announced)) {
-    for (const item of list) {
-      options.stderr.write(`${line(item)}\n`);
-      if (item.hint !== undefined) options.stderr.write(`  try: ${printable(item.hint)}\n`);
-    }
+    for (const lines of grouped(list.map(remarkOf))) options.stderr.write(`${lines.join('\n')}\n`);
   }
-  if (options.debug) options.stderr.write(`${stack(error)}\n`);
+  if (options.debug) options.stderr.write(`${printableLines(stack(error))}\n`);
   return first.exit;
+}
+
+function remarkOf(error: ClusterError): Remark {
+  const { unit, file } = error.place;
+  const hint = error.hint === undefined ? [] : [`  try: ${oneLine(error.hint)}`];
+  const besides = unit === undefined || file === undefined ? [] : [file];
+  return { lines: [line(error), ...hint], about: unit ?? file, besides };
 }
 
 function line(error: ClusterError): string {
@@ -35,12 +41,12 @@ function line(error: ClusterError): string {
   const where =
     file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
   const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
-  return `${redOnStderr('Error:')} ${printable(`${on}${where}${error.message}`)}`;
+  return `${redOnStderr('Error:')} ${oneLine(`${on}${where}${error.message}`)}`;
 }
 
-/** On one line, without control characters. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+/** Line breaks are those of another program's words, so they become blanks. */
+function oneLine(text: string): string {
+  return printable(text.replace(/\s*[\r\n]+\s*/g, ' ').trim());
 }
 
 function asJson(error: ClusterError): Record<string, unknown> {

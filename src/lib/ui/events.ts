@@ -1,5 +1,6 @@
 import type { Event } from '../control/event.ts';
 import type { Exclusion } from '../plan/model.ts';
+import { printable } from '../printable.ts';
 import { machineId, machineLegend, metadataText, planMachine } from './format.ts';
 
 export interface Sentence {
@@ -8,13 +9,32 @@ export interface Sentence {
   readonly text: string;
 }
 
-/** What happened, in fleet's sentences where fleet has one. */
+/** What happened, in fleet's sentences where fleet has one; harmless on a terminal, each on one line. */
 export function sentences(event: Event): Sentence[] {
+  return told(event).map(({ to, text }) => ({ to, text: printable(text) }));
+}
+
+function told(event: Event): Sentence[] {
   const out = (text: string): Sentence[] => [{ to: 'stdout', text }];
   const err = (text: string): Sentence[] => [{ to: 'stderr', text }];
   switch (event.kind) {
     case 'problem':
       return err(`WARNING: ${event.key}: ${event.message}; left alone`);
+    case 'held':
+      return err(
+        `WARNING: ${event.unit} is not started on ${machineLegend(event.machine, false)}: ${event.why}`,
+      );
+    case 'overtaken':
+      return [
+        ...err(
+          `Error: somebody else changed ${event.unit} while this command ran: it is ${event.desired ?? 'destroyed'} now`,
+        ),
+        ...err('  try: look again (cluster list-unit-files) and repeat the command if you still mean it'),
+      ];
+    case 'leaving':
+      return err(
+        `WARNING: ${event.unit} may still be on ${event.machines.map((one) => machineLegend(one, false)).join(', ')}; cluster reconcile removes it once that answers`,
+      );
     case 'created':
     case 'inactive':
       return out(`Unit ${event.unit} inactive`);
@@ -55,15 +75,21 @@ export function sentences(event: Event): Sentence[] {
         `Warning: can not replace Unit(${event.unit}) in state '${event.desired}', use the appropriate command`,
       );
     case 'refused':
-      return refusal(event.unit, event.reasons).map((text) => ({ to: 'stderr', text }));
+      return refusal(event.unit, event.reasons, true).map((text) => ({ to: 'stderr', text }));
     case 'failed':
       return [
         ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
         ...event.journal.map((line): Sentence => ({ to: 'stderr', text: `  | ${line}` })),
-        ...err(`  try: cluster journal ${event.unit}`),
+        ...err(`  try: ${event.hint ?? `cluster journal ${event.unit}`}`),
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
+    case 'away':
+      return err(
+        `WARNING: ${machineLegend(event.machine, false)} is away: ${event.message}; it is followed again when it is back`,
+      );
+    case 'back':
+      return err(`Machine ${machineLegend(event.machine, false)} is back after ${event.seconds} s`);
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
@@ -74,14 +100,19 @@ export function sentences(event: Event): Sentence[] {
       );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
+    case 'waiting':
+      return err(event.message);
+    // Told by ui/progress.ts, which knows what was told before.
+    case 'pending':
+    case 'summary':
+      return [];
     case 'warning':
       return err(`WARNING: ${event.message}`);
   }
 }
 
 function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
-  const { machine, message, units, hint, passedOver } = event;
-  const what = `${machineLegend(machine, false)}: ${message}`;
+  const { message: what, units, hint, passedOver } = event;
   const then = `  try: ${hint ?? 'cluster reconcile once it is back; the request is kept'}`;
   if (passedOver) return [`WARNING: ${what}; nothing new is placed there now`, then];
   return [`Error: ${what}${units.length > 0 ? ` (${units.join(' ')})` : ''}`, then];
@@ -90,15 +121,15 @@ function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
 /** How many machines are spelled out before the rest is only counted. */
 const SPELLED = 10;
 
-/** Which rule keeps a unit off each machine. */
-export function refusal(unit: string, reasons: readonly Exclusion[]): string[] {
+/** Which rule keeps a unit off each machine. `isWanted`: it stays wanted in the registry, and may surprise somebody later. */
+export function refusal(unit: string, reasons: readonly Exclusion[], isWanted = false): string[] {
   const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
   for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
     lines.push(`  ${planMachine(machine)}  ${rule}: ${detail}`);
   if (reasons.length > SPELLED)
     lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
-  lines.push(
-    '  try: cluster list-machines, or change its [X-Fleet] section; it is placed as soon as a machine fits (cluster reconcile)',
-  );
+  const later = 'it is placed as soon as a machine fits';
+  const wish = isWanted ? `the request stays, and ${later}; withdraw it with cluster unload ${unit}` : later;
+  lines.push(`  try: cluster list-machines, or change its [X-Fleet] section; ${wish}`);
   return lines;
 }

@@ -1,10 +1,13 @@
 import { ClusterError } from '../error.ts';
+import { red } from './colour.ts';
 import { type Columns, renderTable } from './table.ts';
 
 export interface ListOptions {
   /** Comma-separated names as typed, or undefined for the default. */
   readonly fields: string | undefined;
   readonly legend: boolean;
+  /** See TableOptions. */
+  readonly width?: number | undefined;
 }
 
 /** @throws ClusterError `bad-field` with fleet's words. */
@@ -27,11 +30,13 @@ export function renderList<Row>(
   standard: string,
   rows: readonly Row[],
   options: ListOptions,
+  isBad: (row: Row) => boolean = () => false,
 ): string {
   const names = chooseFields(columns, options.fields ?? standard);
   return renderTable(
     names,
     rows.map((row) => names.map((name) => columns[name]?.(row) || '-')),
     options.legend,
+    { width: options.width, paint: (line, at) => (isBad(rows[at]!) ? red(line) : line) },
   );
 }

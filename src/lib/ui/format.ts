@@ -21,3 +21,16 @@ export function metadataText(metadata: Readonly<Record<string, string>>): string
     .map((key) => `${key}=${metadata[key]}`)
     .join(',');
 }
+
+const STEPS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const;
+
+/** How long ago, in the largest unit that fits: `4 s`, `12 min`, `3 h`, `9 d`. Clocks that differ make it 0 at least. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const step = STEPS.find(([size]) => seconds >= size);
+  return step === undefined ? `${seconds} s` : `${Math.floor(seconds / step[0])} ${step[1]}`;
+}

@@ -1,13 +1,15 @@
 import type { GatewayAnswer } from '../control/traffic/gateways.ts';
 import type { GatewayStatus, Top, TopRow } from '../gateway/index.ts';
+import { printable } from '../printable.ts';
+import type { GatewayRecord } from '../registry/index.ts';
 import { machineId } from './format.ts';
 import { renderTable } from './table.ts';
 
 /** One line for each gateway, then what they leave out or serve differently. */
 export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   const rows = answers.map((answer) => {
-    const { machine, hostname, revision } = answer.gateway;
-    const where = [machineId(machine, machine.length <= 12), hostname];
+    const { machine, revision } = answer.gateway;
+    const where = [machineId(machine, machine.length <= 12), nameOf(answer.gateway, answers)];
     if ('error' in answer) return [...where, 'unreachable', '-', String(revision), '-', '-', '-'];
     // Gateways of earlier releases do not report one.
     const proxy: GatewayStatus['proxy'] | undefined = answer.value.proxy;
@@ -27,12 +29,23 @@ export function gatewayTable(answers: readonly GatewayAnswer<GatewayStatus>[]): 
   return `${renderTable(columns, rows, true)}${remarks(answers)}`;
 }
 
+/** A host name, with the gateway's own address where its machine has several. */
+function nameOf(
+  { machine, hostname, admin }: GatewayRecord,
+  answers: readonly GatewayAnswer<GatewayStatus>[],
+): string {
+  const several = answers.filter(({ gateway }) => gateway.machine === machine).length > 1;
+  return several ? `${hostname} (${admin})` : hostname;
+}
+
 /** Gateways of the same registry mostly have the same remarks: each is printed once. */
 function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
   const lines = new Set<string>();
   for (const answer of answers) {
     if (!('value' in answer)) continue;
     const { hostname, failing, breakers, leftOut, notes } = answer.value;
+    const { draining = [] } = answer.value.proxy ?? {};
+    if (draining.length > 0) lines.add(`${hostname}: ${drainingLine(draining)}`);
     if (failing !== null) lines.add(`${hostname}: ${failing}`);
     for (const { frontend, middleware, state } of breakers)
       if (state !== 'standby')
@@ -40,7 +53,14 @@ function remarks(answers: readonly GatewayAnswer<GatewayStatus>[]): string {
     for (const { object, message } of leftOut) lines.add(`left out: ${object}: ${message}`);
     for (const { object, message } of notes) lines.add(`${object}: ${message}`);
   }
-  return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${line}\n`).join('')}`;
+  return lines.size === 0 ? '' : `\n${[...lines].map((line) => `${printable(line)}\n`).join('')}`;
+}
+
+function drainingLine(draining: NonNullable<GatewayStatus['proxy']['draining']>): string {
+  const oldest = draining.map(({ since }) => since).sort()[0];
+  const many =
+    draining.length === 1 ? '1 HAProxy worker finishes' : `${draining.length} HAProxy workers finish`;
+  return `${many} connections from before a reload, the oldest since ${oldest}`;
 }
 
 /** Frontends and servers, the busiest first; `limit` 0 = all. */

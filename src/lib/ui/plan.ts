@@ -1,7 +1,10 @@
+import type { ChangedFile } from '../control/units/find-files.ts';
 import type { Plan } from '../plan/index.ts';
 import type { Step } from '../plan/model.ts';
+import { printable } from '../printable.ts';
 import { refusal } from './events.ts';
 import { planMachine } from './format.ts';
+import { grouped, subjectOf } from './group.ts';
 import { renderTable } from './table.ts';
 
 /** Steps as a person reads them, machine by machine. */
@@ -15,14 +18,32 @@ export function stepLines(steps: readonly Step[]): string {
   return renderTable(['machine', 'action', 'unit', 'why'], rows, true);
 }
 
+const line = (text: string): string => `${printable(text)}\n`;
+
 /** A whole plan: what would be done, what cannot be, what looks odd. `silent` machines did not answer. */
 export function planText(plan: Plan, silent: number): string {
   const parts: string[] = [];
   if (plan.steps.length > 0) parts.push(stepLines(plan.steps));
-  for (const { unit, reasons } of plan.refusals) parts.push(`${refusal(unit, reasons).join('\n')}\n`);
-  for (const warning of plan.warnings) parts.push(`WARNING: ${warning}\n`);
+  const refused = plan.refusals.map(({ unit, reasons }) => ({ lines: refusal(unit, reasons), about: unit }));
+  const odd = plan.warnings.map((text) => ({ lines: [`WARNING: ${text}`], about: subjectOf(text) }));
+  for (const lines of [...grouped(refused), ...grouped(odd)]) parts.push(lines.map(line).join(''));
   if (plan.steps.length === 0 && plan.refusals.length === 0) {
     parts.push(silent > 0 ? 'Nothing to do on the machines that answer.\n' : 'Nothing to do.\n');
   }
   return parts.join('\n');
 }
+
+/** The lines in which local files differ from the stored ones, as diff -u shows them. */
+export async function changesText(changes: readonly ChangedFile[]): Promise<string> {
+  if (changes.length === 0) return '';
+  const { createTwoFilesPatch } = await import('diff');
+  const parts = changes.map(({ path, units, stored, local }) => {
+    const patch = createTwoFilesPatch('registry', path, stored, local, undefined, undefined, { context: 2 });
+    const lines = patch.split('\n').filter((line) => !line.startsWith('==='));
+    return `${path} differs from what the registry has for ${named(units)}; start --replace deploys it:\n${lines.join('\n')}`;
+  });
+  return `${parts.join('\n')}\n`;
+}
+
+const named = (units: readonly string[]): string =>
+  units.length === 1 ? units[0]! : `${units.length} units (${units[0]}, ...)`;

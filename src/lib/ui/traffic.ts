@@ -1,4 +1,5 @@
 import type { BackendCard, FrontendCard } from '../control/traffic/lists.ts';
+import { printable } from '../printable.ts';
 import type { SwitchRecord } from '../registry/index.ts';
 import type { Backend, Frontend, Host, Listener, Middleware, Server } from '../traffic/index.ts';
 import { middlewareSettings } from './middleware-settings.ts';
@@ -19,10 +20,6 @@ export function trafficTable(
   );
   return `\n[${title}]\n${lines.join('\n')}\n`;
 }
-
-/** What others wrote may hold anything; a terminal must not act on it. */
-const printable = (text: string): string =>
-  text.replace(/\p{Cc}/gu, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 export function backendsTable(backends: readonly Backend[], title = 'Backends'): string {
   return trafficTable(

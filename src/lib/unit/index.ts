@@ -1,3 +1,8 @@
+/**
+ * Unit names, unit files, specifiers and [X-Fleet], as systemd and fleet read them. Pure: it must not know machines,
+ * placements or the registry.
+ */
+export { installClaims } from './claims.ts';
 export { escapeName, escapePath, unescapeName, unescapePath } from './escape.ts';
 export {
   canonicalText,
@@ -22,9 +27,10 @@ export {
 export { nearest } from './nearest.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
-export { type MachineFacts, renderUnit } from './specifier.ts';
+export { expandSpecifiers, type MachineFacts, renderUnit, resolveByName } from './specifier.ts';
 export { candidates, outdatedInstances } from './template.ts';
 export { validateUnit } from './validate.ts';
+
 export {
   parseMultivalue,
   type Requirements,

@@ -1,8 +1,7 @@
-import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -58,7 +57,7 @@ afterAll(async () => {
 
 const plainServer = () => ({ URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
-async function serve(objects: Record<string, unknown>, logPort?: number, caFile?: string) {
+async function serve(objects: Record<string, unknown>, logSocket?: string, caFile?: string) {
   await running?.stop();
   const state = stateOf({
     'backends/b1/backend': { Type: 'http' },
@@ -69,7 +68,8 @@ async function serve(objects: Record<string, unknown>, logPort?: number, caFile?
   let made: ReturnType<typeof translate> | undefined;
   running = await runHaproxy((directory) => {
     made = translate(state, {
-      ...optionsFor(`127.0.0.1:${port}`, directory, logPort),
+      ...optionsFor(`127.0.0.1:${port}`, directory, logSocket),
+      listenerDirectory: folder,
       ...(caFile && { caFile }),
     });
     return made;
@@ -86,12 +86,14 @@ describe('listeners', () => {
       'listeners/open': listener(`127.0.0.1:${open}`),
       'listeners/scoped': listener(`127.0.0.1:${scoped}`, { Scope: 'Host("in.io") || Path("/in")' }),
       'listeners/proxied': listener(`127.0.0.1:${proxied}`, { ProxyProtocol: 'PROXY_V1' }),
-      'listeners/unix': listener(socket),
+      'listeners/unix': listener('/run/cluster-gateway/listeners/listener.sock'),
+      'listeners/elsewhere': listener('/etc/passwd'),
       'listeners/again': listener(`127.0.0.1:${scoped}`),
       'listeners/named': listener('no.such.name.invalid:80'),
       'listeners/tls': listener('127.0.0.1:8443', { Protocol: 'https' }),
     });
     expect(leftOut.map(({ object, message }) => `${object}: ${message}`)).toEqual([
+      'listener elsewhere: /etc/passwd is not a name in /run/cluster-gateway/listeners',
       'listener named: no.such.name.invalid is not an IP address',
       'listener scoped: listener again has the same address',
       'listener tls: no host has a key pair, so it cannot speak TLS',
@@ -201,10 +203,12 @@ describe('servers that speak TLS', () => {
 
 describe('the log of watched frontends', () => {
   test('one line of JSON for each request, with the headers that were asked for', async () => {
-    const udp = createSocket('udp4');
     const lines: string[] = [];
-    udp.on('message', (message) => lines.push(message.toString()));
-    await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+    const log = createNetServer((connection) => {
+      connection.on('data', (part) => lines.push(...part.toString().split('\n').filter(Boolean)));
+    });
+    const socket = join(folder, 'requests.sock');
+    await new Promise<void>((resolve) => log.listen(socket, resolve));
     const trace = { Addr: 'syslog://127.0.0.1:514', ReqHeaders: ['X-A', "X'B%"], RespHeaders: ['X-Answer'] };
     const { port } = await serve(
       {
@@ -223,14 +227,14 @@ describe('the log of watched frontends', () => {
         'backends/gone/backend': { Type: 'http' },
         'backends/gone/servers/s': { URL: `http://127.0.0.1:${await freePort()}` },
       },
-      udp.address().port,
+      socket,
     );
     await ask(port, { path: '/q' });
     await ask(port, { path: '/t?q="1"', headers: { 'x-a': 'say "hi" \\ é', "x'b%": 'odd' }, method: 'PUT' });
     await ask(port, { path: '/gone', headers: { 'x-a': 'not wanted here' } });
     for (const until = Date.now() + 5000; Date.now() < until && lines.length < 2; )
       await new Promise((resolve) => setTimeout(resolve, 10));
-    udp.close();
+    log.close();
     const [first, second, ...more] = lines.map(readRequestLog);
     expect(more).toEqual([]);
     expect(first).toMatchObject({

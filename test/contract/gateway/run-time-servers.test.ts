@@ -110,7 +110,6 @@ describe('a server that is added at run time is like one in the configuration', 
   test.each([
     ['without settings', {}, 'http'],
     ['with a limit of idle connections', { KeepAlive: { MaxIdleConnsPerHost: 7, Period: '10s' } }, 'http'],
-    ['with TLS', { TLS: { InsecureSkipVerify: true, MinVersion: 'VersionTLS12' } }, 'https'],
   ])('%s: in every field that HAProxy shows', async (_name, settings, scheme) => {
     await twins(settings, scheme);
     expect(await differences()).toEqual([]);

@@ -26,7 +26,14 @@ let a: Backend;
 let b: Backend;
 
 const fresh = (): Supervisor =>
-  new Supervisor({ directory: place.dir, binary: 'haproxy', render: renderHandMade, logger });
+  new Supervisor({
+    directory: place.dir,
+    binary: 'haproxy',
+    render: renderHandMade,
+    logger,
+    maxDraining: 10,
+    listenerDirectory: `${place.dir}/listeners`,
+  });
 const serve = (
   hosts: Record<string, string>,
   pools: Record<string, Record<string, PoolServer>>,

@@ -104,3 +104,22 @@ test.runIf(process.getuid?.() === 0)('a directory of another user is refused', a
   await symlink(where, link);
   await expect(openEmbedded(link)).rejects.toMatchObject({ code: 'directory-foreign' });
 });
+
+test.runIf(process.getuid?.() === 0)('a directory that somebody else could exchange is refused', async () => {
+  const open = join(directory, 'everybody');
+  await mkdir(open);
+  await chmod(open, 0o777);
+  await expect(openEmbedded(join(open, 'store'))).rejects.toMatchObject({ code: 'directory-foreign' });
+  await expect(openEmbedded(join(open, 'deep', 'store'))).rejects.toMatchObject({
+    code: 'directory-foreign',
+  });
+
+  // As in /tmp: whoever makes the directory first decides what is in it.
+  await chmod(open, 0o1777);
+  await mkdir(join(open, 'planted'));
+  await chown(join(open, 'planted'), 1234, 1234);
+  await expect(openEmbedded(join(open, 'planted', 'store'))).rejects.toMatchObject({
+    code: 'directory-foreign',
+  });
+  await (await openEmbedded(join(open, 'ours'))).close();
+});

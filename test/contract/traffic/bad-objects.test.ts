@@ -63,7 +63,7 @@ refuses([
     'a socket that is not absolute',
     listener('-net', 'unix', '-addr', 'a/b'),
     1,
-    /"a\/b" is not the absolute path/,
+    /"a\/b" is not a name for a socket/,
   ],
   ['a network that is none', listener('-net', 'udp', '-addr', ':80'), 1, /Network is "udp"/],
   [

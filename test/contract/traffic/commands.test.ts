@@ -110,6 +110,15 @@ test('OK lines are green where colours are shown, as vctl’s', async () => {
   expect((await loud({ NO_COLOR: '1' })).stdout).toBe('OK: Backend(id=b1) upserted\n');
 });
 
+test('a certificate that does not name the host is stored, with a warning', async () => {
+  const { key, cert } = keyFiles(at.dir, 'b.test');
+  const pair = ['-privateKey', key, '-cert', cert, '-sealKey', await ok('secret', 'new_key')];
+  const ran = await at.run('host', 'upsert', '-name', 'c.test', ...pair);
+  expect(ran).toMatchObject({ code: 0, stdout: 'OK: host added\n' });
+  expect(ran.stderr).toContain('WARNING: host c.test: its certificate does not name it, but b.test');
+  await ok('host', 'rm', '-name', 'c.test');
+});
+
 test('a host keeps its key pair sealed, and what is not said of it', async () => {
   const key = await ok('secret', 'new_key');
   expect(key).toMatch(/^[0-9a-f]{64}$/);

@@ -41,6 +41,8 @@ function state(ids: string, units: readonly Placed[]): RegistryState {
       }),
     ),
     files: new Map(Object.entries(FILES)),
+    leaving: new Map(),
+    unreadable: new Set(),
     problems: [],
     identity: { id: null, generation: 0, marks: '' },
     moved: null,

@@ -61,7 +61,7 @@ describe('what changes at run time', () => {
     const from = serving({ A: { s: server(1) } });
     expect(lines(from, serving({ A: { s: server(1, 0) } }))).toEqual(['set server A/s weight 0']);
     expect(lines(from, serving({ A: { s: server(2) } }))).toEqual([
-      'add server A/s:a2 10.0.0.1:2 weight 1',
+      'add server A/s:a2 10.0.0.1:2 weight 1 pool-max-conn -1 pool-purge-delay 5s',
       'enable server A/s:a2',
       'set server A/s state maint',
     ]);

@@ -5,7 +5,7 @@ export const OPTIONS: TranslateOptions = {
   hostname: 'gateway-1',
   listen: ':80',
   adminSocket: '/run/gateway/admin.sock',
-  logAddress: '127.0.0.1:5140',
+  logSocket: '/log.sock',
   openKeyPair: () => new Error('no seal key'),
 };
 

@@ -44,7 +44,9 @@ test('a value that is not JSON is named by its key and left alone', async () => 
 test('two operators on one unit: the second is told, and nothing of its change is written', async () => {
   await registry.change(await registry.load(), { units: units(unit('a.service')), files });
   const seen = await registry.load();
-  expect(await registry.change(seen, { units: units(unit('a.service', 'loaded')) })).not.toBeNull();
+  expect(await registry.change(seen, { units: units(unit('a.service', 'loaded')) })).toMatchObject({
+    schedule: expect.any(Number),
+  });
   const late = registry.change(seen, { units: units(unit('a.service', 'launched')) });
   await expect(late).rejects.toMatchObject({ code: 'changed-meanwhile', exit: 6 });
   expect((await registry.load()).units.get('a.service')?.desired).toBe('loaded');
@@ -52,14 +54,18 @@ test('two operators on one unit: the second is told, and nothing of its change i
 
 test('two operators on different units: the second is asked to decide again', async () => {
   const seen = await registry.load();
-  expect(await registry.change(seen, { units: units(unit('a.service')), files })).not.toBeNull();
-  expect(await registry.change(seen, { units: units(unit('b.service')), files })).toBeNull();
+  expect(await registry.change(seen, { units: units(unit('a.service')), files })).toMatchObject({
+    schedule: expect.any(Number),
+  });
+  expect(await registry.change(seen, { units: units(unit('b.service')), files })).toBe('moved');
   expect((await registry.load()).units.has('b.service')).toBe(false);
 });
 
 test('a file goes with the last unit that names it, and 300 units fit into one change', async () => {
   const many = Array.from({ length: 300 }, (_, n) => unit(`u@${n}.service`));
-  expect(await registry.change(await registry.load(), { units: units(...many), files })).not.toBeNull();
+  expect(await registry.change(await registry.load(), { units: units(...many), files })).toMatchObject({
+    schedule: expect.any(Number),
+  });
   const state = await registry.load();
   expect(state.units.size).toBe(300);
   await registry.change(state, { units: new Map(many.map(({ name }) => [name, null])) });

@@ -1,3 +1,6 @@
+/**
+ * What commands do with machines: add, remove, install, hold connections, make labs. It must not know traffic.
+ */
 import { ClusterError, ClusterErrors, EXIT } from '../../error.ts';
 import {
   type Machine,
@@ -11,7 +14,8 @@ import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
 import { askAll } from '../units/ask.ts';
 import { changeOwner, checkOwner } from '../units/owner.ts';
-import { write } from '../units/write.ts';
+import { joinScopes, type Scope, scopeOnMachine } from '../units/scope.ts';
+import { type Decided, write } from '../units/write.ts';
 import { convergeMachines } from './converge-machines.ts';
 import { hostKeysOf } from './host-keys.ts';
 
@@ -94,7 +98,8 @@ export async function addTargets(
     });
   }
 
-  const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)));
+  const strays = await straysOn(session, decided, found);
+  const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)), strays);
   if (errors.length > 0) throw new ClusterErrors([...errors, ...failures]);
   throwFailures(failures);
 }
@@ -135,6 +140,38 @@ function refuseTwins(found: { id: string; target: MachineTarget }[], errors: Clu
     found.splice(found.indexOf(item), 1);
     errors.push(twin(item.target.address, other));
   }
+}
+
+/**
+ * Units that cluster installed on these machines and that belong elsewhere by now, such as on one that was away when
+ * they moved: they are said, and stopped as any other unit that is not wanted. What this registry does not know is only
+ * said.
+ */
+async function straysOn(session: Session, decided: Decided, found: readonly Found[]): Promise<Scope> {
+  const { decision } = decided;
+  const scopes = await Promise.all(
+    found.map(async ({ id, target }): Promise<Scope> => {
+      const record = decision.machines.get(id);
+      const { units: entries } = await (await session.connect(target)).manifest();
+      const wanted = new Set(
+        decision.assignments.filter((one) => one.machine === id).map(({ unit }) => unit),
+      );
+      const strays = entries
+        .filter(({ unit, hash }) => hash !== null && !wanted.has(unit))
+        .map(({ unit }) => unit);
+      const [known, unknown] = [true, false].map((is) =>
+        strays.filter((unit) => decision.units.has(unit) === is),
+      );
+      const say = (units: readonly string[] = [], what: string): void => {
+        if (units.length === 0) return;
+        session.emit({ kind: 'warning', message: `${target.address} still has ${units.join(' ')}, ${what}` });
+      };
+      say(known, 'which belong elsewhere now: they are stopped and removed there');
+      say(unknown, 'which this registry does not know: cluster reconcile --yes removes them');
+      return record === undefined ? new Map() : scopeOnMachine(record, known ?? []);
+    }),
+  );
+  return joinScopes(...scopes);
 }
 
 type Found = Omit<MachineRecord, 'metadata'>;

@@ -1,7 +1,7 @@
 import type { ClusterError } from '../../error.ts';
 import type { Session } from '../session.ts';
 import { converge, reportRefusals, UNTIL_DONE } from '../units/converge.ts';
-import { joinScopes, scopeOfGlobals, scopeOfUnits } from '../units/scope.ts';
+import { joinScopes, type Scope, scopeOfGlobals, scopeOfUnits } from '../units/scope.ts';
 import type { Decided } from '../units/write.ts';
 
 /**
@@ -12,11 +12,14 @@ export async function convergeMachines(
   session: Session,
   decided: Decided,
   machines: ReadonlySet<string>,
+  /** Units that these machines have although they are not placed there. */
+  strays: Scope = new Map(),
 ): Promise<readonly ClusterError[]> {
   const { before, decision } = decided;
   const scope = joinScopes(
     scopeOfGlobals(before, decision, machines),
     scopeOfUnits(before, decision, decision.changed),
+    strays,
   );
   const refused = reportRefusals(session, decided, (unit) => decision.changed.has(unit));
   const { failures } = await converge(session, decided, scope, UNTIL_DONE);

@@ -1,3 +1,7 @@
+/**
+ * What commands do with frontends, backends and the rest of vulcand's model, and waiting until gateways serve it. It
+ * must not know units or a proxy's words.
+ */
 import { ClusterError } from '../../error.ts';
 import { quoteWord } from '../../shell-words.ts';
 import {

@@ -3,6 +3,8 @@ import { parseRoute } from '../../route/index.ts';
 import { quoteWord } from '../../shell-words.ts';
 import {
   checkId,
+  contestsOf,
+  contestText,
   durationMs,
   editFrontend,
   type Frontend,
@@ -20,31 +22,32 @@ import { chooseTarget } from './choice.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import { requireBackend } from './objects.ts';
 import { operator } from './operator.ts';
-import { type Served, waitForGateways } from './wait.ts';
+import { type Served, type WaitRequest, waiterFor } from './wait.ts';
+import { loadWithBackend } from './wait-backend.ts';
 import {
+  type Change,
   checked,
   existing,
   givenId,
   leaseFor,
   loadTraffic,
   removeAll,
+  removed,
   type Traffic,
   unchanged,
   warnAbsent,
 } from './write.ts';
 
-export interface FrontendRequest {
+export interface FrontendRequest extends WaitRequest {
   readonly id: string | undefined;
   /** A backend's id, or the version of one. */
   readonly backend: string | undefined;
   readonly said: FrontendEdit;
   readonly ttl?: string | undefined;
+  /** A Go duration: how long to wait for a backend that is being checked. */
+  readonly waitBackend?: string | undefined;
   readonly force: boolean;
   readonly dryRun: boolean;
-  /** undefined: wait when there are gateways. */
-  readonly wait: boolean | undefined;
-  /** A Go duration. */
-  readonly waitTimeout: string;
 }
 
 /** What a frontend's upsert did, or would do. */
@@ -56,6 +59,8 @@ export interface FrontendChange {
   /** Is anything written? */
   readonly changed: boolean;
   readonly dryRun: boolean;
+  /** The one that has it; null in a dry run. */
+  readonly revision: number | null;
 }
 
 /**
@@ -73,8 +78,11 @@ export async function upsertFrontend(
   if (request.id !== undefined) checkId('frontend id', request.id);
   if (request.id === undefined && request.said.route !== undefined)
     throw incomplete(`--id ID is missing beside --route`);
-  const timeoutMs = durationMs('--wait-timeout', request.waitTimeout);
-  const traffic = rests ?? (await loadTraffic(session));
+  const wait = waiterFor(request);
+  const waits = !request.force && !request.dryRun;
+  if (request.waitBackend !== undefined) durationMs('--wait-backend', request.waitBackend);
+  const waitBackend = waits ? request.waitBackend : '0s';
+  const traffic = rests ?? (await loadWithBackend(session, { ...request, waitBackend }));
   const choice = chooseTarget(traffic.state, request.id, request.backend);
   const { change, parent } = decide(traffic, choice, request);
   for (const message of warnings(traffic, change, request)) session.emit({ kind: 'warning', message });
@@ -86,12 +94,8 @@ export async function upsertFrontend(
     return null;
   }
   const revision = await write(session, traffic, change, parent, request.ttl);
-  written(change);
-  if (request.wait === false) return null;
-  const served = await waitForGateways(await session.gateways(), revision, timeoutMs);
-  if (served === null && request.wait)
-    session.emit({ kind: 'warning', message: 'no gateway is registered: nobody to wait for' });
-  return served;
+  written({ ...change, revision });
+  return wait(session, revision);
 }
 
 function decide(
@@ -122,7 +126,7 @@ function decide(
     });
   const path = pathOf({ kind: 'frontend', id });
   const changed = !unchanged(traffic, path, value, { ttl: request.ttl });
-  return { change: { frontend, from, to, changed, dryRun: request.dryRun }, parent };
+  return { change: { frontend, from, to, changed, dryRun: request.dryRun, revision: null }, parent };
 }
 
 /** @returns the revision that has it. */
@@ -156,8 +160,16 @@ function warnings(traffic: Traffic, { frontend }: FrontendChange, { said }: Fron
     const { foreign } = parseRoute(said.route);
     if (foreign.length > 0)
       out.push(`a real vulcand will not read this route: it knows no ${foreign.join(', ')}`);
+    const contests = contestsOf(traffic.state, frontend);
+    for (const contest of contests)
+      out.push(
+        contest.id === frontend.Id
+          ? contestText(contest)
+          : `frontend ${contest.id}, which a registrator made, is for ${contest.host} too; this one goes first`,
+      );
     const twins = [...traffic.state.frontends.values()]
       .filter(({ Id, Route }) => Id !== frontend.Id && Route === frontend.Route)
+      .filter(({ Id }) => !contests.some(({ id, winner }) => Id === id || Id === winner))
       .map(({ Id }) => Id);
     if (twins.length > 0)
       out.push(`the same route is that of ${twins.sort().join(', ')}; only one serves it`);
@@ -166,16 +178,16 @@ function warnings(traffic: Traffic, { frontend }: FrontendChange, { said }: Fron
 }
 
 /** Removes a frontend, its middlewares and its history, and nothing that only begins with its name. */
-export async function removeFrontend(session: Session, wanted: string | undefined): Promise<void> {
+export async function removeFrontend(session: Session, wanted: string | undefined): Promise<Change> {
   const id = givenId('frontend id', wanted, 'frontend id can not be empty', 'cluster frontend rm --id ID');
   const traffic = await loadTraffic(session);
   const { own, children } = pathsOf(traffic.state, 'frontend', id);
   if (children.length === 0 && !traffic.state.stored.has(own)) {
     warnAbsent(session, 'frontend', id, traffic.state.frontends.keys());
-    return;
+    return removed('frontend', id, { revision: traffic.state.revision, changed: false });
   }
   const history = await (await session.switches()).writesToForget(id);
-  await removeAll(traffic, own, children, history);
+  return removed('frontend', id, await removeAll(traffic, own, children, history));
 }
 
 const shortened = (route: unknown): string => {

@@ -1,17 +1,20 @@
 import { ClusterError } from '../../error.ts';
-import {
-  editHost,
-  type Host,
-  type HostEdit,
-  newHost,
-  pathOf,
-  readHost,
-  storedHost,
-} from '../../traffic/index.ts';
+import { editHost, type HostEdit, newHost, pathOf, readHost, storedHost } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
+import { certificateDoubts } from './certificate.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import { type KeyPairFiles, sealFiles } from './secret.ts';
-import { checked, givenId, loadTraffic, put, removeAll, warnAbsent } from './write.ts';
+import {
+  type Change,
+  checked,
+  givenId,
+  loadTraffic,
+  put,
+  removeAll,
+  removed,
+  upserted,
+  warnAbsent,
+} from './write.ts';
 
 const EMPTY = 'Hostname can not be empty';
 
@@ -21,26 +24,28 @@ export async function upsertHost(
   wanted: string | undefined,
   said: HostEdit,
   files: KeyPairFiles,
-): Promise<Host> {
+): Promise<Change> {
   const name = hostName(wanted, 'upsert');
   const given = files.cert !== undefined || files.privateKey !== undefined;
-  const keyPair = given ? Buffer.from(await sealFiles(files)).toString('base64') : undefined;
+  const sealed = given ? await sealFiles(files) : null;
+  const keyPair = sealed === null ? undefined : Buffer.from(sealed.text).toString('base64');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'host', id: name });
   const host = editHost(traffic.state.hosts.get(name) ?? newHost(name), { ...said, keyPair });
   const value = storedHost(host);
   checked('host', () => readHost(name, value));
+  for (const doubt of sealed === null ? [] : certificateDoubts(sealed.certificate, name, new Date()))
+    session.emit({ kind: 'warning', message: `host ${name}: ${doubt}` });
   await warnAboutGateways(session, traffic.state, { host });
-  await put(session, traffic, path, value);
-  return host;
+  return upserted('host', name, host, await put(session, traffic, path, value));
 }
 
-export async function removeHost(session: Session, wanted: string | undefined): Promise<void> {
+export async function removeHost(session: Session, wanted: string | undefined): Promise<Change> {
   const name = hostName(wanted, 'rm');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'host', id: name });
   if (!traffic.state.stored.has(path)) warnAbsent(session, 'host', name, traffic.state.hosts.keys());
-  await removeAll(traffic, path, []);
+  return removed('host', name, await removeAll(traffic, path, []));
 }
 
 function hostName(wanted: string | undefined, verb: string): string {

@@ -3,7 +3,6 @@ import { quoteWord } from '../../shell-words.ts';
 import {
   editMiddleware,
   keepUnknown,
-  type Middleware,
   type MiddlewareEdit,
   type MiddlewareType,
   pathOf,
@@ -14,13 +13,16 @@ import {
 import type { Session } from '../session.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import {
+  type Change,
   checked,
   givenId,
   loadTraffic,
   notFound,
   put,
   removeAll,
+  removed,
   type Traffic,
+  upserted,
   warnAbsent,
 } from './write.ts';
 
@@ -36,7 +38,7 @@ export async function upsertMiddleware(
   name: MiddlewareName,
   said: MiddlewareEdit,
   ttl: string | undefined,
-): Promise<Middleware> {
+): Promise<Change> {
   const { type, frontend, id } = named(name, 'upsert');
   const traffic = await loadTraffic(session);
   const parent = pathOf({ kind: 'frontend', id: frontend });
@@ -50,19 +52,19 @@ export async function upsertMiddleware(
   const stored = keepUnknown(previous, { ...storedMiddleware(middleware), Middleware: value.Middleware });
   const owner = traffic.state.frontends.get(frontend);
   if (owner !== undefined) await warnAboutGateways(session, traffic.state, { frontend: owner, middleware });
-  await put(session, traffic, path, stored, { ttl, guards: [parent], whole: true });
-  return middleware;
+  const written = await put(session, traffic, path, stored, { ttl, guards: [parent], whole: true });
+  return upserted(type, id, middleware, written);
 }
 
 /** Removes this middleware and no other. */
-export async function removeMiddleware(session: Session, name: MiddlewareName): Promise<void> {
+export async function removeMiddleware(session: Session, name: MiddlewareName): Promise<Change> {
   const { type, frontend, id } = named(name, 'rm');
   const traffic = await loadTraffic(session);
   refuseOther(traffic, type, frontend, id, 'rm');
   const path = pathOf({ kind: 'middleware', parent: frontend, id });
   if (!traffic.state.stored.has(path))
     warnAbsent(session, `${type} of frontend ${frontend} with the id`, id, []);
-  await removeAll(traffic, path, []);
+  return removed(type, id, await removeAll(traffic, path, []));
 }
 
 /** One id of a frontend is one middleware: another type would be lost without a word. */

@@ -1,7 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import { quoteWord } from '../../shell-words.ts';
 import {
-  type Backend,
   type BackendEdit,
   checkServerUrl,
   editBackend,
@@ -17,7 +16,6 @@ import {
   readListener,
   readServer,
   requirePossible,
-  type Server,
   type ServerEdit,
   storedBackend,
   storedListener,
@@ -26,13 +24,16 @@ import {
 import type { Session } from '../session.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import {
+  type Change,
   checked,
   givenId,
   loadTraffic,
   notFound,
   put,
   removeAll,
+  removed,
   type Traffic,
+  upserted,
   warnAbsent,
 } from './write.ts';
 
@@ -45,7 +46,7 @@ export async function upsertBackend(
   session: Session,
   wanted: string | undefined,
   said: BackendEdit,
-): Promise<Backend> {
+): Promise<Change> {
   const id = givenId('backend id', wanted, BACKEND_ID, 'cluster backend upsert --id ID');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'backend', id });
@@ -53,12 +54,11 @@ export async function upsertBackend(
   const backend = editBackend(traffic.state.backends.get(id) ?? newBackend(id), said);
   const value = storedBackend(backend, previous);
   checked('backend', () => readBackend(id, value));
-  await put(session, traffic, path, value);
-  return backend;
+  return upserted('backend', id, backend, await put(session, traffic, path, value));
 }
 
 /** Removes a backend and its servers; @throws `backend-in-use` while a frontend points at it. */
-export async function removeBackend(session: Session, wanted: string | undefined): Promise<void> {
+export async function removeBackend(session: Session, wanted: string | undefined): Promise<Change> {
   const id = givenId('backend id', wanted, BACKEND_ID, 'cluster backend rm --id ID');
   const traffic = await loadTraffic(session);
   const users = frontendsOf(traffic.state, id);
@@ -72,7 +72,7 @@ export async function removeBackend(session: Session, wanted: string | undefined
   const { own, children } = pathsOf(traffic.state, 'backend', id);
   if (children.length === 0 && !traffic.state.stored.has(own))
     warnAbsent(session, 'backend', id, traffic.state.backends.keys());
-  await removeAll(traffic, own, children);
+  return removed('backend', id, await removeAll(traffic, own, children));
 }
 
 export interface ServerName {
@@ -86,7 +86,7 @@ export async function upsertServer(
   name: ServerName,
   said: ServerEdit,
   ttl: string | undefined,
-): Promise<Server> {
+): Promise<Change> {
   const { backend, id } = serverName(name, 'upsert');
   const traffic = await loadTraffic(session);
   const parent = requireBackend(traffic, backend);
@@ -96,19 +96,18 @@ export async function upsertServer(
   if (said.url !== undefined || server.URL === '') checkServerUrl(server.URL);
   const value = storedServer(server, traffic.state.stored.get(path)?.value ?? null);
   checked('server', () => readServer(id, value));
-  await put(session, traffic, path, value, { ttl, guards: [parent] });
-  return server;
+  const written = await put(session, traffic, path, value, { ttl, guards: [parent] });
+  return upserted('server', id, server, written);
 }
 
 /** Removes this server and no other. */
-export async function removeServer(session: Session, name: ServerName): Promise<string> {
+export async function removeServer(session: Session, name: ServerName): Promise<Change> {
   const { backend, id } = serverName(name, 'rm');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'server', parent: backend, id });
   if (!traffic.state.stored.has(path))
     warnAbsent(session, 'server', id, traffic.state.servers.get(backend)?.keys() ?? []);
-  await removeAll(traffic, path, []);
-  return id;
+  return removed('server', id, await removeAll(traffic, path, []));
 }
 
 /** The key of a backend that must be there. */
@@ -131,7 +130,7 @@ export async function upsertListener(
   session: Session,
   wanted: string | undefined,
   said: ListenerEdit,
-): Promise<Listener> {
+): Promise<Change> {
   const id = givenId('listener id', wanted, LISTENER_ID, 'cluster listener upsert --id ID --addr HOST:PORT');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'listener', id });
@@ -146,8 +145,8 @@ export async function upsertListener(
   await warnAboutGateways(session, traffic.state, { listener });
   if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;
-  await put(session, traffic, path, storedListener(listener, previous));
-  return listener;
+  const written = await put(session, traffic, path, storedListener(listener, previous));
+  return upserted('listener', id, listener, written);
 }
 
 /** It closes what gateways listened on until now: nobody should find that out from their users. */
@@ -173,10 +172,10 @@ function readListenerScoped(id: string, value: ReturnType<typeof editListener>):
   }
 }
 
-export async function removeListener(session: Session, wanted: string | undefined): Promise<void> {
+export async function removeListener(session: Session, wanted: string | undefined): Promise<Change> {
   const id = givenId('listener id', wanted, LISTENER_ID, 'cluster listener rm --id ID');
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'listener', id });
   if (!traffic.state.stored.has(path)) warnAbsent(session, 'listener', id, traffic.state.listeners.keys());
-  await removeAll(traffic, path, []);
+  return removed('listener', id, await removeAll(traffic, path, []));
 }

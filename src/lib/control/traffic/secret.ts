@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
+import { writePrivate } from '../../private-directory.ts';
 import { type KeyPair, sealKeyPair } from '../../traffic/seal.ts';
 
 /** A new seal key: 64 hex digits. */
@@ -13,8 +14,14 @@ export interface KeyPairFiles {
   readonly sealKey: string | undefined;
 }
 
-/** The sealed JSON of a key pair whose halves fit each other. @throws `bad-key-pair`, `bad-seal-key`. */
-export async function sealFiles({ privateKey, cert, sealKey }: KeyPairFiles): Promise<string> {
+/** A key pair's sealed JSON, and the certificate that servers show first. */
+interface Sealed {
+  readonly text: string;
+  readonly certificate: X509Certificate;
+}
+
+/** Seals a key pair whose halves fit each other. @throws `bad-key-pair`, `bad-seal-key`. */
+export async function sealFiles({ privateKey, cert, sealKey }: KeyPairFiles): Promise<Sealed> {
   if (privateKey === undefined || cert === undefined)
     throw new ClusterError('bad-key-pair', 'failed to read key pair: one of its halves is not given', {
       hint: '--private-key FILE --cert FILE',
@@ -24,23 +31,22 @@ export async function sealFiles({ privateKey, cert, sealKey }: KeyPairFiles): Pr
       hint: '--seal-key KEY or CLUSTER_SEAL_KEY; cluster secret new_key makes one',
     });
   const pair = { cert: await readPem(cert), key: await readPem(privateKey) };
-  checkPair(pair, cert, privateKey);
-  return sealKeyPair(pair, sealKey, randomBytes(24));
+  const certificate = checkPair(pair, cert, privateKey);
+  return { text: sealKeyPair(pair, sealKey, randomBytes(24)), certificate };
 }
 
 /** Writes a secret for its owner alone. A file that holds something already is never overwritten. */
 export async function writeSecret(file: string, text: string): Promise<void> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > 0)
+  const found = await stat(file).catch(() => null);
+  if (found !== null && found.size > 0)
     throw new ClusterError('file-exists', `${file} exists already`, {
       file,
       hint: 'what it holds may be needed: move it away first',
     });
   try {
-    await writeFile(file, text, { mode: 0o600 });
+    // What is no regular file, such as /dev/stdout, has no permissions to mend and must not be replaced.
+    if (found === null || found.isFile()) await writePrivate(found ? await realpath(file) : file, text);
+    else await writeFile(file, text);
   } catch (cause) {
     throw new ClusterError('file-unwritable', `cannot write ${file}: ${codeOf(cause)}`, {
       file,
@@ -50,20 +56,22 @@ export async function writeSecret(file: string, text: string): Promise<void> {
   }
 }
 
-function checkPair(pair: KeyPair, cert: string, privateKey: string): void {
+function checkPair(pair: KeyPair, cert: string, privateKey: string): X509Certificate {
+  let certificate: X509Certificate;
   let fits: boolean;
   try {
-    fits = new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key));
+    certificate = new X509Certificate(pair.cert);
+    fits = certificate.checkPrivateKey(createPrivateKey(pair.key));
   } catch (cause) {
     throw new ClusterError('bad-key-pair', `failed to read key pair: ${cert} and ${privateKey} are not PEM`, {
       hint: 'a PEM certificate (chain) and its unencrypted PEM private key',
       cause,
     });
   }
-  if (!fits)
-    throw new ClusterError('bad-key-pair', `${privateKey} is not the private key of ${cert}`, {
-      hint: 'give the two files that belong together',
-    });
+  if (fits) return certificate;
+  throw new ClusterError('bad-key-pair', `${privateKey} is not the private key of ${cert}`, {
+    hint: 'give the two files that belong together',
+  });
 }
 
 async function readPem(file: string): Promise<string> {

@@ -19,7 +19,7 @@ const LEVELS: Readonly<Record<string, Severity>> = {
 const STANDARD: Severity = 'info';
 
 /** Tells every running gateway, and those to come, how much to log. @throws `bad-severity`. */
-export async function setSeverity(session: Session, word: string | undefined): Promise<void> {
+export async function setSeverity(session: Session, word: string | undefined): Promise<Severity> {
   const severity = LEVELS[(word ?? '').toLowerCase()];
   if (severity === undefined)
     throw new ClusterError('bad-severity', `not a valid logrus Level: ${JSON.stringify(word ?? '')}`, {
@@ -27,6 +27,7 @@ export async function setSeverity(session: Session, word: string | undefined): P
     });
   const registry = await session.gatewaySettings();
   await registry.set(await registry.load(), { v: 1, severity });
+  return severity;
 }
 
 export async function getSeverity(session: Session): Promise<Severity> {

@@ -112,21 +112,55 @@ export interface PutOptions {
   readonly whole?: true;
 }
 
-/** Writes one object, unless it stands there already. @returns the revision that has it. */
+/** What became of one object. */
+export interface Written {
+  /** The revision that has it so. */
+  readonly revision: number;
+  /** Was anything written? */
+  readonly changed: boolean;
+}
+
+/** What a command did to one object, for people and programs. */
+export interface Change extends Written {
+  readonly kind: string;
+  readonly id: string;
+  readonly action: 'upserted' | 'removed';
+  /** As it is now, in vulcand's fields; null = it is gone. */
+  readonly object: object | null;
+}
+
+export const upserted = (kind: string, id: string, object: object, written: Written): Change => ({
+  kind,
+  id,
+  action: 'upserted',
+  object,
+  ...written,
+});
+
+export const removed = (kind: string, id: string, written: Written): Change => ({
+  kind,
+  id,
+  action: 'removed',
+  object: null,
+  ...written,
+});
+
+/** Writes one object, unless it stands there already. */
 export async function put(
   session: Session,
   traffic: Traffic,
   path: string,
   value: JsonObject,
   options: PutOptions = {},
-): Promise<number> {
+): Promise<Written> {
   const { registry, state } = traffic;
   const { ttl, guards = [], whole } = options;
   const stored = state.stored.get(path);
-  if (stored !== undefined && unchanged(traffic, path, value, options)) return stored.revision;
+  if (stored !== undefined && unchanged(traffic, path, value, options))
+    return { revision: stored.revision, changed: false };
   const lease = await leaseFor(session, traffic, path, ttl);
   const edit = { put: path, value, ...lease, ...(whole && { whole }) };
-  return registry.change(state, [edit], guards);
+  return { revision: await registry.change(state, [edit], guards), changed: true };
 }
 
 /**
@@ -138,18 +172,20 @@ export async function removeAll(
   own: string,
   children: readonly string[],
   also: Parameters<TrafficRegistry['change']>[3] = [],
-): Promise<void> {
+): Promise<Written> {
   const paths = [...children, own].filter((path) => state.stored.has(path));
   const batches = inBatches(paths);
+  let revision = state.revision;
   for (const [index, batch] of batches.entries()) {
     const last = index === batches.length - 1;
-    await registry.change(
+    revision = await registry.change(
       state,
       batch.map((remove) => ({ remove })),
       last ? [own] : [],
       last ? also : [],
     );
   }
+  return { revision, changed: paths.length > 0 };
 }
 
 /** Nothing to remove is no failure, as with vctl, so that a clean-up may run twice; but a slip should show. */

@@ -1,7 +1,12 @@
+/**
+ * What commands do with units: ask machines, decide, write, carry out, report. It must not know traffic, and no rule
+ * of placement stands here.
+ */
 import { ClusterError } from '../../error.ts';
 import type { Machine, MachineOwner, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';
 import type { MachineRecord, RegistryIdentity } from '../../registry/index.ts';
+import { nameMachine } from '../away.ts';
 import type { Session } from '../session.ts';
 import { checkOwner, isOutOfDate } from './owner.ts';
 
@@ -21,7 +26,7 @@ export async function askAll<Value>(
       try {
         return { machine: record, value: await ask(await session.machine(record), record) };
       } catch (error) {
-        if (error instanceof ClusterError) return { machine: record, error };
+        if (error instanceof ClusterError) return { machine: record, error: nameMachine(record, error) };
         throw error;
       }
     }),
@@ -87,35 +92,54 @@ export class Reachability {
   }
 }
 
-/** What one machine has of these units, and of everything else that we installed when `all` is set; and whose it is. */
+/** What a machine has of some units. */
+export interface Observed {
+  /** Whose the machine is; null: of no cluster. */
+  readonly owner: MachineOwner | null;
+  readonly observations: Observation[];
+  /** Tickets of changes that earlier runs left undone and that concern no other units. */
+  readonly settles: readonly string[];
+}
+
+/** What one machine has of these units, and of everything else that we installed when `all` is set. */
 export async function observe(
   machine: Machine,
   id: string,
   units: ReadonlySet<string>,
   all: boolean,
-): Promise<{ readonly owner: MachineOwner | null; readonly observations: Observation[] }> {
+): Promise<Observed> {
   const manifest = machine.manifest();
   if (!all) {
     const [states, { owner, units: entries }] = await Promise.all([machine.statuses([...units]), manifest]);
-    return { owner, observations: merge(id, states, entries) };
+    return { owner, ...merge(id, states, entries) };
   }
   const { owner, units: entries } = await manifest;
   const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
-  return { owner, observations: merge(id, await machine.statuses([...names]), entries) };
+  return { owner, ...merge(id, await machine.statuses([...names]), entries) };
 }
 
 function merge(
   machine: string,
   states: Awaited<ReturnType<Machine['statuses']>>,
   entries: readonly ManifestEntry[],
-): Observation[] {
-  const hashes = new Map(entries.map(({ unit, hash }) => [unit, hash]));
-  return states.map(({ unit, load, active, sub }) => ({
-    machine,
-    unit,
-    hash: hashes.get(unit) ?? null,
-    load,
-    active,
-    sub,
-  }));
+): Omit<Observed, 'owner'> {
+  const known = new Map(entries.map((entry) => [entry.unit, entry]));
+  const observations = states.map(({ unit, load, active, sub }) => {
+    const entry = known.get(unit);
+    const hash = entry?.hash ?? null;
+    const boot = entry !== undefined && hash !== null && (entry.boot ?? false);
+    const unsettled = entry?.unsettled !== undefined;
+    const more = { ...(hash !== null && { boot }), ...(unsettled && { unsettled }) };
+    return { machine, unit, hash, load, active, sub, ...more };
+  });
+  return { observations, settles: coveredTickets(new Set(states.map(({ unit }) => unit)), entries) };
+}
+
+/** Changes that others left unsettled and whose units are all among these: whoever does them anew settles them. */
+function coveredTickets(units: ReadonlySet<string>, entries: readonly ManifestEntry[]): string[] {
+  const uncovered = new Set(
+    entries.filter(({ unit }) => !units.has(unit)).flatMap(({ unsettled = [] }) => unsettled),
+  );
+  const all = new Set(entries.flatMap(({ unsettled = [] }) => unsettled));
+  return [...all].filter((ticket) => !uncovered.has(ticket));
 }

@@ -1,16 +1,19 @@
 import { ClusterError } from '../../error.ts';
-import type { Machine } from '../../machine/index.ts';
-import { steps } from '../../plan/index.ts';
-import type { Assignment, Observation, Step, Why } from '../../plan/model.ts';
+import type { JobOutcome, Machine } from '../../machine/index.ts';
+import { steps, UnitLinks } from '../../plan/index.ts';
+import type { Assignment, Observation, Step } from '../../plan/model.ts';
 import type { MachineRecord } from '../../registry/index.ts';
 import { within } from '../../within.ts';
-import type { MachineName } from '../event.ts';
-import { nameOf, reportFailed, reportRefused, reportUnknown, reportUnreachable } from '../report.ts';
+
+import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
-import { carryOut } from './carry-out.ts';
+import { type Careful, takeCare, whyOf } from './careful.ts';
+import { carryOut, isFailed, type Work } from './carry-out.ts';
+import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
 import { changeOwner, checkOwner, ownerChange } from './owner.ts';
 import type { MachineScope, Scope } from './scope.ts';
+import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
 
 /** How long to wait for systemd. */
@@ -26,28 +29,32 @@ export const UNTIL_DONE: Waiting = { block: true, timeoutMs: 0 };
 export interface ConvergeOptions extends Waiting {
   /** Units that a person asks to start now; `block` then also waits for what is starting already. */
   readonly asked?: ReadonlySet<string>;
-  /**
-   * Says of each stop and removal why, before it is done, and asks before units go that the registry has no record of;
-   * without a yes they stay, which is a failure. Absent = whatever is not wanted goes.
-   */
-  readonly careful?: {
-    readonly mayRemove: (machine: MachineName, units: readonly string[]) => Promise<boolean>;
-  };
+  /** Absent = whatever is not wanted goes, unasked and unsaid. */
+  readonly careful?: Careful;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
 
 export interface Converged {
   readonly steps: readonly Step[];
+  /** How many units are now what they should be and were not before, over all machines. */
+  readonly done: number;
   /** What went wrong, already reported; in order of machine ids. */
   readonly failures: readonly ClusterError[];
   /** Of these, what machines that did not answer said, by machine id. */
   readonly silent: ReadonlyMap<string, ClusterError>;
 }
 
+/** How often a run looks again because others changed the same units while it worked. */
+const LOOKS = 8;
+
 /**
  * Makes the machines in scope what the decision says: each is observed, the steps that follow are carried out, and what
  * happened to its units is reported as it happens. Machines go side by side; one that does not answer holds up no other.
+ *
+ * Afterwards the registry is looked at again: where somebody else changed these units meanwhile, the machines are made
+ * what it says now. So whoever has the last effect on a machine has looked since, and no unit is left in a state that
+ * nobody recorded.
  */
 export async function converge(
   session: Session,
@@ -56,25 +63,88 @@ export async function converge(
   options: ConvergeOptions,
 ): Promise<Converged> {
   warnOfPassedOver(session, decided, scope);
+  const first = await convergeOnce(session, decided, scope, options);
+  if (options.dryRun || decided.written === null) return first;
+  await forgetClean(session, decided, first.clean);
+  const later = await followOthers(session, decided, scope, options);
+  return {
+    steps: [...first.steps, ...later.steps],
+    done: first.done + later.done,
+    failures: [...later.overtaken, ...first.failures, ...later.failures],
+    silent: new Map([...first.silent, ...later.silent]),
+  };
+}
+
+/**
+ * After effects that rested on a decision: as long as others have changed units in scope since, their machines are made
+ * what the registry says now. `overtaken` are errors for units that this run was about and that are wanted otherwise.
+ */
+export async function followOthers(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Converged & { readonly overtaken: readonly ClusterError[] }> {
+  const overtaken = new Map<string, ClusterError>();
+  const rounds: Round[] = [];
+  let change = await lookAgain(session, decided, scope);
+  for (let look = 0; look < LOOKS && change !== null; look++) {
+    for (const error of reportOvertaken(session, decided, change, options)) {
+      const { unit = '' } = error.place;
+      if (!overtaken.has(unit)) overtaken.set(unit, error);
+    }
+    const { block, timeoutMs } = options;
+    const round = await convergeOnce(session, change.decided, change.scope, { block, timeoutMs });
+    await forgetClean(session, change.decided, round.clean);
+    rounds.push(round);
+    change = await lookAgain(session, change.decided, change.scope);
+  }
+  return {
+    steps: rounds.flatMap(({ steps: made }) => made),
+    done: rounds.reduce((sum, { done }) => sum + done, 0),
+    failures: rounds.flatMap(({ failures }) => failures),
+    silent: new Map(rounds.flatMap(({ silent }) => [...silent])),
+    overtaken: [...overtaken.values()],
+  };
+}
+
+type Round = Converged & {
+  /** By `leavingKey`: what machines are rid of now. */
+  readonly clean: readonly string[];
+};
+
+async function convergeOnce(
+  session: Session,
+  decided: Decided,
+  scope: Scope,
+  options: ConvergeOptions,
+): Promise<Round> {
   const assigned = byMachine(decided.decision.assignments);
   const silent = new Map<string, ClusterError>();
+  const waits = new Waits(session);
   const inOrder = [...scope.values()].sort((a, b) => (a.machine.id < b.machine.id ? -1 : 1));
   const results = await Promise.all(
     inOrder.map(async (item): Promise<MachineResult> => {
       const { machine: record, units } = item;
       try {
         const machine = await decided.reachability.machine(record);
-        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, options);
+        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, {
+          ...options,
+          waits,
+        });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         silent.set(record.id, error);
-        return { steps: [], failures: [reportUnreachable(session, record, error, { units })] };
+        const failures = [reportUnreachable(session, record, error, { units })];
+        return { steps: [], done: 0, failures, clean: [] };
       }
     }),
   );
   return {
     steps: results.flatMap((result) => result.steps),
+    done: results.reduce((sum, { done }) => sum + done, 0),
     failures: results.flatMap((result) => result.failures),
+    clean: results.flatMap((result) => result.clean),
     silent,
   };
 }
@@ -89,84 +159,151 @@ export function reportRefusals(
   return refusals.map((refusal) => reportRefused(session, refusal));
 }
 
-type MachineResult = Pick<Converged, 'steps' | 'failures'>;
+type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;
 
 async function convergeMachine(
   session: Session,
   machine: Machine,
-  { machine: record, units, everything }: MachineScope,
+  item: MachineScope,
   assignedHere: readonly Assignment[],
   decided: Decided,
-  options: ConvergeOptions,
+  options: ConvergeOptions & { readonly waits: Waits },
 ): Promise<MachineResult> {
-  const { block, timeoutMs, asked, careful, dryRun = false } = options;
-  const { decision, identity } = decided;
+  const { machine: record, units, everything } = item;
+  const { block, timeoutMs, asked, careful, dryRun = false, waits } = options;
+  const { before, decision, identity } = decided;
   const { files } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
-  const { owner, observations } = await observe(machine, record.id, units, everything);
+  const links = new UnitLinks(assignedHere, files);
+  const launched = assigned.flatMap(({ unit, desired }) => (desired === 'launched' ? [unit] : []));
+  const foreign = links.foreignNeeds(launched);
+
+  const [{ owner, observations: found, settles }, states] = await Promise.all([
+    observe(machine, record.id, units, everything),
+    foreign.length === 0 ? [] : machine.statuses(foreign),
+  ]);
   await checkOwner(session, record, owner, identity);
+  // What is recorded and cannot be read may be wanted: it is left as it is.
+  const observations = found.filter(({ unit }) => !before.unreadable.has(unit));
+  const missing = new Set(states.filter(({ load }) => load === 'not-found').map(({ unit }) => unit));
+  const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
+  const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
+
+  const why = whyOf(decided, record);
+  const stepsOf = (seen: readonly Observation[]): Step[] =>
+    steps(assigned, seen, { why, files, held, join: block, ...(asked && { asked }) });
+  const failures = reportHeld(session, record, launched, observations, held, asked);
+  if (dryRun) return { steps: stepsOf(observations), done: 0, failures, clean: [] };
 
   const isLeaving = !decision.machines.has(record.id);
-  const seen = observations.filter(({ unit }) => !isUnreadable(decided, unit));
-  const isUnknown = (unit: string): boolean => !isLeaving && isWithoutRecord(decided, unit);
-  const why: Why = (id, unit) =>
-    isUnknown(unit) ? 'this registry has no record of it' : decision.why(id, unit);
-  const stepsOf = (found: readonly Observation[]): Step[] =>
-    steps(assigned, found, { why, files, join: block, ...(asked && { asked }) });
-  let todo = stepsOf(seen);
-  if (dryRun) return { steps: todo, failures: [] };
-
-  const failures: ClusterError[] = [];
-  const unknown = [...new Set(todo.map(({ unit }) => unit).filter((unit) => unit !== '' && isUnknown(unit)))];
-  if (careful !== undefined && unknown.length > 0 && !(await careful.mayRemove(nameOf(record), unknown))) {
-    failures.push(reportUnknown(session, record, unknown));
-    todo = stepsOf(seen.filter(({ unit }) => !isUnknown(unit)));
+  let todo: readonly Step[] = stepsOf(observations);
+  if (careful !== undefined) {
+    const cared = await takeCare(session, decided, record, { careful, observations, stepsOf });
+    todo = cared.steps;
+    failures.push(...cared.failures);
   }
-  if (careful !== undefined) announce(session, record, todo);
-
   if (owner === null && !isLeaving) {
     if (record.owned) reportNew(session, record);
     await changeOwner(machine, identity, 'set');
   }
-  const assignments = new Map(assigned.map((item) => [item.unit, item]));
-  const work = {
+
+  const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
+  const name = nameOf(record);
+  const unwell = new Set<string>();
+  let done = 0;
+  let isOver = false;
+  const ended = (unit: string, outcome: JobOutcome | null): void => {
+    if (isOver) return;
+    waits.end(name, unit);
+    if (outcome !== null && isFailed(outcome)) {
+      unwell.add(unit);
+      failures.push(reportFailed(session, record, outcome));
+      return;
+    }
+    const state = assignments.get(unit)?.desired;
+    if (!block || state === undefined || held(unit) !== undefined) return;
+    done++;
+    session.emit({ kind: 'state', unit, state, machine: name, global: decision.globals.has(unit) });
+  };
+  const work: Work = {
     steps: todo,
     assignments,
-    text: (hash: string) => files.get(hash) ?? '',
+    text: (hash) => files.get(hash) ?? '',
     block,
     owner: ownerChange(identity, 'set'),
+    settles,
+    isOver: () => isOver,
+    minHealthyMs: session.config.minHealthyMs,
+    ended,
+    waits: (job, jobUnits) => waits.begin(name, job, jobUnits),
   };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
-  const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow);
-
-  const failed = outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
-  failures.push(...failed.map((outcome) => reportFailed(session, record, outcome)));
-  if (isLeaving && failures.length === 0) await changeOwner(machine, identity, 'leave');
-  const unwell = new Set(failed.map(({ unit }) => unit));
-  const touched = new Set(todo.map(({ unit }) => unit));
-  for (const unit of block ? touched : []) {
-    const state = assignments.get(unit)?.desired;
-    if (state === undefined || unwell.has(unit)) continue;
-    const global = decision.globals.has(unit);
-    session.emit({ kind: 'state', unit, state, machine: nameOf(record), global });
+  try {
+    await waitFor(carryOut(machine, work), timeoutMs, slow);
+  } finally {
+    isOver = true;
+    for (const { unit } of todo) waits.end(name, unit);
   }
-  return { steps: todo, failures };
+
+  const started = todo.filter(({ action }) => action === 'start').map(({ unit }) => unit);
+  const pulled = new Set(links.pulledBy(started));
+  const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, work, decision);
+  if (isLeaving && failures.length === 0) await changeOwner(machine, identity, 'leave');
+  const looked = new Set(observations.map(({ unit }) => unit));
+  const clean = [...decision.leaving].flatMap(([key, { unit, machine: id }]) =>
+    id === record.id && (everything || looked.has(unit)) && !unwell.has(unit) ? [key] : [],
+  );
+  return { steps: [...todo, ...undone], done, failures, clean };
 }
 
-/** A unit on a machine that neither was nor is in the registry: of an older copy's future, or of a cluster before. */
-function isWithoutRecord({ before, decision }: Pick<Decided, 'before' | 'decision'>, unit: string): boolean {
-  return !before.units.has(unit) && !decision.units.has(unit);
+/** Stops what systemd started with other units although an operator had stopped it. */
+async function stopPulled(
+  machine: Machine,
+  id: string,
+  pulled: ReadonlySet<string>,
+  work: Work,
+  { files }: Decided['decision'],
+): Promise<readonly Step[]> {
+  const { observations } = await observe(machine, id, pulled, false);
+  const assigned = [...pulled].flatMap((unit) => work.assignments.get(unit) ?? []);
+  const todo = steps(assigned, observations, { files }).filter(({ action }) => action === 'stop');
+  const ended = (): void => undefined;
+  if (todo.length > 0)
+    await carryOut(machine, { ...work, steps: todo, block: true, settles: [], isOver: () => false, ended });
+  return todo;
 }
 
-/** The registry has a record of this unit that cannot be read: nobody knows what it should be, so it is left alone. */
-function isUnreadable({ before, decision }: Decided, unit: string): boolean {
-  return before.revisions.has(`units/${unit}`) && isWithoutRecord({ before, decision }, unit);
+/** Says what is wanted launched, does not run, and is not started. @returns errors for those that were asked for. */
+function reportHeld(
+  session: Session,
+  record: MachineRecord,
+  launched: readonly string[],
+  observations: readonly Observation[],
+  held: (unit: string) => string | undefined,
+  asked: ReadonlySet<string> = new Set(),
+): ClusterError[] {
+  const running = new Set(
+    observations.flatMap(({ unit, active }) =>
+      active === 'active' || active === 'activating' ? [unit] : [],
+    ),
+  );
+  return launched.flatMap((unit) => {
+    const why = running.has(unit) ? undefined : held(unit);
+    if (why === undefined) return [];
+    session.emit({ kind: 'held', unit, machine: nameOf(record), why });
+    if (!asked.has(unit)) return [];
+    return [
+      new ClusterError('unit-held', `unit ${unit} is not started: ${why}`, { unit, machine: record.id }),
+    ];
+  });
 }
 
-function announce(session: Session, record: MachineRecord, todo: readonly Step[]): void {
-  for (const { action, unit, reason } of todo)
-    if (action === 'stop' || action === 'remove')
-      session.emit({ kind: 'taking', action, unit, machine: nameOf(record), reason });
+/** Why a unit that the registry knows is not on a machine that is not assigned it. */
+function whereElse({ units }: Decided['decision'], unit: string): string | undefined {
+  const known = units.get(unit);
+  if (known === undefined) return undefined;
+  if (known.desired === 'inactive') return 'is inactive';
+  return known.machine === null ? 'is on no machine' : `is on machine ${known.machine.slice(0, 8)}`;
 }
 
 function reportNew(session: Session, { target }: MachineRecord): void {

@@ -22,6 +22,27 @@ export interface Found {
   readonly warnings: readonly string[];
 }
 
+/** A local file whose content is not what the registry has for these units. */
+export interface ChangedFile {
+  readonly path: string;
+  readonly units: readonly string[];
+  readonly stored: string;
+  readonly local: string;
+}
+
+/** Where local files differ from stored ones; a file that several units share is named once. */
+export function changedFiles(found: readonly Found[]): ChangedFile[] {
+  const out = new Map<string, ChangedFile & { units: string[] }>();
+  for (const { name, hash, text, differs } of found) {
+    if (differs === null) continue;
+    const key = `${differs.path} ${hash}`;
+    const known = out.get(key) ?? { path: differs.path, units: [], stored: text, local: differs.text };
+    known.units.push(name);
+    out.set(key, known);
+  }
+  return [...out.values()];
+}
+
 /**
  * The file of each unit that the arguments name, in fleet's order: registry, the path itself, registry template,
  * template beside it.

@@ -1,4 +1,4 @@
-import { ClusterError } from '../../error.ts';
+import { ClusterError, ClusterErrors, EXIT } from '../../error.ts';
 import { findCircle } from '../../plan/index.ts';
 import type { Desired, Intent, UnitEntry } from '../../plan/model.ts';
 import type { RegistryState } from '../../registry/index.ts';
@@ -64,6 +64,25 @@ export function intentOfFiles(
 
   for (const event of outdated(state, units)) events.push(event);
   return { intent: { units, files }, events };
+}
+
+/** A changed file is deployed or passed over because somebody said so. @throws `file-differs` (exit 3) for each. */
+export function refuseDiffering(found: readonly Found[]): void {
+  const errors = found.flatMap(({ name, differs }) => {
+    if (differs === null) return [];
+    const { path, template } = differs;
+    return new ClusterError(
+      'file-differs',
+      `Unit ${name} in registry differs from local ${template ? 'template ' : ''}unit file ${path}; nothing was changed`,
+      {
+        unit: name,
+        file: path,
+        exit: EXIT.differs,
+        hint: '--replace deploys the local file, --keep goes on with the stored one; cluster plan shows the change',
+      },
+    );
+  });
+  if (errors.length > 0) throw new ClusterErrors(errors);
 }
 
 /** Units that name each other in MachineOf can never be placed. @throws `machine-of-circle`. */

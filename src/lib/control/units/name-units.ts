@@ -75,6 +75,14 @@ function nameOne(state: RegistryState, argument: string, fits: Fits): Named[] {
   return names.sort().map((name) => ({ name: parseUnitName(name), argument: name }));
 }
 
+/** The state as if units that machines still have to be rid of were known: they can be named to be destroyed again. */
+export function withLeaving(state: RegistryState): RegistryState {
+  const units = new Map(state.units);
+  for (const { unit } of state.leaving.values())
+    if (!units.has(unit)) units.set(unit, { v: 1, name: unit, hash: '', desired: 'inactive', machine: null });
+  return { ...state, units };
+}
+
 /** @throws ClusterErrors naming each unit that the registry does not know. */
 export function requireKnown(state: RegistryState, named: readonly Named[]): string[] {
   const errors = named

@@ -4,12 +4,14 @@ import { type Decision, decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { type Answer, askAll } from './ask.ts';
-import { type Waiting, waitFor } from './converge.ts';
+import { askAll, Reachability } from './ask.ts';
+import { followOthers, type Waiting, waitFor } from './converge.ts';
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
 import { checkOwner } from './owner.ts';
+import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
+import { Waits } from './waits.ts';
 
 /** Restarts what runs, starts what is loaded; global units on each of their machines. */
 export async function restart(
@@ -30,7 +32,7 @@ export async function restart(
   const failures: ClusterError[] = [];
   if (launched.length > 0)
     failures.push(...(await restartLaunched(session, state, launched, waiting(options), options.rolling)));
-  if (loaded.length > 0) await start(session, loaded, 'launched', options);
+  if (loaded.length > 0) await start(session, loaded, 'launched', { ...options, differing: 'keep' });
   throwFailures(failures);
 }
 
@@ -54,16 +56,58 @@ async function restartLaunched(
     .filter(({ unit }) => wanted.has(unit))
     .map((refusal) => reportRefused(session, refusal));
 
+  const waits = new Waits(session);
+  let done = 0;
   const machines = [...byMachine.keys()].flatMap((id) => state.machines.get(id) ?? []);
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
       await checkOwner(session, record, (await machine.manifest()).owner, state.identity);
-      return waitFor(machine.restart(units, block), timeoutMs, units[0] ?? '');
+      const failed: ClusterError[] = [];
+      const name = nameOf(record);
+      let over = false;
+      const onOutcome = (outcome: JobOutcome): void => {
+        if (over) return;
+        waits.end(name, outcome.unit);
+        if (outcome.result === 'done') done++;
+        failed.push(...report(session, decision, record, outcome));
+      };
+      if (block) waits.begin(name, 'restart', units);
+      const { minHealthyMs } = session.config;
+      const work = machine.restart(units, block, { minHealthyMs, onOutcome });
+      await waitFor(work, timeoutMs, units[0] ?? '').finally(() => {
+        over = true;
+        for (const unit of units) waits.end(name, unit);
+      });
+      return failed;
     });
-    return answers.flatMap((answer) => report(session, decision, answer, byMachine));
+    return answers.flatMap((answer) => {
+      if (!('error' in answer)) return answer.value;
+      const { machine, error } = answer;
+      return [reportUnreachable(session, machine, error, { units: byMachine.get(machine.id) ?? [] })];
+    });
   };
-  if (!rolling) return [...failures, ...(await restartOn(machines))];
+  // What was stopped or destroyed meanwhile must not run because of our restart.
+  const follow = async (): Promise<ClusterError[]> => {
+    const { revisions, identity } = state;
+    const written = { schedule: revisions.get('schedule') ?? 0, revisions, identity };
+    const reachability = new Reachability(session);
+    const decided = { before: state, decision, reachability, identity, value: null, written };
+    const scope = scopeOfUnits(state, decision, wanted);
+    const later = await followOthers(session, decided, scope, { block, timeoutMs, asked: wanted });
+    return [...later.overtaken, ...later.failures];
+  };
+  const begun = performance.now();
+  const end = async (): Promise<ClusterError[]> => {
+    const summary = { state: 'restarted', done, failed: failures.length, machines: machines.length } as const;
+    const seconds = (performance.now() - begun) / 1000;
+    if (block && done + failures.length > 1) session.emit({ kind: 'summary', ...summary, seconds });
+    return [...(await follow()), ...failures];
+  };
+  if (!rolling) {
+    failures.push(...(await restartOn(machines)));
+    return await end();
+  }
 
   for (const [at, record] of machines.entries()) {
     const failed = await restartOn([record]);
@@ -74,25 +118,20 @@ async function restartLaunched(
     session.emit({ kind: 'warning', message });
     break;
   }
-  return failures;
+  return await end();
 }
 
 function report(
   session: Session,
   decision: Decision,
-  answer: Answer<JobOutcome[]>,
-  byMachine: ReadonlyMap<string, readonly string[]>,
+  record: MachineRecord,
+  outcome: JobOutcome,
 ): ClusterError[] {
-  const { machine: record } = answer;
-  if ('error' in answer)
-    return [reportUnreachable(session, record, answer.error, { units: byMachine.get(record.id) ?? [] })];
-  return answer.value.flatMap((outcome) => {
-    const { unit, result } = outcome;
-    const global = decision.globals.has(unit);
-    const machine = nameOf(record);
-    if (result === 'queued') session.emit({ kind: 'triggered', unit, verb: 'restart', global });
-    else if (result === 'done') session.emit({ kind: 'state', unit, state: 'restarted', machine, global });
-    else return [reportFailed(session, record, outcome)];
-    return [];
-  });
+  const { unit, result } = outcome;
+  const global = decision.globals.has(unit);
+  const machine = nameOf(record);
+  if (result === 'queued') session.emit({ kind: 'triggered', unit, verb: 'restart', global });
+  else if (result === 'done') session.emit({ kind: 'state', unit, state: 'restarted', machine, global });
+  else return [reportFailed(session, record, outcome)];
+  return [];
 }

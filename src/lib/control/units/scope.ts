@@ -25,6 +25,7 @@ export function scopeOfUnits(before: Before, after: After, units: ReadonlySet<st
     scope.add(after.units.get(unit)?.machine ?? null, unit);
     if (isGlobalIn(before, after, unit)) for (const id of after.machines.keys()) scope.add(id, unit);
   }
+  scope.addLeaving((unit) => units.has(unit));
   return scope.result;
 }
 
@@ -38,6 +39,7 @@ export function scopeOfAll(before: Before, after: After, only?: string): Scope {
   };
   for (const unit of after.units.keys()) add(before.units.get(unit)?.machine ?? null, unit);
   for (const { machine, unit } of after.assignments) add(machine, unit);
+  scope.addLeaving((_, id) => only === undefined || id === only);
   return scope.result;
 }
 
@@ -52,6 +54,11 @@ export function scopeOfGlobals(before: Before, after: After, machines: Iterable<
 /** Everything of ours on a machine that is no longer part of the cluster. */
 export function scopeOfLeaving(machine: MachineRecord): Scope {
   return new Map([[machine.id, { machine, units: new Set<string>(), everything: true }]]);
+}
+
+/** These units on one machine. */
+export function scopeOnMachine(machine: MachineRecord, units: readonly string[]): Scope {
+  return new Map([[machine.id, { machine, units: new Set(units), everything: false }]]);
 }
 
 /** All that is in any of these scopes. */
@@ -75,9 +82,17 @@ function isGlobalIn(before: Before, after: After, unit: string): boolean {
 class ScopeBuilder {
   readonly result = new Map<string, { machine: MachineRecord; units: Set<string>; everything: boolean }>();
   readonly #machines: ReadonlyMap<string, MachineRecord>;
+  readonly #leaving: After['leaving'];
 
-  constructor({ machines }: After) {
+  constructor({ machines, leaving }: After) {
     this.#machines = machines;
+    this.#leaving = leaving;
+  }
+
+  /** Units that machines still have to be rid of, those that `concerns` names. */
+  addLeaving(concerns: (unit: string, machine: string) => boolean): void {
+    for (const { unit, machine } of this.#leaving.values())
+      if (concerns(unit, machine)) this.add(machine, unit);
   }
 
   add(id: string | null, unit: string): void {

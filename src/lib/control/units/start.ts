@@ -4,8 +4,8 @@ import type { Event } from '../event.ts';
 import { throwFailures } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
 import { converge, reportRefusals } from './converge.ts';
-import { findFiles } from './find-files.ts';
-import { intentOfFiles, refuseCircles } from './intent.ts';
+import { type ChangedFile, changedFiles, findFiles } from './find-files.ts';
+import { intentOfFiles, refuseCircles, refuseDiffering } from './intent.ts';
 import { noTemplate } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
@@ -15,16 +15,20 @@ import { type Intended, warnOfPassedOver, write } from './write.ts';
 export interface Requested {
   readonly names: readonly string[];
   readonly events: readonly Event[];
+  readonly changes: readonly ChangedFile[];
 }
+
+/** What to do where a local file is not what the registry has: deploy it, go on with the stored one, or refuse. */
+export type Differing = 'replace' | 'keep' | 'refuse';
 
 /** `submit`, `load`, `start`: makes units known and wanted in that state, creating them from files where needed. */
 export async function start(
   session: Session,
   args: readonly string[],
   desired: Desired,
-  options: VerbOptions,
+  options: VerbOptions & { readonly differing: Differing },
 ): Promise<void> {
-  const decided = await write(session, (state) => intendFiles(state, args, desired, options.replace));
+  const decided = await write(session, (state) => intendFiles(state, args, desired, options.differing));
   const { before, decision } = decided;
   const { names, events } = decided.value;
   for (const event of events) session.emit(event);
@@ -34,10 +38,17 @@ export async function start(
   reportTriggered(session, names, decision.globals, verb, options.block);
   const concerned = new Set([...names, ...decision.changed]);
   const refused = reportRefusals(session, decided, (unit) => concerned.has(unit));
-  const { failures } = await converge(session, decided, scopeOfUnits(before, decision, concerned), {
+  const scope = scopeOfUnits(before, decision, concerned);
+  const begun = performance.now();
+  const { done, failures, silent } = await converge(session, decided, scope, {
     ...waiting(options),
     ...(desired === 'launched' && { asked: new Set(names) }),
   });
+  const away = [...silent.keys()].reduce((sum, id) => sum + (scope.get(id)?.units.size ?? 1) - 1, 0);
+  const failed = refused.length + failures.length + away;
+  const seconds = (performance.now() - begun) / 1000;
+  if (options.block && done + failed > 1)
+    session.emit({ kind: 'summary', state: desired, done, failed, machines: scope.size, seconds });
   throwFailures([...refused, ...failures]);
 }
 
@@ -46,12 +57,14 @@ export async function intendFiles(
   state: RegistryState,
   args: readonly string[],
   desired: Desired,
-  replace: boolean,
+  differing: Differing,
 ): Promise<Intended<Requested>> {
+  const replace = differing === 'replace';
   const active = desired !== 'inactive';
   if (active) requireMachines(state);
   const found = await findFiles(state, args, replace, active ? noTemplate : undefined);
+  if (differing === 'refuse') refuseDiffering(found);
   if (active) refuseCircles(state, found, replace);
   const { intent, events } = intentOfFiles(state, found, desired, replace);
-  return { intent, value: { names: found.map(({ name }) => name), events } };
+  return { intent, value: { names: found.map(({ name }) => name), events, changes: changedFiles(found) } };
 }

@@ -5,6 +5,7 @@ import { converge } from './converge.ts';
 import { RANK, withDesired } from './desired.ts';
 import { isGlobal } from './global.ts';
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { reportLeaving } from './report-leaving.ts';
 import { scopeOfUnits } from './scope.ts';
 import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
 import { write } from './write.ts';
@@ -35,7 +36,10 @@ export async function stop(
   reportTriggered(session, lowered, globals, desired === 'loaded' ? 'stop' : 'unload', options.block);
   const scope = scopeOfUnits(before, decision, new Set([...named, ...decision.changed]));
   const { failures } = await converge(session, decided, scope, waiting(options));
-  if (desired === 'inactive') for (const unit of lowered) session.emit({ kind: 'inactive', unit });
+  if (desired === 'inactive') {
+    for (const unit of lowered) session.emit({ kind: 'inactive', unit });
+    if (failures.length > 0) await reportLeaving(session, lowered);
+  }
   throwFailures(failures);
   return lowered;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { ClusterError, ClusterErrors } from '../../error.ts';
+import { ClusterError } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
 import { parseUnitName, validateUnit } from '../../unit/index.ts';
 import { reportUnreachable } from '../report.ts';
@@ -13,8 +13,15 @@ export interface Verified {
   readonly warnings: readonly string[];
 }
 
-/** Checks unit files by our rules and, when a machine is registered, by its own `systemd-analyze verify`. */
-export async function verifyFiles(session: Session, files: readonly string[]): Promise<Verified[]> {
+export interface VerifiedFiles {
+  /** Files that can be used, in the order given. */
+  readonly good: readonly Verified[];
+  /** One for each file that cannot. */
+  readonly errors: readonly ClusterError[];
+}
+
+/** Checks unit files, each whatever the others are, by our rules and, when a machine is registered, by its own `systemd-analyze verify`. */
+export async function verifyFiles(session: Session, files: readonly string[]): Promise<VerifiedFiles> {
   const errors: ClusterError[] = [];
   const good: (Verified & { text: string })[] = [];
   for (const file of files) {
@@ -47,11 +54,11 @@ export async function verifyFiles(session: Session, files: readonly string[]): P
           hint: 'correct the file: start would fail for the same reason',
         }),
       );
+      continue;
     }
     out.push({ ...item, warnings: [...item.warnings, ...said] });
   }
-  if (errors.length > 0) throw new ClusterErrors(errors);
-  return out;
+  return { good: out, errors };
 }
 
 async function anyMachine(session: Session): Promise<Machine | null> {

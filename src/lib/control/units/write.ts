@@ -1,7 +1,7 @@
 import { ClusterError, EXIT } from '../../error.ts';
 import { type Decision, decide } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
-import type { MachineRecord, RegistryIdentity, RegistryState } from '../../registry/index.ts';
+import type { MachineRecord, RegistryIdentity, RegistryState, Written } from '../../registry/index.ts';
 import { reportPassedOver } from '../report.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
@@ -20,6 +20,8 @@ export interface Decided<Value = unknown> {
   /** Of the registry, after what was decided was recorded. */
   readonly identity: RegistryIdentity;
   readonly value: Value;
+  /** null: nothing was recorded, it is a preview. */
+  readonly written: Written | null;
 }
 
 type Intend<Value> = (state: RegistryState) => Promise<Intended<Value>> | Intended<Value>;
@@ -81,8 +83,11 @@ async function decideOnReachable<Value>(
       if (everywhere) await reachability.ask(decision.machines.values(), before.identity);
       continue;
     }
-    const identity = record ? await registry.change(before, decision.change) : before.identity;
-    if (identity !== null) return { before, decision, reachability, identity, value };
+    const written = record ? await registry.change(before, decision.change) : null;
+    if (written !== 'moved') {
+      const identity = written?.identity ?? before.identity;
+      return { before, decision, reachability, identity, value, written };
+    }
     await new Promise((resolve) => setTimeout(resolve, 5 * conflicts + Math.random() * 20));
     conflicts++;
   }

@@ -1,3 +1,6 @@
+/**
+ * The container runtime behind a port, and Docker as its one implementation. It must not know what is announced.
+ */
 import { constants } from 'node:os';
 import type { Container, ContainerPort } from '../offers/model.ts';
 

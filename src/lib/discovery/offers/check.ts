@@ -1,3 +1,7 @@
+/**
+ * What containers offer, what is said of their health, and the registry edits that follow. Pure: it must not read a
+ * container runtime or a store.
+ */
 import { parseGoDuration } from '../../traffic/index.ts';
 import type { Check } from './model.ts';
 

@@ -3,10 +3,20 @@ import { hostname, networkInterfaces } from 'node:os';
 import { ClusterError } from '../../error.ts';
 import type { TrafficState } from '../../traffic/index.ts';
 import type { BreakerId } from '../model.ts';
-import type { ProxyKind, ProxyOptions, ProxyStatus, RunningProxy, Served } from '../proxy.ts';
+import {
+  DEFAULT_TUNING,
+  type ProxyKind,
+  type ProxyOptions,
+  type ProxyStatus,
+  type ProxyTuning,
+  type RunningProxy,
+  type Served,
+} from '../proxy.ts';
 import type { Top } from '../top.ts';
+import { JAILED_REQUESTS } from './process/files.ts';
 import { stopLater } from './process/stop-later.ts';
 import { type Applied, Supervisor } from './process/supervisor.ts';
+import { type WorkerUser, workerUser } from './process/worker-user.ts';
 import { refusalOf } from './refusal.ts';
 import { LogReceiver } from './requests/log-receiver.ts';
 import type { Serving } from './serving.ts';
@@ -27,35 +37,40 @@ const HOW: Readonly<Record<Applied, string>> = {
 export class HaproxyProxy implements RunningProxy {
   readonly kind: ProxyKind;
   readonly #options: ProxyOptions;
+  readonly #tuning: ProxyTuning;
   readonly #supervisor: Supervisor;
   readonly #log: LogReceiver;
   readonly #memo = new Memo();
   /** The state that is served; null while that is not known. */
   #state: TrafficState | null = null;
-  #logAddress = '';
+  #worker: WorkerUser | null = null;
 
   constructor(options: ProxyOptions, kind: ProxyKind) {
     checkListen(options.listen);
     const { runDirectory, program, logger, onRequest } = options;
     this.kind = kind;
     this.#options = options;
+    this.#tuning = options.tuning ?? DEFAULT_TUNING;
     this.#supervisor = new Supervisor({
       directory: runDirectory,
       binary: program,
       render: renderConfig,
       logger,
+      maxDraining: this.#tuning.maxDraining,
+      listenerDirectory: this.#tuning.listenerDirectory,
     });
     this.#log = new LogReceiver(logger, onRequest);
   }
 
-  prepare(): Promise<void> {
-    return this.#supervisor.prepare();
+  async prepare(): Promise<void> {
+    this.#worker = await workerUser(this.#tuning.user);
+    await this.#supervisor.prepare(this.#worker?.gid ?? null);
   }
 
   async adopt(): Promise<boolean> {
     const isAdopted = await this.#supervisor.adopt();
     if (!isAdopted) await this.#supervisor.probe();
-    this.#logAddress = await this.#log.listen(this.#supervisor.paths.logPort, isAdopted);
+    await this.#log.listen(this.#supervisor.paths.requests, this.#worker?.gid ?? null);
     return isAdopted;
   }
 
@@ -110,12 +125,17 @@ export class HaproxyProxy implements RunningProxy {
 
   #translate(state: TrafficState): Serving {
     const { listen, openKeyPair } = this.#options;
+    const { listenerDirectory, drainMs } = this.#tuning;
+    const { admin, jail, requests } = this.#supervisor.paths;
     const options = {
       hostname: hostname(),
       listen,
-      adminSocket: this.#supervisor.paths.admin,
-      logAddress: this.#logAddress,
+      adminSocket: admin,
+      logSocket: this.#worker === null ? requests : JAILED_REQUESTS,
+      listenerDirectory,
+      process: { limits: this.#tuning, drainMs, worker: this.#worker && { ...this.#worker, jail } },
       ipv6: hasIpv6(),
+      now: Date.now(),
       openKeyPair,
     };
     return translate(state, options, this.#memo);
@@ -124,7 +144,7 @@ export class HaproxyProxy implements RunningProxy {
 
 /** A gateway that cannot listen there would run without ever getting a request. */
 function checkListen(listen: string): void {
-  const options = { listen, ipv6: true, certificates: null, notFound: '' };
+  const options = { listen, ipv6: true, directory: '', certificates: null, notFound: '' };
   const [wrong] = listening([], options).leftOut;
   if (wrong === undefined) return;
   throw new ClusterError('bad-address', `--listen ${JSON.stringify(listen)}: ${wrong.message}`, {

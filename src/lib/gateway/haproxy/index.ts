@@ -1,3 +1,6 @@
+/**
+ * HAProxy behind the Proxy port. It must not read the registry, and nothing outside of it knows HAProxy's words.
+ */
 import type { ProxyKind } from '../proxy.ts';
 import { HaproxyProxy } from './driver.ts';
 import { notesOf } from './translate/translate.ts';

@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { TrafficState } from '../../traffic/index.ts';
+import type { Listener, TrafficState } from '../../traffic/index.ts';
 import { changedPaths } from '../offenders.ts';
 import type { Refusal } from '../proxy.ts';
 
@@ -36,7 +36,8 @@ function listenersNamed({ listeners }: TrafficState, message: string): string[] 
   const ports = new Set(
     [...message.matchAll(/(?:for \[|listen on )\S*:(\d+)(?=\]|: )/g)].map(([, port]) => port),
   );
-  return [...listeners.values()]
-    .filter(({ Address }) => ports.has(/:(\d+)$/.exec(Address.Address)?.[1]))
-    .map(({ Id }) => `listeners/${Id}`);
+  const socket = /listen on \S*\/([\w.-]+): /.exec(message)?.[1];
+  const isNamed = ({ Network, Address }: Listener['Address']): boolean =>
+    Network === 'unix' ? Address.split('/').at(-1) === socket : ports.has(/:(\d+)$/.exec(Address)?.[1]);
+  return [...listeners.values()].filter(({ Address }) => isNamed(Address)).map(({ Id }) => `listeners/${Id}`);
 }

@@ -1,3 +1,6 @@
+/**
+ * What the gateway learns from served requests: breakers, windows, traces, webhooks. It must not parse a proxy's log.
+ */
 import { type BreakerCondition, evaluateCondition, parseCondition } from '../../route/index.ts';
 import type { ServedRequest } from '../model.ts';
 import type { BreakerRule } from './rules.ts';

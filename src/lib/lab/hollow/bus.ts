@@ -1,3 +1,7 @@
+/**
+ * Throw-away machines in one process: a real SSH server in front of a simulated systemd. It must not behave otherwise
+ * than the real one where tests rely on it.
+ */
 import type { Duplex } from 'node:stream';
 import type { HollowMachine } from './machine.ts';
 import { callManager, type Reply } from './manager-calls.ts';

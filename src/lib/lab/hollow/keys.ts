@@ -1,8 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ParsedKey } from 'ssh2';
 import ssh2 from 'ssh2';
+import { makeFilePrivate, writePrivate } from '../../private-directory.ts';
 
 /** The keys of a hollow lab: the one that its machines let in, and the one by which they are known. */
 export interface LabKeys {
@@ -33,22 +34,17 @@ async function ensureKey(
   const kept = await readFile(file, 'utf8').catch(() => undefined);
   if (kept !== undefined) {
     const parsed = ssh2.utils.parseKey(kept);
+    await makeFilePrivate(file);
     if (!(parsed instanceof Error)) return { key: parsed, fresh: false };
     report(`${file} cannot be read (${parsed.message}); making a new key`);
   }
 
   const pair = newKeyPair('hollow lab, throw-away');
-  await writeWhole(`${file}.pub`, pair.public, 0o644);
-  await writeWhole(file, pair.private, 0o600);
+  await writePrivate(`${file}.pub`, pair.public);
+  await writePrivate(file, pair.private);
   const parsed = ssh2.utils.parseKey(pair.private);
   if (parsed instanceof Error) throw parsed;
   return { key: parsed, fresh: true };
-}
-
-/** A reader sees the old file or the new one, never half of it. */
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode });
-  await rename(`${file}.new`, file);
 }
 
 /**

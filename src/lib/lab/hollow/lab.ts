@@ -1,5 +1,6 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { needPrivate } from '../../private-directory.ts';
 import { ensureKeys, keyFiles } from './keys.ts';
 import { HollowMachine } from './machine.ts';
 import { type HollowServer, serveMachine } from './server.ts';
@@ -41,7 +42,7 @@ export interface HollowLab {
 /** Opens N hollow machines in this process; `close()` ends them. The key pair in `stateDir` is made once and kept. */
 export async function hollowUp(options: HollowOptions): Promise<HollowLab> {
   const { machines: count, stateDir, name = 'hollow', report = () => undefined, ...timing } = options;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await needPrivate(stateDir);
   const identity = keyFiles(stateDir).login;
   const knownHosts = join(stateDir, 'known_hosts');
   const { login: authorised, host: hostKey } = await ensureKeys(stateDir, report);

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../../error.ts';
+import { needPrivate } from '../../private-directory.ts';
 import { ensureKeys } from './keys.ts';
 import { forgetHollow, hollowUp, type LabMachine } from './lab.ts';
 
@@ -33,12 +34,12 @@ export async function startHollowProcess(
   options: HollowProcessOptions & { argv: readonly string[]; onProgress: (line: string) => void },
 ): Promise<HollowState> {
   const { name, machines, stateDir, argv, onProgress } = options;
+  await needPrivate(stateDir);
   const running = await hollowStatus(stateDir);
   // The machines that run know only the keys that they were started with.
   const same = running?.machines.length === machines && !(await ensureKeys(stateDir, onProgress)).fresh;
   if (running && same) return running;
   if (running) await hollowDown(stateDir);
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
   await rm(stateFile(stateDir), { force: true });
   // Here and not only in the process of its own, which has nobody to tell.
   await ensureKeys(stateDir, onProgress);
@@ -55,7 +56,7 @@ export async function startHollowProcess(
     ended = `exit ${signal ?? code}`;
   });
   try {
-    for (const end = Date.now() + READY_MS; Date.now() < end && ended === null; ) {
+    for (const end = performance.now() + READY_MS; performance.now() < end && ended === null; ) {
       const state = await hollowStatus(stateDir);
       if (state) return state;
       await sleep(20);

@@ -3,6 +3,7 @@ import { extract } from 'tar-stream';
 import {
   APPLY_EXIT,
   APPLY_SCRIPT,
+  BUILT_IN,
   FACTS_SCRIPT,
   FAILURES_SCRIPT,
   LAST_LINES_SCRIPT,
@@ -10,23 +11,18 @@ import {
   MANIFEST_SCRIPT,
   MISSING,
   OWNER_FILE,
+  SETTLE_SCRIPT,
+  UNINSTALL_SCRIPT,
   UNIT_DIR,
+  UNIT_DIRS,
+  UNSETTLED_DIR,
   VERIFY_SCRIPT,
 } from '../../machine/index.ts';
+
 import type { HollowCall } from './call.ts';
 import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
 import type { HollowTree } from './tree.ts';
-
-const FOREIGN_DIRS = [
-  UNIT_DIR,
-  '/run/systemd/system',
-  '/run/systemd/transient',
-  '/run/systemd/generator',
-  '/usr/local/lib/systemd/system',
-  '/usr/lib/systemd/system',
-  '/lib/systemd/system',
-];
 
 /** Recognises the constant scripts that our own client sends and does what they would do; undefined for anything else. */
 export async function runScript(call: HollowCall): Promise<number | null | undefined> {
@@ -34,6 +30,8 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (shell !== 'sh' || flag !== '-c') return undefined;
   if (text === APPLY_SCRIPT) return apply(call);
   if (text === MANIFEST_SCRIPT) return manifest(call);
+  if (text === UNINSTALL_SCRIPT) return uninstalled(call.machine.tree);
+  if (text === SETTLE_SCRIPT) return settle(call.machine.tree, args);
   if (text === FACTS_SCRIPT) return facts(call);
   if (text === FAILURES_SCRIPT) return failures(call, args);
   if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
@@ -94,14 +92,30 @@ function facts({ machine, root, out }: HollowCall): number {
   return 0;
 }
 
+function uninstalled(tree: HollowTree): number {
+  tree.remove(`${UNIT_DIR}/multi-user.target.wants/cluster.target`);
+  tree.remove(`${UNIT_DIR}/cluster.target`);
+  return 0;
+}
+
+function settle(tree: HollowTree, tickets: readonly string[]): number {
+  for (const ticket of tickets) tree.remove(`${UNSETTLED_DIR}/${ticket}`);
+  return 0;
+}
+
 function manifest({ machine: { tree }, out }: HollowCall): number {
   const owner = tree.text(OWNER_FILE);
   if (owner !== null) out(`= ${owner.split('\n')[0] ?? ''}\n`);
+  for (const ticket of tree.list(UNSETTLED_DIR)) {
+    const units = (tree.text(`${UNSETTLED_DIR}/${ticket}`) ?? '').split('\n').filter((line) => line !== '');
+    for (const unit of units) out(` ${ticket} ${unit}\n`);
+  }
   for (const unit of tree.list(MANIFEST_DIR)) {
     const hash = tree.stat(`${UNIT_DIR}/${unit}`)
       ? (tree.text(`${MANIFEST_DIR}/${unit}`) ?? '').trim()
       : MISSING;
-    out(`${unit} ${hash}\n`);
+    const boots = tree.stat(`${UNIT_DIR}/cluster.target.wants/${unit}`);
+    out(`${unit} ${hash} ${boots ? 'boot' : 'idle'}\n`);
   }
   return 0;
 }
@@ -125,17 +139,22 @@ async function apply(call: HollowCall): Promise<number> {
   }
   const stage = await unpack(packed).catch(() => null);
   if (!stage?.has('complete')) return APPLY_EXIT.incomplete;
-  const foreign = foreignUnits(tree, stage);
-  if (foreign.length > 0) {
-    for (const unit of foreign) out(`foreign ${unit}\n`);
-    return APPLY_EXIT.foreign;
-  }
-  tree.diskFull = false;
-  const owned = changeOwner(tree, stage);
-  if (owned !== null) {
-    out(`owner ${owned}\n`);
+  const owner = otherOwner(tree, stage);
+  if (owner !== null) {
+    out(`owner ${owner}\n`);
     return APPLY_EXIT.owned;
   }
+  const foreign = foreignUnits(tree, stage);
+  const claims = foreignClaims(tree, stage);
+  if (foreign.length + claims.length > 0) {
+    for (const unit of foreign) out(`foreign ${unit}\n`);
+    for (const claim of claims) out(`claimed ${claim}\n`);
+    return APPLY_EXIT.foreign;
+  }
+  changeOwner(tree, stage);
+  if (unitsIn(stage).length + listed(stage, 'remove').length === 0) return 0;
+  tree.diskFull = false;
+  install(tree, stage, 'unsettled', UNSETTLED_DIR);
   install(tree, stage, 'pending', MANIFEST_DIR);
   for (const unit of listed(stage, 'remove'))
     if (tree.stat(`${MANIFEST_DIR}/${unit}`)) removeUnit(tree, unit);
@@ -164,13 +183,17 @@ async function unpack(packed: Buffer): Promise<Stage> {
   return stage;
 }
 
+function unitsIn(stage: Stage): string[] {
+  const paths = [...stage.keys()].filter((path) => path.startsWith('units/'));
+  return paths.map((path) => path.slice('units/'.length));
+}
+
 function foreignUnits(tree: HollowTree, stage: Stage): string[] {
-  const units = [...stage.keys()]
-    .filter((path) => path.startsWith('units/'))
-    .map((path) => path.slice('units/'.length));
-  const foreign = units.filter(
+  const foreign = unitsIn(stage).filter(
     (unit) =>
-      !tree.stat(`${MANIFEST_DIR}/${unit}`) && FOREIGN_DIRS.some((dir) => tree.stat(`${dir}/${unit}`)),
+      !tree.stat(`${MANIFEST_DIR}/${unit}`) &&
+      tree.text(`${UNIT_DIR}/${unit}`) !== stage.get(`units/${unit}`)?.text &&
+      isTaken(tree, unit),
   );
   const target = tree.text(`${UNIT_DIR}/cluster.target`);
   return target === null || target.startsWith('# Written by cluster\n')
@@ -178,17 +201,46 @@ function foreignUnits(tree: HollowTree, stage: Stage): string[] {
     : [...foreign, 'cluster.target'];
 }
 
-/** The id of another cluster that the machine belongs to, or null when it is as the change says now. */
-function changeOwner(tree: HollowTree, stage: Stage): string | null {
-  const change = stage.get('owner')?.text.trim();
-  if (change === undefined) return null;
-  const [how = '', id = '', generation = '', mark = ''] = change.split(' ');
+/** What a change says of the machine's owner; null where it says nothing. */
+function ownerIn(stage: Stage): { how: string; id: string; generation: string; mark: string } | null {
+  const [how = '', id = '', generation = '', mark = ''] = (stage.get('owner')?.text.trim() ?? '').split(' ');
+  return how === '' ? null : { how, id, generation, mark };
+}
+
+/** The id of another cluster, which keeps a change from being made. */
+function otherOwner(tree: HollowTree, stage: Stage): string | null {
+  const change = ownerIn(stage);
+  const [has = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  return change === null || change.how === 'take' || has === '' || has === change.id ? null : has;
+}
+
+function changeOwner(tree: HollowTree, stage: Stage): void {
+  const change = ownerIn(stage);
+  if (change === null) return;
+  const { how, id, generation, mark } = change;
   const [has = '', seen = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
-  if (how !== 'take' && has !== '' && has !== id) return has;
   if (how === 'leave') tree.remove(OWNER_FILE);
   else if (how === 'take' || has !== id || Number(seen) < Number(generation))
     tree.write(OWNER_FILE, Buffer.from(`${id} ${generation} ${mark}\n`));
-  return null;
+}
+
+function foreignClaims(tree: HollowTree, stage: Stage): string[] {
+  return listed(stage, 'claims').filter((line) => {
+    const [key = '', unit = '', name = ''] = line.split(' ');
+    const comes = stage.has(`units/${name}`);
+    if (/\/|^\./.test(name)) return false;
+    if (key === 'Also' && (comes || tree.stat(`${MANIFEST_DIR}/${name}`))) return false;
+    if (key === 'Alias' && tree.readlink(`${UNIT_DIR}/${name}`)?.split('/').at(-1) === unit) return false;
+    return comes || isTaken(tree, name);
+  });
+}
+
+/** Whether there is a unit of this name, or the template that it would be an instance of. */
+function isTaken(tree: HollowTree, name: string): boolean {
+  const names = [name, ...(/@.*\./.test(name) ? [name.replace(/@.*\./, '@.')] : [])];
+  return names.some(
+    (one) => BUILT_IN.some((unit) => unit === one) || UNIT_DIRS.some((dir) => tree.stat(`${dir}/${one}`)),
+  );
 }
 
 function install(tree: HollowTree, stage: Stage, from: string, to: string): void {

@@ -1,3 +1,7 @@
+/**
+ * Throw-away machines with real systemd, in nspawn on this computer. It must not be used by anything that runs in
+ * production.
+ */
 export {
   labCutOff,
   labDown,

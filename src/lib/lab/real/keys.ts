@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFilePrivate } from '../../private-directory.ts';
 import type { LabPaths } from './paths.ts';
 import { must, run } from './run.ts';
 import type { LabMachine } from './state.ts';
@@ -54,6 +55,8 @@ export async function trust(lab: LabPaths, line: string): Promise<void> {
 /** Makes a key pair unless a whole one is there. @returns whether it is new. */
 async function ensurePair(file: string, comment: string, report: (line: string) => void): Promise<boolean> {
   if (existsSync(file) && existsSync(`${file}.pub`)) {
+    // ssh-keygen refuses a key that others may read.
+    await makeFilePrivate(file);
     // Without a passphrase to give: an encrypted key is of no use here either.
     const { code, stdout } = await run('ssh-keygen', ['-y', '-P', '', '-f', file]);
     const kept = await readFile(`${file}.pub`, 'utf8');

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { ClusterError } from '../../error.ts';
+import { needPrivate } from '../../private-directory.ts';
 import { cgroupPids, cgroupsWithPrefix, killCgroup, removeCgroups } from './cgroup.ts';
 import { authorize, ensureLabKey, trust } from './keys.ts';
 import { withLock } from './lock.ts';
 import { clearMachine, leaderPid, sshAnswers, startMachine, waitReady } from './machine.ts';
 import { mountsUnder, removeTree } from './mounts.ts';
 import { chooseSubnet, ensureBridge, removeLinks, setLink } from './net.ts';
-import { cgroupPrefix, type LabPaths, labPaths, machinePaths } from './paths.ts';
+import { cacheDir, cgroupPrefix, type LabPaths, labPaths, labRoot, machinePaths } from './paths.ts';
 import { ensureTools } from './possible.ts';
 import { ensureRootfs } from './rootfs.ts';
 import { sleep } from './run.ts';
@@ -50,6 +51,7 @@ export async function labUp(options: LabUpOptions): Promise<LabMachine[]> {
     });
   }
   await ensureTools(stateDir, onProgress);
+  for (const directory of [labRoot(stateDir), cacheDir()]) await needPrivate(directory);
   return withLock(lab.lock, waiting(onProgress), async () => {
     const state = await prepare(lab, machines, docker, onProgress);
     await ensureBridge(lab, state.subnet);
@@ -117,11 +119,11 @@ export async function labReboot(name: string, machine: string | number, stateDir
   }
   // systemd's signal for reboot.target (SIGRTMIN+5) also works when the machine is cut off.
   process.kill(before, 39);
-  const deadline = Date.now() + READY_MS;
+  const deadline = performance.now() + READY_MS;
   for (;;) {
     const now = leaderPid(cgroup);
     if (now !== undefined && now !== before) break;
-    if (Date.now() > deadline || cgroupPids(cgroup).length === 0) {
+    if (performance.now() > deadline || cgroupPids(cgroup).length === 0) {
       throw new ClusterError('lab-machine-failed', `${target.name} did not come back from its reboot`, {
         hint: `look at ${machinePaths(lab, index).console}`,
       });

@@ -74,9 +74,19 @@ export function withMachines(state: LabState, count: number): LabState {
 export function labNames(stateDir?: string): string[] {
   const root = labRoot(stateDir);
   if (!existsSync(root)) return [];
-  return readdirSync(root)
+  return readable(root)
     .filter((name) => !name.startsWith('.') && existsSync(labPaths(name, stateDir).file))
     .sort();
+}
+
+/** The labs of another user are none of ours. */
+function readable(root: string): string[] {
+  try {
+    return readdirSync(root);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return [];
+    throw error;
+  }
 }
 
 /** The subnets of all other labs, including those that are off. */

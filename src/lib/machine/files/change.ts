@@ -1,16 +1,33 @@
-import { ClusterError } from '../../error.ts';
+/**
+ * Our files on a machine: unit files, manifest, release, written by constant scripts that read a tar stream. It must
+ * not decide what belongs there.
+ */
+import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed, machineOwned } from '../errors.ts';
-import type { ExecResult, FileChange, MachineOwner, MachineTarget, Manifest, OwnerChange } from '../port.ts';
-import { APPLY_EXIT, CLUSTER_TARGET, PENDING } from './scripts.ts';
+import type {
+  Claim,
+  ExecResult,
+  FileChange,
+  MachineOwner,
+  MachineTarget,
+  Manifest,
+  ManifestEntry,
+  OwnerChange,
+} from '../port.ts';
+import { APPLY_EXIT, CLUSTER_TARGET, LOCK_SECONDS, PENDING } from './scripts.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
 const NAME = /^[A-Za-z0-9:_\\-][A-Za-z0-9:_.@\\-]{0,254}$/;
 
 /** The tar that APPLY_SCRIPT reads. */
 export async function packChange(change: FileChange): Promise<Buffer> {
+  const { ticket } = change;
+  if (ticket !== undefined) assertTicket(ticket);
   for (const unit of [...change.install.map((file) => file.unit), ...change.remove]) assertName(unit);
   const lines = (names: readonly string[]) => names.map((name) => `${name}\n`).join('');
+  const touched = [...change.install.map((one) => one.unit), ...change.remove];
   return packTar([
+    ...(ticket === undefined ? [] : [{ name: `unsettled/${ticket}`, text: lines(touched) }]),
     ...change.install.flatMap(({ unit, hash, text, launched }): TarEntry[] => [
       { name: `pending/${unit}`, text: `${PENDING}\n` },
       { name: `manifest/${unit}`, text: `${hash}\n` },
@@ -18,12 +35,18 @@ export async function packChange(change: FileChange): Promise<Buffer> {
       ...(launched ? [{ name: `wants/${unit}`, link: `../${unit}` }] : []),
     ]),
     ...(change.owner ? [{ name: 'owner', text: ownerLine(change.owner) }] : []),
+    { name: 'claims', text: lines((change.claims ?? []).map(claimLine)) },
     { name: 'remove', text: lines(change.remove) },
     { name: 'idle', text: lines(change.install.filter((one) => !one.launched).map((one) => one.unit)) },
     { name: 'cluster.target', text: CLUSTER_TARGET },
     { name: 'enable/cluster.target', link: '../cluster.target' },
     { name: 'complete', text: '' },
   ]);
+}
+
+function claimLine({ key, unit, name }: Claim): string {
+  assertName(unit);
+  return `${key} ${unit} ${name}`;
 }
 
 /** Throws unless APPLY_SCRIPT did the whole change. */
@@ -35,6 +58,8 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
       .split('\n')
       .filter((line) => line.startsWith('foreign '))
       .map((line) => line.slice('foreign '.length));
+    const claim = /^claimed (\S+) (\S+) (\S+)$/m.exec(result.stdout);
+    if (names.length === 0 && claim !== null) throw foreignClaim(machine, claim);
     throw new ClusterError('unit-foreign', `${names.join(', ')} on ${machine} was not installed by cluster`, {
       machine,
       ...(names[0] === undefined ? {} : { unit: names[0] }),
@@ -45,6 +70,7 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
     const owner = /^owner (\S+)$/m.exec(result.stdout)?.[1] ?? '';
     throw machineOwned(target, owner);
   }
+  if (result.code === APPLY_EXIT.locked) throw machineLocked(target, result.stdout);
   if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
     throw new ClusterError('disk-full', `no space left for unit files on ${machine}`, {
       machine,
@@ -54,17 +80,20 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
   throw commandFailed(target, 'writing unit files', result.code, result.stderr);
 }
 
+function foreignClaim(machine: string, [, key = '', unit = '', name = '']: RegExpExecArray): ClusterError {
+  const what = key === 'Alias' ? 'would take the place of' : 'would enable';
+  const message = `${key}=${name} of ${unit} ${what} a unit on ${machine} that is not its own`;
+  const hint = `take ${name} out of the [Install] section of ${unit}; nothing was changed`;
+  return new ClusterError('unit-foreign', message, { machine, unit, hint });
+}
+
 /** Reads the answer of MANIFEST_SCRIPT. */
 export function parseManifest(text: string): Manifest {
   const lines = text.split('\n').filter((line) => line !== '');
   const owned = lines.find((line) => line.startsWith('= '));
-  const units = lines.filter((line) => line !== owned);
   return {
     owner: owned === undefined ? null : parseOwner(owned.slice(2)),
-    units: units.map((line) => {
-      const space = line.indexOf(' ');
-      return { unit: line.slice(0, space), hash: line.slice(space + 1) };
-    }),
+    units: parseUnits(lines.filter((line) => line !== owned)),
   };
 }
 
@@ -77,6 +106,49 @@ function parseOwner(text: string): MachineOwner | null {
 
 function ownerLine({ how, cluster, generation, mark }: OwnerChange): string {
   return `${how} ${cluster} ${generation} ${mark}\n`;
+}
+
+function parseUnits(lines: readonly string[]): ManifestEntry[] {
+  const tickets = new Map<string, string[]>();
+  for (const line of lines.filter((one) => one.startsWith(' '))) {
+    const [, ticket = '', unit = ''] = line.split(' ');
+    tickets.set(unit, [...(tickets.get(unit) ?? []), ticket]);
+  }
+  const unsettled = (unit: string) => {
+    const those = tickets.get(unit);
+    tickets.delete(unit);
+    return those === undefined ? {} : { unsettled: those };
+  };
+  const entries = lines
+    .filter((line) => !line.startsWith(' '))
+    .map((line): ManifestEntry => {
+      const [unit = '', hash = '', boot] = line.split(' ');
+      return { unit, hash, ...(boot === 'boot' && { boot: true }), ...unsettled(unit) };
+    });
+  const removed = [...tickets.keys()].map((unit) => ({ unit, hash: null, ...unsettled(unit) }));
+  return [...entries, ...removed];
+}
+
+/** Somebody else held the lock of a machine all the time that we waited. */
+export function machineLocked(target: MachineTarget, stdout: string): ClusterError {
+  const who = /^locked (.+)$/m.exec(stdout)?.[1]?.trim() ?? '';
+  const holder = who === '' ? 'another command' : `another command (${printable(who)})`;
+  return new ClusterError(
+    'machine-locked',
+    `${holder} has held the lock of ${target.address} for more than ${LOCK_SECONDS} s`,
+    {
+      machine: target.address,
+      exit: EXIT.machine,
+      hint: 'repeat the command once it has ended; on the machine, fuser /etc/cluster/lock names the process',
+    },
+  );
+}
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?');
+
+/** Tickets become file names and arguments. */
+export function assertTicket(ticket: string): void {
+  if (!/^[0-9a-f]{8,64}$/.test(ticket)) throw new Error(`${JSON.stringify(ticket)} is no ticket of a change`);
 }
 
 /** Names were checked by systemd's rules long before; here a bad one would become a path. */

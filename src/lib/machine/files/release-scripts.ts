@@ -4,11 +4,13 @@
  * (symlink into it), /etc/cluster/environment and the store's certificates beside it.
  */
 
+import { LOCK_SNIPPET } from './scripts.ts';
+
 /** The files that SETTINGS_SCRIPT owns in /etc/cluster, in the order in which they are replaced. */
 export const SETTINGS_FILES = ['store-ca.pem', 'store-cert.pem', 'store-key.pem', 'environment'] as const;
 
 /** Exit codes of RELEASE_SCRIPT. */
-export const RELEASE_EXIT = { foreign: 3, incomplete: 5, unusable: 6 } as const;
+export const RELEASE_EXIT = { foreign: 3, incomplete: 5, unusable: 6, locked: 7 } as const;
 
 /**
  * Prints `KEY VALUE` lines: `machine-id`, `arch`, `foreign` (something that is not ours is in our place), `current` and
@@ -68,10 +70,8 @@ if [ "$3" = send ]; then
   chmod 755 "$stage"
   sync
 fi
-if command -v flock >/dev/null 2>&1; then
-  exec 9>/etc/cluster/install-lock
-  flock 9
-fi
+lock=/etc/cluster/install-lock
+${LOCK_SNIPPET}
 if [ -n "$stage" ] && [ ! -e "$new" ]; then mv "$stage" "$new"; fi
 old=$(readlink /opt/cluster || :)
 rm -f /opt/.cluster-link.*
@@ -111,4 +111,25 @@ for n in ${SETTINGS_FILES.join(' ')}; do
     rm -f "/etc/cluster/$n"
   fi
 done
+`;
+
+/** Takes off a machine what is ours and no unit: the program, settings, the target of launched units. */
+export const UNINSTALL_SCRIPT = `set -u
+sys=/etc/systemd/system
+rm -f "$sys/multi-user.target.wants/cluster.target"
+first=
+[ -f "$sys/cluster.target" ] && read -r first <"$sys/cluster.target"
+[ "$first" = '# Written by cluster' ] && rm -f "$sys/cluster.target"
+rmdir "$sys/cluster.target.wants" 2>/dev/null
+[ "$(readlink /usr/local/bin/cluster)" = /opt/cluster/bin/cluster ] && rm -f /usr/local/bin/cluster
+[ -L /opt/cluster ] && rm -f /opt/cluster
+for d in /opt/cluster-*; do
+  [ -f "$d/RELEASE" ] && rm -rf "$d"
+done
+cd /etc/cluster 2>/dev/null || exit 0
+rm -f ${SETTINGS_FILES.join(' ')} install-lock lock
+rm -rf unsettled
+rmdir units 2>/dev/null
+cd / && rmdir /etc/cluster 2>/dev/null
+exit 0
 `;

@@ -2,7 +2,14 @@ import { Readable } from 'node:stream';
 import { ClusterError, EXIT } from '../../error.ts';
 import { commandFailed } from '../errors.ts';
 import type { ExecResult, Machine, MachineTarget } from '../port.ts';
-import { INSTALLED_SCRIPT, RELEASE_EXIT, RELEASE_SCRIPT, SETTINGS_SCRIPT } from './release-scripts.ts';
+import { machineLocked } from './change.ts';
+import {
+  INSTALLED_SCRIPT,
+  RELEASE_EXIT,
+  RELEASE_SCRIPT,
+  SETTINGS_SCRIPT,
+  UNINSTALL_SCRIPT,
+} from './release-scripts.ts';
 import { packTar } from './tar.ts';
 
 /** What is installed of our own program on a machine, and what runs from it. */
@@ -84,6 +91,14 @@ export async function writeSettings(machine: Machine, files: ReadonlyMap<string,
   if (result.code !== 0) throw diskFull(machine.target, result) ?? failed(machine.target, result);
 }
 
+/** Takes our program and its settings off a machine; its units are gone already. */
+export async function uninstall(machine: Machine): Promise<void> {
+  const argv = ['sh', '-c', UNINSTALL_SCRIPT, 'cluster-uninstall'];
+  const result = await machine.exec(argv, { sudo: true });
+  if (result.code !== 0) throw failed(machine.target, result);
+  await machine.reload();
+}
+
 function* pieces(archive: Uint8Array, sent: (bytes: number) => void): Generator<Uint8Array> {
   for (let at = 0; at < archive.length; at += CHUNK) {
     sent(at);
@@ -105,6 +120,7 @@ function installFailed(target: MachineTarget, result: ExecResult): ClusterError 
         : 'it needs glibc 2.28 or newer, libstdc++ and the right architecture; the release that was there still is',
     });
   }
+  if (result.code === RELEASE_EXIT.locked) return machineLocked(target, result.stdout);
   return diskFull(target, result) ?? failed(target, result);
 }
 

@@ -1,3 +1,7 @@
+/**
+ * Connections that outlive a command: a holder process that answers the calls of the Machine port. It must not add
+ * calls that the port lacks.
+ */
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { makePrivate } from '../../private-directory.ts';

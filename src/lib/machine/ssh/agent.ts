@@ -1,3 +1,7 @@
+/**
+ * How a machine is reached: configuration, trust, logins, and streams over ssh2 or the system's OpenSSH client. It
+ * must not know systemd or units.
+ */
 import type { BaseAgent, IdentityCallback, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 
 /** Keys of an agent that are offered at one login, in this order. */

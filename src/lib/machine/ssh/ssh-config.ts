@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ClusterError } from '../../error.ts';
+import { isHostWord, isUserWord } from '../../shell-words.ts';
 import type { MachineTarget, SshOptions } from '../port.ts';
 import { type ConfigFiles, lineOf, readConfigFiles } from './config-file.ts';
 import { notFollowed, type OptionValues, opensshOnly } from './config-options.ts';
@@ -278,8 +279,8 @@ export function parseSpec(text: string): MachineSpec {
   const port = bare !== undefined || digits === undefined ? undefined : Number(digits);
   if (
     !address ||
-    address.startsWith('-') ||
-    user?.startsWith('-') ||
+    !isHostWord(address) ||
+    (user !== undefined && !isUserWord(user)) ||
     (port !== undefined && (port < 1 || port > 65535))
   ) {
     throw new ClusterError('machine-address-invalid', `"${text}" is not an address of a machine`, {

@@ -1,3 +1,7 @@
+/**
+ * A machine's systemd over D-Bus and its command line tools: states, jobs, journal, watching. It must not open
+ * connections of its own, and no other room runs a command line of systemd.
+ */
 import { splitUnitName } from '../../unit/index.ts';
 import type { RunCommand } from './commands.ts';
 import { systemdScript } from './scripts.ts';

@@ -135,6 +135,7 @@ export const told = ({ body }: Answer): { name: string; url: string; headers: Re
 export interface SmallServer {
   readonly url: string;
   readonly port: number;
+  readonly server: Server;
   requests: number;
   close(): void;
 }
@@ -144,6 +145,7 @@ const open = async (server: Server, scheme: string): Promise<SmallServer> => {
   const small: SmallServer = {
     url: `${scheme}://localhost:${port}`,
     port,
+    server,
     requests: 0,
     close: () => {
       server.closeAllConnections();

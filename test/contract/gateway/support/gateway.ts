@@ -46,7 +46,10 @@ export function startAgain(): void {
 
 export const status = (): Promise<GatewayStatus> => gatewayStatus(admin);
 export const haproxy = () => new Haproxy('haproxy', runPaths(join(place.dir, 'run')));
-export const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
+export const record = async () =>
+  [...(await new GatewayRegistry(store, '/cluster').load()).gateways.values()].find(
+    ({ machine }) => machine === MACHINE,
+  );
 
 /** Puts values below vulcand's prefix in one transaction; null removes. @returns the revision. */
 export async function write(values: Record<string, object | string | null>): Promise<number> {

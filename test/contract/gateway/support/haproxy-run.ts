@@ -44,12 +44,16 @@ export function stateOf(objects: Readonly<Record<string, unknown>>): TrafficStat
 }
 
 /** Options of a gateway on this computer; `listen` is `127.0.0.1:PORT`. */
-export function optionsFor(listen: string, directory: string, logPort = 9): TranslateOptions {
+export function optionsFor(
+  listen: string,
+  directory: string,
+  logSocket = join(directory, 'log.sock'),
+): TranslateOptions {
   return {
     hostname: 'gateway-1',
     listen,
     adminSocket: join(directory, 'admin.sock'),
-    logAddress: `127.0.0.1:${logPort}`,
+    logSocket,
     openKeyPair: (sealed) => Buffer.from(sealed, 'base64').toString(),
   };
 }

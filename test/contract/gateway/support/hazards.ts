@@ -36,7 +36,10 @@ export function start(
 
 export async function write(values: Record<string, object | string | null>): Promise<void> {
   const revision = (await store.commit({ compare: [], writes: writesOf('/vulcand/', values) })) ?? 0;
-  const record = async () => (await new GatewayRegistry(store, '/cluster').load()).gateways.get(MACHINE);
+  const record = async () =>
+    [...(await new GatewayRegistry(store, '/cluster').load()).gateways.values()].find(
+      ({ machine }) => machine === MACHINE,
+    );
   await eventually(`revision ${revision}`, async () => ((await record())?.revision ?? 0) >= revision, 20_000);
 }
 

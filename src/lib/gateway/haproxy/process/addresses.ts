@@ -1,3 +1,6 @@
+/**
+ * HAProxy as a running process: start, adopt, reload, change at run time. It must not decide what is served.
+ */
 import { createServer } from 'node:net';
 import { ClusterError } from '../../../error.ts';
 

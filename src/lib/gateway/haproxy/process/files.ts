@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClusterError } from '../../../error.ts';
 import { writeWhole } from '../../write-whole.ts';
@@ -15,8 +15,10 @@ export interface RunPaths {
   /** What runs, for the next gateway process. */
   readonly serving: string;
   readonly log: string;
-  /** The port that takes the request log. */
-  readonly logPort: string;
+  /** All that a worker with a user of its own sees of the file system; it may write nothing there. */
+  readonly jail: string;
+  /** Takes the request log. */
+  readonly requests: string;
 }
 
 export function runPaths(directory: string): RunPaths {
@@ -27,23 +29,37 @@ export function runPaths(directory: string): RunPaths {
     master: join(directory, 'master.sock'),
     serving: join(directory, 'serving.json'),
     log: join(directory, 'haproxy.log'),
-    logPort: join(directory, 'log-port'),
+    jail: join(directory, 'jail'),
+    requests: join(directory, 'jail', REQUESTS),
   };
 }
+
+/** The socket for the request log, as a worker sees it that sees nothing but the jail. */
+const REQUESTS = 'requests.sock';
+export const JAILED_REQUESTS = `/${REQUESTS}`;
 
 /** A socket's path has at most 107 characters, and HAProxy adds some of its own while it opens one. */
 const LONGEST_SOCKET = 90;
 
-/** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
-export async function makeRunDirectory({ directory, master }: RunPaths): Promise<void> {
+/**
+ * Makes the run directory, which only its owner may enter, and the jail in it, which the worker's group may.
+ * @param gid null = the worker runs as this process does. @throws ClusterError `bad-run-directory`.
+ */
+export async function makeRunDirectory(
+  { directory, jail, requests }: RunPaths,
+  gid: number | null,
+): Promise<void> {
   const refused = (why: string): ClusterError =>
     new ClusterError('bad-run-directory', `cannot use the run directory ${directory}: ${why}`, {
       hint: '--run-dir names another one; the gateway must be able to write there',
     });
-  if (Buffer.byteLength(master) > LONGEST_SOCKET) throw refused('its path is too long for a socket');
+  if (Buffer.byteLength(requests) > LONGEST_SOCKET) throw refused('its path is too long for a socket');
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await access(directory, constants.W_OK | constants.X_OK);
+    await mkdir(jail, { recursive: true, mode: 0o700 });
+    if (gid !== null) await chown(jail, process.getuid?.() ?? 0, gid);
+    await chmod(jail, gid === null ? 0o700 : 0o750);
   } catch (error) {
     throw refused(error instanceof Error ? error.message : String(error));
   }

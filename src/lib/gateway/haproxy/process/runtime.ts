@@ -20,8 +20,14 @@ export type RuntimeCommand =
       readonly server: PoolServer;
     }
   | { readonly kind: 'server-weight'; readonly pool: string; readonly as: string; readonly weight: number }
-  /** No new requests; running ones finish. It is deleted when it is idle. */
-  | { readonly kind: 'server-leave'; readonly pool: string; readonly as: string };
+  /** No new requests; running ones finish. It is deleted when it is idle, unless it is kept to come back. */
+  | {
+      readonly kind: 'server-leave';
+      readonly pool: string;
+      readonly as: string;
+      readonly kept: PoolServer | null;
+    }
+  | { readonly kind: 'server-return'; readonly pool: string; readonly as: string; readonly weight: number };
 
 /** What the running HAProxy calls its servers. */
 export interface LiveNames {
@@ -29,6 +35,8 @@ export interface LiveNames {
   readonly aliases: ReadonlyMap<string, string>;
   /** `POOL/NAME` in HAProxy of servers that are being removed. */
   readonly leaving: ReadonlySet<string>;
+  /** `POOL/NAME` in HAProxy of servers that have left and may come back; only a reload could add them again. */
+  readonly kept?: ReadonlyMap<string, PoolServer>;
 }
 
 const NO_NAMES: LiveNames = { aliases: new Map(), leaving: new Set() };
@@ -92,14 +100,19 @@ function commandsFor(from: Serving, to: Serving, live: LiveNames): readonly Runt
           come.push({ kind: 'server-weight', pool, as: used(name), weight: server.weight });
         continue;
       }
-      // HAProxy resolves names only when it loads its configuration.
-      if (isIP(server.address) === 0) return null;
+      if (needsReload(server)) {
+        const before = live.kept?.get(serverKey(pool, name));
+        if (old !== undefined || before === undefined || !sameButWeight(before, server)) return null;
+        come.push({ kind: 'server-return', pool, as: name, weight: server.weight });
+        continue;
+      }
       const taken = old === undefined ? null : used(name);
       come.push({ kind: 'server-add', pool, name, as: freeName(pool, name, taken, live), server });
-      if (taken !== null) go.push({ kind: 'server-leave', pool, as: taken });
+      if (taken !== null) go.push({ kind: 'server-leave', pool, as: taken, kept: null });
     }
-    for (const name of present.keys())
-      if (!wanted.has(name)) go.push({ kind: 'server-leave', pool, as: used(name) });
+    for (const [name, server] of present)
+      if (!wanted.has(name))
+        go.push({ kind: 'server-leave', pool, as: used(name), kept: needsReload(server) ? server : null });
   }
   return [...come, ...mapCommands(from, to), ...go];
 }
@@ -149,6 +162,10 @@ export function commandLines(command: RuntimeCommand): string[] {
     }
     case 'server-weight':
       return [`set server ${serverKey(command.pool, command.as)} weight ${command.weight}`];
+    case 'server-return': {
+      const name = serverKey(command.pool, command.as);
+      return [`set server ${name} weight ${command.weight}`, `set server ${name} state ready`];
+    }
     case 'server-leave':
       return [`set server ${serverKey(command.pool, command.as)} state maint`];
   }
@@ -162,6 +179,14 @@ function word(text: string): string {
 /** Whether HAProxy's answer to a command means success. */
 export function isDone(answer: string): boolean {
   return /^(New server registered\.|Server deleted\.)?$/.test(answer.trim());
+}
+
+/**
+ * Whether HAProxy 2.6 cannot add such a server while it runs: it resolves host names only when it loads its
+ * configuration, `add server` takes no cookie, and a HTTP/2 connection of an added server carries one request only.
+ */
+function needsReload({ address, keywords }: PoolServer): boolean {
+  return isIP(address) === 0 || /(^| )(cookie \S|proto h2|alpn h2)/.test(keywords);
 }
 
 function sameButWeight(a: PoolServer, b: PoolServer): boolean {

@@ -6,6 +6,8 @@ import { encodeServing, makeRunDirectory, type RunPaths, writeParts } from './fi
 /** The files that HAProxy reads, and a record of what it serves for the next gateway process. */
 export class ServingFiles {
   readonly #paths: RunPaths;
+  /** The worker's group, which may enter the jail. */
+  gid: number | null = null;
   readonly #render: (serving: Serving) => string;
   /** What the files are known to hold completely. */
   #saved: Serving | null = null;
@@ -43,7 +45,7 @@ export class ServingFiles {
   }
 
   async #write(serving: Serving, before: Serving | null): Promise<void> {
-    await makeRunDirectory(this.#paths);
+    await makeRunDirectory(this.#paths, this.gid);
     await writeParts(this.#paths.directory, serving, before);
     await writeWhole(this.#paths.config, this.#render(serving));
   }

@@ -61,7 +61,7 @@ export interface MasterState {
   readonly failed: number;
   /** `reloads` counts those since it was started: 0 = the last reload started it. */
   readonly worker: { readonly pid: number; readonly reloads: number } | null;
-  /** Workers of earlier configurations that still have connections. */
+  /** Workers of earlier configurations that still have connections, the oldest first. */
   readonly old: readonly number[];
   readonly version: string;
 }
@@ -71,7 +71,7 @@ export function readProcesses(text: string): MasterState | null {
   let section = '';
   let master: Omit<MasterState, 'worker' | 'old'> | null = null;
   let worker: MasterState['worker'] = null;
-  const old: number[] = [];
+  const old: { pid: number; reloads: number }[] = [];
   for (const line of text.split('\n')) {
     if (line.startsWith('#')) {
       section = line;
@@ -84,7 +84,8 @@ export function readProcesses(text: string): MasterState | null {
       master = { pid: Number(pid), reloads: Number(reloads), failed: Number(failed ?? 0), version };
     else if (type === 'worker' && section.startsWith('# workers'))
       worker = { pid: Number(pid), reloads: Number(reloads) };
-    else if (type === 'worker') old.push(Number(pid));
+    else if (type === 'worker') old.push({ pid: Number(pid), reloads: Number(reloads) });
   }
-  return master && { ...master, worker, old };
+  old.sort((a, b) => b.reloads - a.reloads);
+  return master && { ...master, worker, old: old.map(({ pid }) => pid) };
 }

@@ -4,8 +4,10 @@ import type { Report } from '../../../keep/reporter.ts';
 import type { Serving } from '../serving.ts';
 import { checkAddresses } from './addresses.ts';
 import { adoptable } from './adopt.ts';
+import { type Draining, DrainingWorkers } from './draining.ts';
 import { makeRunDirectory, type RunPaths, runPaths } from './files.ts';
 import { Haproxy } from './haproxy.ts';
+import { checkSockets, removeUnused } from './listener-sockets.ts';
 import { OlderWorkers } from './older-workers.ts';
 import { commandLines, isDone, type RuntimeCommand, runtimeDiff } from './runtime.ts';
 import { ServingFiles } from './serving-files.ts';
@@ -17,6 +19,10 @@ export interface SupervisorOptions {
   readonly binary: string;
   readonly render: (serving: Serving) => string;
   readonly logger: Report;
+  /** Most workers that only finish their connections. */
+  readonly maxDraining: number;
+  /** Directory of the listeners' Unix sockets. */
+  readonly listenerDirectory: string;
 }
 
 /** What it took to bring HAProxy to a new state. */
@@ -30,11 +36,15 @@ export interface ProcessStatus {
   readonly since: string | null;
   readonly reloads: number;
   readonly runtimeChanges: number;
+  readonly draining: readonly Draining[];
 }
 
 const SAVE_MS = 100;
-const RELOAD_GAP_MS = 200;
+/** Pauses between reloads: they grow while many follow each other, since each leaves a worker with its connections. */
+const RELOAD_GAPS_MS = [200, 200, 200, 200, 500, 1000, 2000, 5000];
+const CALM_MS = 30_000;
 const LEAVE_MS = [100, 250, 500, 1000, 2000];
+const DRAIN_MS = 2000;
 const RESTART_MS = [0, 100, 250, 500, 1000, 2000, 5000];
 
 /**
@@ -47,14 +57,17 @@ export class Supervisor {
   readonly #haproxy: Haproxy;
   readonly #files: ServingFiles;
   readonly #older: OlderWorkers;
+  readonly #draining: DrainingWorkers;
   #names = new WorkerNames();
   #serving: Serving | null = null;
   #process: { pid: number; version: string; since: string } | null = null;
   #reloads = 0;
   #changes = 0;
-  #lastReload = 0;
+  /** When the last reloads ended, by the monotonic clock. */
+  #recent: number[] = [];
   #saveTimer: NodeJS.Timeout | undefined;
   #leaveTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -64,11 +77,16 @@ export class Supervisor {
     this.#haproxy = new Haproxy(options.binary, this.paths);
     this.#files = new ServingFiles(this.paths, options.render);
     this.#older = new OlderWorkers(this.paths.master);
+    this.#draining = new DrainingWorkers(options.maxDraining);
   }
 
-  /** Makes the run directory, which only its owner may enter. @throws ClusterError `bad-run-directory`. */
-  async prepare(): Promise<void> {
-    await makeRunDirectory(this.paths);
+  /**
+   * Makes the run directory, which only its owner may enter.
+   * @param gid group of the worker, where it has a user of its own. @throws ClusterError `bad-run-directory`.
+   */
+  async prepare(gid: number | null = null): Promise<void> {
+    this.#files.gid = gid;
+    await makeRunDirectory(this.paths, gid);
   }
 
   /** @throws ClusterError `haproxy-missing` where its program does not run. */
@@ -83,6 +101,7 @@ export class Supervisor {
       since: this.#process?.since ?? null,
       reloads: this.#reloads,
       runtimeChanges: this.#changes,
+      draining: this.#draining.list(),
     };
   }
 
@@ -136,6 +155,7 @@ export class Supervisor {
   async leave(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#leaveTimer);
+    clearTimeout(this.#drainTimer);
     clearTimeout(this.#saveTimer);
     await this.#exclusive(() => this.#files.save(this.#serving));
   }
@@ -188,9 +208,9 @@ export class Supervisor {
   }
 
   async #reload(target: Serving, from: Serving | null): Promise<void> {
-    const wait = this.#lastReload + RELOAD_GAP_MS - performance.now();
-    if (this.#lastReload > 0 && wait > 0) await sleep(wait);
+    await this.#pause();
     await checkAddresses(target.structure, from?.structure ?? null);
+    await checkSockets(target.structure, from?.structure ?? null);
     const names = this.#names;
     const left = await this.#onDisk(target, from, async () => {
       const worker = (await this.#haproxy.state())?.worker?.pid;
@@ -199,11 +219,23 @@ export class Supervisor {
     });
     if (left !== undefined && from !== null) this.#older.add(left, from, names);
     await this.#older.follow(target);
-    this.#lastReload = performance.now();
+    this.#recent.push(performance.now());
     this.#reloads++;
+    await removeUnused(this.#options.listenerDirectory, target.structure);
+  }
+
+  /** Waits as long as the reloads before ask for. */
+  async #pause(): Promise<void> {
+    const now = performance.now();
+    this.#recent = this.#recent.filter((at) => now - at < CALM_MS);
+    const last = this.#recent.at(-1);
+    if (last === undefined) return;
+    const gap = RELOAD_GAPS_MS[Math.min(Math.floor(this.#recent.length / 3), RELOAD_GAPS_MS.length - 1)] ?? 0;
+    if (last + gap > now) await sleep(last + gap - now);
   }
 
   async #start(target: Serving, from: Serving | null): Promise<void> {
+    await checkSockets(target.structure, null);
     await this.#onDisk(target, from, async () => {
       let live = true;
       const state = await this.#haproxy.start(() => {
@@ -269,6 +301,27 @@ export class Supervisor {
   #note(state: MasterState): void {
     const since = this.#process?.pid === state.pid ? this.#process.since : new Date().toISOString();
     this.#process = { pid: state.pid, version: state.version, since };
+    this.#drain(state.old);
+  }
+
+  /** Keeps count of older workers until there are none, and ends those that are too many. */
+  #drain(pids: readonly number[]): void {
+    clearTimeout(this.#drainTimer);
+    for (const pid of this.#draining.note(pids, new Date().toISOString())) {
+      this.#options.logger.warning(
+        `ending HAProxy's worker ${pid} and its connections: more than ${this.#options.maxDraining} finish older configurations`,
+      );
+      try {
+        process.kill(pid, 'SIGTERM');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    if (pids.length === 0 || this.#closed) return;
+    this.#drainTimer = setTimeout(() => {
+      this.#haproxy.state().then((state) => this.#drain(state?.old ?? []));
+    }, DRAIN_MS);
+    this.#drainTimer.unref();
   }
 
   #watch(pid: number): void {

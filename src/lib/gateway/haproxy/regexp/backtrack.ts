@@ -1,3 +1,6 @@
+/**
+ * RE2 expressions as PCRE2 reads them, or the reason why not. Pure: it must not know routes.
+ */
 import { ASCII, type CharSet, single } from './charset.ts';
 import type { Re } from './re2.ts';
 

@@ -1,15 +1,18 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { readFile } from 'node:fs/promises';
+import { chmod, chown, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Report } from '../../../keep/reporter.ts';
 import type { ServedRequest } from '../../model.ts';
-import { writeWhole } from '../../write-whole.ts';
 import { readRequestLog } from './log.ts';
 
-/** Receives HAProxy's request log on a UDP port of the loopback. */
+/** HAProxy's lines have at most 16 KiB; whatever has more is no line of it. */
+const LONGEST_LINE = 65_536;
+
+/** Receives HAProxy's request log on a Unix socket that nobody but HAProxy may write to. */
 export class LogReceiver {
   readonly #logger: Report;
   readonly #onRequest: (request: ServedRequest) => void;
-  #socket: Socket | undefined;
+  readonly #connections = new Set<Socket>();
+  #server: Server | undefined;
 
   constructor(logger: Report, onRequest: (request: ServedRequest) => void) {
     this.#logger = logger;
@@ -17,38 +20,43 @@ export class LogReceiver {
   }
 
   /**
-   * @param file keeps the port for the next process: the port is in the configuration, so another one means a reload.
-   * @param isAdopted whether a HAProxy runs already that sends to the port in the file.
-   * @returns `127.0.0.1:PORT`.
+   * HAProxy keeps lines while nobody listens, and connects again by itself.
+   * @param path in a directory that only this process and the worker may enter.
+   * @param gid the worker's group; null = it runs as the same user as this process.
    */
-  async listen(file: string, isAdopted: boolean): Promise<string> {
-    const before = isAdopted ? Number(await readFile(file, 'utf8').catch(() => '0')) : 0;
-    const port = await this.#bind(Number.isInteger(before) ? before : 0);
-    await writeWhole(file, String(port));
-    return `127.0.0.1:${port}`;
+  async listen(path: string, gid: number | null): Promise<void> {
+    await rm(path, { force: true });
+    const server = createServer((connection) => this.#read(connection));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    server.on('error', (error) => this.#logger.warning(`request log: ${error.message}`));
+    if (gid !== null) await chown(path, process.getuid?.() ?? 0, gid);
+    await chmod(path, gid === null ? 0o600 : 0o660);
+    this.#server = server;
   }
 
   close(): void {
-    this.#socket?.close();
-    this.#socket = undefined;
+    this.#server?.close();
+    this.#server = undefined;
+    for (const connection of this.#connections) connection.destroy();
   }
 
-  async #bind(preferred: number): Promise<number> {
-    for (const port of preferred === 0 ? [0] : [preferred, 0]) {
-      const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-      const bound = await new Promise<number | null>((resolve) => {
-        socket.once('error', () => resolve(null));
-        socket.bind(port, '127.0.0.1', () => resolve(socket.address().port));
-      });
-      if (bound === null) continue;
-      socket.on('message', (data) => {
-        const request = readRequestLog(data.toString());
+  #read(connection: Socket): void {
+    this.#connections.add(connection);
+    connection.setEncoding('utf8');
+    let rest = '';
+    connection.on('data', (part: string) => {
+      const lines = (rest + part).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LONGEST_LINE) connection.destroy();
+      for (const line of lines) {
+        const request = readRequestLog(line);
         if (request !== null) this.#onRequest(request);
-      });
-      socket.on('error', (error) => this.#logger.warning(`request log: ${error.message}`));
-      this.#socket = socket;
-      return bound;
-    }
-    throw new Error('no UDP port is free on 127.0.0.1');
+      }
+    });
+    connection.on('error', () => undefined);
+    connection.on('close', () => this.#connections.delete(connection));
   }
 }

@@ -1,36 +1,36 @@
 import type { ServedRequest } from '../../model.ts';
 
 /**
- * Reads what HAProxy logs of one request: a UDP datagram of JSON (a syslog header may stand before it) in the log-format
+ * Reads what HAProxy logs of one request: a line of JSON in the log-format
  * that `translate` writes: {"fe":…,"be":…,"srv":…,"m":…,"st":…,"ts":…,"tr":…,"path":…,"rq":{…},"rs":{…}}.
- * @returns null for anything else: a datagram can be cut off, and any local process can send one.
+ * @returns null for anything else: a line can be cut off.
  */
-export function readRequestLog(datagram: string): ServedRequest | null {
-  const start = datagram.indexOf('{');
+export function readRequestLog(text: string): ServedRequest | null {
+  const start = text.indexOf('{');
   if (start === -1) return null;
   let line: unknown;
   try {
-    line = JSON.parse(datagram.slice(start));
+    line = JSON.parse(text.slice(start));
   } catch {
     return null;
   }
   if (typeof line !== 'object' || line === null) return null;
 
   const fields = new Map(Object.entries(line));
-  const text = (name: string): string => String(fields.get(name) ?? '');
+  const word = (name: string): string => String(fields.get(name) ?? '');
   const number = (name: string): number => {
     const value = Number(fields.get(name) ?? -1);
     return Number.isFinite(value) ? value : -1;
   };
-  const frontend = text('fe');
+  const frontend = word('fe');
   if (frontend === '') return null;
   const status = number('st');
   // HAProxy's termination state: its first letter says which side ended the request.
-  const ended = text('ts');
+  const ended = word('ts');
   return {
     frontend,
-    method: text('m'),
-    path: text('path'),
+    method: word('m'),
+    path: word('path'),
     status,
     latencyMs: number('tr'),
     isNetworkError: status === 502 || status === 504 || /^s/i.test(ended),

@@ -1,3 +1,7 @@
+/**
+ * The registry's traffic as HAProxy's configuration, maps and server pools. Pure: it must not keep state between
+ * calls; what may be reused comes in as a memo.
+ */
 import { type Condition, conditionHolds, type Matcher } from '../../../route/index.ts';
 import { toPcre } from '../regexp/pcre.ts';
 import { header, headerCount, quote, Unservable } from './quote.ts';

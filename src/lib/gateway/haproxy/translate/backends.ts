@@ -39,7 +39,8 @@ export function backendSection(pool: Pool, profile: RetryProfile): string {
   const lines: string[] = [];
   if (dial + handshake > 0)
     lines.push(`timeout connect ${Math.min(LONGEST_MS, (dial || DEFAULTS.dialMs) + handshake)}ms`);
-  if (read > 0) lines.push(`timeout server ${read}ms`);
+  // After a request that ends its connection HAProxy waits for the answer half-closed.
+  if (read > 0) lines.push(`timeout server ${read}ms`, `timeout server-fin ${read}ms`);
   if (period > 0) {
     const seconds = Math.min(LONGEST_PROBE_S, Math.max(1, Math.round(period / 1000)));
     lines.push(`srvtcpka-idle ${seconds}s`, `srvtcpka-intvl ${seconds}s`);

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Host } from '../../../traffic/index.ts';
 import type { Note, OpenKeyPair } from '../../model.ts';
 import { encodeName } from '../names.ts';
+import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 
 /** Files with the hosts' key pairs, and the list of them that HAProxy chooses from by SNI. */
 export interface Certificates {
@@ -16,9 +17,15 @@ const LIST = 'certificates.list';
 
 /**
  * The default host comes first: a client whose SNI fits none gets its certificate.
+ * @param now milliseconds of Unix time; null = every certificate counts as valid.
  * @param open null = key pairs are not looked at: there are no files, and TLS is taken to be possible.
  */
-export function certificates(hosts: Iterable<Host>, open: OpenKeyPair | null): Certificates {
+export function certificates(
+  hosts: Iterable<Host>,
+  open: OpenKeyPair | null,
+  now: number | null,
+): Certificates {
+  const usable: Usable[] = [];
   const files = new Map<string, string>();
   const leftOut: Note[] = [];
   const notes: Note[] = [];
@@ -31,12 +38,46 @@ export function certificates(hosts: Iterable<Host>, open: OpenKeyPair | null): C
     if (Settings.KeyPair === null || open === null) continue;
     const pem = open(Settings.KeyPair);
     const fault = pem instanceof Error ? pem.message : faultOf(pem);
-    if (fault === null && typeof pem === 'string') files.set(`certificates/${encodeName(Name)}.pem`, pem);
-    else leftOut.push({ object, message: `its key pair: ${fault}` });
+    if (fault === null && typeof pem === 'string') {
+      const file = `certificates/${encodeName(Name)}.pem`;
+      files.set(file, pem);
+      usable.push({ host: Name, file, facts: certificateFacts(pem) });
+    } else leftOut.push({ object, message: `its key pair: ${fault}` });
   }
-  const list = [...files.keys()].map((file) => `${file}\n`).join('');
+  const list = listOf(usable, now);
   if (files.size > 0) files.set(LIST, list);
   return { list: files.size > 0 || open === null ? LIST : null, files, leftOut, notes };
+}
+
+interface Usable {
+  readonly host: string;
+  readonly file: string;
+  readonly facts: CertificateFacts;
+}
+
+/** A name that no client asks for: such a line is for clients whose name fits none. */
+const NOBODY = 'nobody.invalid';
+
+/**
+ * Each name belongs to one host: one whose certificate is valid before others, then the host that has the name itself.
+ * HAProxy alone would take the first of the list.
+ */
+function listOf(usable: readonly Usable[], now: number | null): string {
+  const owners = new Map<string, Usable>();
+  const rank = (name: string, { host, facts }: Usable): number =>
+    (now === null || (facts.from <= now && now <= facts.until) ? 2 : 0) +
+    (host.toLowerCase() === name ? 1 : 0);
+  for (const one of usable)
+    for (const name of new Set([...one.facts.names, one.host.toLowerCase()])) {
+      const owner = owners.get(name);
+      if (/^[\w.*-]+$/.test(name) && (owner === undefined || rank(name, one) > rank(name, owner)))
+        owners.set(name, one);
+    }
+  const lines = usable.map((one) => {
+    const names = [...owners].filter(([, owner]) => owner === one).map(([name]) => name);
+    return `${one.file} ${names.length === 0 ? NOBODY : names.join(' ')}\n`;
+  });
+  return lines.join('');
 }
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;

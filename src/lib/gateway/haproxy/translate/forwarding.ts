@@ -1,6 +1,6 @@
 import type { Frontend } from '../../../traffic/index.ts';
 import { encodeName } from '../names.ts';
-import { literal, quote } from './quote.ts';
+import { argument, literal, quote } from './quote.ts';
 
 export const TRUST_MAP = 'trust.map';
 export const NAMES_MAP = 'names.map';
@@ -58,13 +58,22 @@ export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
  * Everything that could be taken for a word of ours about the client, also in the spellings that CGI and its like read as
  * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`).
  */
-const CLAIMS = String.raw`^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$)`;
+const CLAIMS = `^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$)`;
 const CLAIMS_RULE = `http-request del-header ${quote(CLAIMS)} -m reg`;
+
+/** A converter that replaces all matches. */
+const replaced = (regexp: string, by: string): string => `regsub(${argument(regexp)},${argument(by)},g)`;
+
+/**
+ * One line of X-Forwarded-For, and the other headers before it. What is after the last one
+ * is behind the last \x01.
+ */
+const LINES = String.raw`(?i)(?:(?!x-forwarded-for:)[^\n]*\n)*x-forwarded-for:[ \t]*([^\r\n]*)\r?\n`;
 
 /** Several lines of X-Forwarded-For mean one list; servers that read only one line would miss the others. */
 const SEVERAL = '{ req.fhdr_cnt(x-forwarded-for) gt 1 }';
 const ONE_LINE = [
-  `http-request set-var(txn.xff) ${quote(String.raw`req.hdrs,regsub('(?im)^(?!x-forwarded-for:).*\r?\n','',g),regsub('(?i)\r?\n(x-forwarded-for:)? *',', ',g),regsub('(?i)^x-forwarded-for: *',''),regsub('(, *)+$','')`)} if ${SEVERAL}`,
+  `http-request set-var(txn.xff) ${quote(`req.hdrs,${replaced(LINES, '\\1\\x01')},${replaced('\\x01[^\\x01]*$', '')},${replaced('\\x01', ', ')}`)} if ${SEVERAL}`,
   `http-request set-header X-Forwarded-For %[var(txn.xff)] if ${SEVERAL}`,
 ];
 

@@ -15,6 +15,29 @@ export function hostRules(): string[] {
   ];
 }
 
+/** What a request's header may have at most. */
+export interface HeaderLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+}
+
+/** HAProxy's own limits are wider, since it refuses what is beyond them in words of its own, before any rule. */
+export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
+  return [
+    `tune.bufsize ${maxHeaderBytes + 4096}`,
+    'tune.maxrewrite 1024',
+    `tune.http.maxhdr ${Math.min(32_767, 2 * maxHeaders)}`,
+  ];
+}
+
+export function headerLimitRules({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
+  const words = quote('{"error":"request header too large"}');
+  const answer = `status 431 content-type application/json string ${words}`;
+  return [
+    `http-request return ${answer} if { req.fhdr_cnt() gt ${maxHeaders} } || { req.hdrs,length gt ${maxHeaderBytes} }`,
+  ];
+}
+
 const BAD_TARGET = `status 400 content-type application/json string ${quote('{"error":"malformed target"}')}`;
 const NO_PATH = '!{ url_beg / }';
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { parseRoute } from '../../../route/index.ts';
-import type { Listener } from '../../../traffic/index.ts';
+import { LISTENER_DIRECTORY, type Listener, listenerSocket } from '../../../traffic/index.ts';
 import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { Acls } from './acl.ts';
@@ -24,6 +24,8 @@ export interface ListeningOptions {
   readonly listen: string;
   /** Whether this machine has IPv6, so that an address without a host means both. */
   readonly ipv6: boolean;
+  /** Of Unix sockets on this machine. */
+  readonly directory: string;
   /** File with the list of certificates; null = there is none. */
   readonly certificates: string | null;
   /** The answer to a request outside the scope: `status ...`. */
@@ -45,7 +47,7 @@ export function listening(listeners: Iterable<Listener>, options: ListeningOptio
   for (const listener of all.length > 0 ? all : [standard(options.listen)]) {
     const object = `listener ${listener.Id}`;
     try {
-      const addresses = addressesOf(listener, options.ipv6);
+      const addresses = addressesOf(listener, options);
       const other = addresses.map((address) => taken.get(address)).find((id) => id !== undefined);
       if (other !== undefined) throw new Unservable(`listener ${other} has the same address`);
       const { keywords, notes: differences } = keywordsOf(listener, options);
@@ -72,6 +74,7 @@ function standard(listen: string): Listener {
     Id: 'default',
     Protocol: 'http',
     Address: { Network: 'tcp', Address: listen },
+    SocketMode: '',
     Scope: '',
     ProxyProtocol: '',
     Settings: null,
@@ -79,10 +82,16 @@ function standard(listen: string): Listener {
 }
 
 /** Addresses as HAProxy writes them. Host names are refused: one that does not resolve would stop all of HAProxy. */
-function addressesOf({ Address: { Network, Address } }: Listener, ipv6: boolean): string[] {
+function addressesOf(
+  { Address: { Network, Address }, SocketMode }: Listener,
+  { ipv6, directory }: ListeningOptions,
+): string[] {
   if (Network === 'unix') {
-    if (Address.length > 90) throw new Unservable(`the path ${Address} is too long for a socket`);
-    return [`unix@${Address} mode 666`];
+    const name = listenerSocket(Address);
+    if (name === null) throw new Unservable(`${Address} is not a name in ${LISTENER_DIRECTORY}`);
+    const path = `${directory}/${name}`;
+    if (path.length > 90) throw new Unservable(`the path ${path} is too long for a socket`);
+    return [`unix@${path} mode ${SocketMode || '0660'}`];
   }
   const [, host = '', digits = ''] = /^(.*):(\d+)$/.exec(Address) ?? [];
   const port = Number(digits);

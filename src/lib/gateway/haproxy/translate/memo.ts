@@ -43,6 +43,8 @@ class Node {
  */
 export class Memo {
   readonly #calls = new Map<unknown, Node>();
+  /** Backends that have had an https server: they keep what such servers need, so that the next one costs no reload. */
+  readonly withTls = new Set<string>();
   readonly #latest = new Map<unknown, { readonly argument: unknown; readonly result: unknown }>();
 
   /** `pure(...args)`. @param pure a function that always is the same object, such as one at the top of a file. */

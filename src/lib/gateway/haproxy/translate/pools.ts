@@ -34,10 +34,17 @@ export function poolOf(servers: ReadonlyMap<string, Server>, backend: Backend, c
     if (scheme === 'https') hasTls = true;
     const named = isIP(address) === 0;
     if (named) hasNames = true;
-    const keywords = keywordsOf(backend, Id, scheme === 'https' ? found.host : null, named, caFile);
+    const tlsName = scheme === 'https' ? found.host : null;
+    const words = keywordsOf(backend, Id, tlsName, named, caFile);
+    const keywords = scheme === 'h2c' ? ['proto h2', words].filter(Boolean).join(' ') : words;
     pool.set(encodeName(Id), { address, port, weight: Weight, keywords });
   }
   return { backend, servers: pool, hasTls, hasNames, leftOut };
+}
+
+/** A pool whose https servers are away for a while. */
+export function poolWithTls(pool: Pool): Pool {
+  return { ...pool, hasTls: true };
 }
 
 /** `tlsName` is the host to ask for and to find in the certificate; null = no TLS. */
@@ -51,11 +58,20 @@ function keywordsOf(
   const { KeepAlive, StickyCookie, TLS } = backend.Settings;
   const words: string[] = [];
   if (tlsName !== null)
-    words.push('ssl', ...verification(TLS.InsecureSkipVerify, tlsName, caFile), ...tlsKeywords(TLS).keywords);
-  if (KeepAlive.MaxIdleConnsPerHost > 0) words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
+    // A WebSocket keeps to HTTP/1.1, which every server that has WebSockets speaks.
+    words.push(
+      'ssl',
+      'alpn h2,http/1.1',
+      'ws h1',
+      ...verification(TLS.InsecureSkipVerify, tlsName, caFile),
+      ...tlsKeywords(TLS).keywords,
+    );
+  if (KeepAlive.MaxIdleConnsPerHost > 0 && !named)
+    words.push(`pool-max-conn ${KeepAlive.MaxIdleConnsPerHost}`);
   if (StickyCookie !== '') words.push(`cookie ${createHash('sha256').update(id).digest('hex').slice(0, 16)}`);
-  // An address from /etc/hosts is known at once; DNS is asked repeatedly.
-  if (named) words.push('resolvers dns init-addr libc,none');
+  // An address from /etc/hosts is known at once; DNS is asked repeatedly. HAProxy would go on
+  // using an open connection to the address from before, as long as requests come, so none is kept open.
+  if (named) words.push('resolvers dns init-addr libc,none pool-max-conn 0');
   return words.join(' ');
 }
 

@@ -1,5 +1,20 @@
 import { DEFAULTS, KEEP_ALIVE } from './backends.ts';
 import { USUAL } from './failover.ts';
+import { type HeaderLimits, headerSettings } from './hop-by-hop.ts';
+
+/** The worker's own user, and the directory that is all it sees of the file system. */
+export interface Worker {
+  readonly uid: number;
+  readonly gid: number;
+  readonly jail: string;
+}
+
+export interface ProcessSettings {
+  readonly limits: HeaderLimits;
+  readonly drainMs: number;
+  /** null = HAProxy stays what the gateway is. */
+  readonly worker: Worker | null;
+}
 
 /** What HAProxy answers itself, as JSON, by file name. A server that cannot be reached is a 502, as in vulcand. */
 export function ownAnswers(): ReadonlyMap<string, string> {
@@ -29,9 +44,12 @@ function answer(status: string, message: string): string {
  * `global` and `defaults`. Files are named relative to the configuration's own directory. `adminSocket` is where the
  * worker takes commands, and hands its listening sockets to the next one.
  */
-export function preamble(adminSocket: string): string[] {
+export function preamble(adminSocket: string, { limits, drainMs, worker }: ProcessSettings): string[] {
   return [
     'global',
+    ...headerSettings(limits).map((line) => `  ${line}`),
+    `  hard-stop-after ${drainMs}ms`,
+    ...(worker === null ? [] : [`  uid ${worker.uid}`, `  gid ${worker.gid}`, `  chroot ${worker.jail}`]),
     '  default-path config',
     `  stats socket ${adminSocket} mode 600 level admin expose-fd listeners`,
     // HAProxy allocates memory for as many descriptors as the limit allows, which in containers can be a billion.
@@ -49,6 +67,9 @@ export function preamble(adminSocket: string): string[] {
     `  timeout connect ${DEFAULTS.dialMs}ms`,
     `  timeout server ${DEFAULTS.readMs}ms`,
     '  timeout client 60s',
+    // A side that has closed its half and then says nothing: it may be gone without a word.
+    '  timeout client-fin 60s',
+    `  timeout server-fin ${DEFAULTS.readMs}ms`,
     '  timeout http-request 30s',
     '  timeout http-keep-alive 60s',
     '  timeout tunnel 1h',

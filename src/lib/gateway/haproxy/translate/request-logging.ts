@@ -1,6 +1,8 @@
 import { header, literal, quote } from './quote.ts';
 import { when } from './text.ts';
 
+const RING = 'requests';
+
 /**
  * One line of JSON, as requests/log.ts reads it, for each request of a frontend that has a cbreaker or a trace; nothing
  * for other frontends, and no log at all if there are no others.
@@ -17,8 +19,26 @@ export class RequestLogging {
     this.#response.add(response, mine);
   }
 
+  /**
+   * Section with the ring that keeps lines until the gateway takes them, on a socket that nobody else may write to.
+   * @param socket as the worker sees it.
+   */
+  section(socket: string): string[] {
+    if (this.#frontends.size === 0) return [];
+    return [
+      `ring ${RING}`,
+      '  format raw',
+      '  maxlen 16384',
+      '  size 4194304',
+      '  timeout connect 1s',
+      '  timeout server 24d',
+      `  server gateway unix@${socket}`,
+      '',
+    ];
+  }
+
   /** Where the log goes and what is in it, for the HAProxy frontend. */
-  settings(address: string): string[] {
+  settings(): string[] {
     if (this.#frontends.size === 0) return [];
     // HAProxy adds the quotes: between ours, an absent value would be a `-`.
     const json = (variable: string): string => `%{+Q}[var(${variable}),json(utf8s)]`;
@@ -35,7 +55,7 @@ export class RequestLogging {
       `"rs":{${this.#response.fields(json)}}`,
     ];
     return [
-      `log ${address} len 16384 format raw daemon info`,
+      `log ring@${RING} len 16384 format raw daemon info`,
       'option dontlognull',
       `log-format ${quote(`{${fields.join(',')}}`)}`,
     ];

@@ -1,5 +1,11 @@
 import { parseRoute } from '../../../route/index.ts';
-import { type Frontend, type Server, type TrafficState, yieldsOf } from '../../../traffic/index.ts';
+import {
+  type Frontend,
+  LISTENER_DIRECTORY,
+  type Server,
+  type TrafficState,
+  yieldsOf,
+} from '../../../traffic/index.ts';
 import type { Note, Notes, OpenKeyPair } from '../../model.ts';
 import { backendName, encodeName } from '../names.ts';
 import type { PoolServer, Serving } from '../serving.ts';
@@ -17,12 +23,12 @@ import {
   settingsOf,
   TRUST_MAP,
 } from './forwarding.ts';
-import { hopByHopRules, hostRules } from './hop-by-hop.ts';
+import { headerLimitRules, hopByHopRules, hostRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
-import { type Pool, poolOf, SYSTEM_CA } from './pools.ts';
-import { ownAnswers, preamble } from './preamble.ts';
+import { type Pool, poolOf, poolWithTls, SYSTEM_CA } from './pools.ts';
+import { ownAnswers, type ProcessSettings, preamble } from './preamble.ts';
 import { quote } from './quote.ts';
 import { HOSTS_MAP, NUMBERS_MAP, PATHS_MAP, type Routing, routing } from './routing.ts';
 
@@ -35,8 +41,12 @@ interface Machine {
   readonly listen: string;
   /** Opens hosts' key pairs; null = they are not looked at, and taken to be usable. */
   readonly openKeyPair: OpenKeyPair | null;
+  /** Milliseconds of Unix time, for certificates; every one counts as valid where absent. */
+  readonly now?: number;
   /** Whether this machine has IPv6; without, only IPv4 addresses are listened on. */
   readonly ipv6?: boolean;
+  /** Where the sockets of listeners are on this machine; LISTENER_DIRECTORY where absent. */
+  readonly listenerDirectory?: string;
   /** Certificates of the authorities that `https` servers are checked against; the system's where absent. */
   readonly caFile?: string;
 }
@@ -47,8 +57,10 @@ export interface TranslateOptions extends Machine {
   readonly hostname: string;
   /** Absolute path of the worker's command socket. */
   readonly adminSocket: string;
-  /** `127.0.0.1:PORT` that takes the lines of `requests/log.ts` as UDP. */
-  readonly logAddress: string;
+  /** Unix socket that takes the lines of `requests/log.ts`, as the worker sees it. */
+  readonly logSocket: string;
+  /** Defaults of the gateway where absent. */
+  readonly process?: ProcessSettings;
 }
 
 /** Frontend's name in HAProxy -> HAProxy backend. A switch changes one entry of it. */
@@ -57,6 +69,12 @@ export const FRONTENDS_MAP = 'frontends.map';
 const TARGET = `var(txn.fe),map_str(${FRONTENDS_MAP})`;
 /** Name of the table that counts requests by frontend's name. */
 export const COUNTERS_TABLE = ':frontends';
+
+const USUAL_PROCESS: ProcessSettings = {
+  limits: { maxHeaderBytes: 16_384, maxHeaders: 100 },
+  drainMs: 6 * 3_600_000,
+  worker: null,
+};
 
 const NOT_FOUND = `status 404 content-type application/json string ${quote('{"error":"not found"}')}`;
 const NO_SERVER = `status 503 content-type application/json string ${quote('{"error":"no server"}')}`;
@@ -90,7 +108,8 @@ export function translate(state: TrafficState, options: TranslateOptions, memo =
   const { served, routes, settings, middlewares, certs, backends } = parts;
 
   const structure = [
-    ...preamble(options.adminSocket),
+    ...preamble(options.adminSocket, options.process ?? USUAL_PROCESS),
+    ...middlewares.logging.section(options.logSocket),
     'frontend gateway',
     ...gatewayLines(options, parts).map((line) => `  ${line}`),
     '',
@@ -144,10 +163,11 @@ function partsOf(state: TrafficState, machine: Machine, memo: Memo): Parts {
   const middlewares = new Middlewares();
   for (const { Id } of kept) middlewares.add(Id, state.middlewares.get(Id)?.values() ?? []);
 
-  const certs = certificates(state.hosts.values(), machine.openKeyPair);
+  const certs = certificates(state.hosts.values(), machine.openKeyPair, machine.now ?? null);
   const listeners = listening(state.listeners.values(), {
     listen: machine.listen,
     ipv6: machine.ipv6 ?? false,
+    directory: machine.listenerDirectory ?? LISTENER_DIRECTORY,
     certificates: certs.list,
     notFound: NOT_FOUND,
   });
@@ -179,6 +199,7 @@ function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string
 function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   const { routes, settings, middlewares, listeners } = parts;
   const rules = [
+    ...headerLimitRules((options.process ?? USUAL_PROCESS).limits),
     ...hostRules(),
     ...listeners.rules,
     ...routes.lines,
@@ -196,7 +217,7 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   return [
     ...listeners.binds,
     CLIENT_RULE,
-    ...middlewares.logging.settings(options.logAddress),
+    ...middlewares.logging.settings(),
     ...variableRules(rules),
     ...rules,
   ];
@@ -241,7 +262,9 @@ function backendSections(
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
   for (const backend of byId(state.backends)) {
-    const pool = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
+    const found = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
+    if (found.hasTls) memo.withTls.add(backend.Id);
+    const pool = !found.hasTls && memo.withTls.has(backend.Id) ? memo.call(poolWithTls, found) : found;
     all.push(pool);
     for (const profile of [USUAL, ...others.values()]) {
       const name = backendName(backend.Id, profile.tag);
@@ -263,12 +286,20 @@ function shared(pools: readonly Pool[], caFile: string): string[] {
   ];
 }
 
-/** An address that was found once is kept until DNS gives another. */
+/**
+ * An address that was found once is kept while DNS fails in whatever way; one that DNS names no more goes as soon as an
+ * answer says so. DNS is asked as often as `hold valid` says.
+ */
 const RESOLVERS = [
   'resolvers dns',
   '  parse-resolv-conf',
-  '  hold valid 10s',
-  ...['nx', 'refused', 'timeout', 'other', 'obsolete'].map((fault) => `  hold ${fault} 24d`),
+  '  accepted_payload_size 4096',
+  '  timeout resolve 1s',
+  '  timeout retry 1s',
+  '  resolve_retries 3',
+  '  hold valid 4s',
+  '  hold obsolete 0s',
+  ...['nx', 'refused', 'timeout', 'other'].map((fault) => `  hold ${fault} 24d`),
 ];
 
 function frontendNotes(state: TrafficState, { frontend, failover }: Served): Note[] {

@@ -1,3 +1,4 @@
+import { ClusterError } from '../../../error.ts';
 import type { MachineTarget, SshOptions } from '../../port.ts';
 
 /** What goes into the configuration that our own ssh processes read, before the user's. */
@@ -14,7 +15,8 @@ export interface OwnConfig {
   readonly globalKeys: readonly string[];
   /** Whether the client's configuration says `StrictHostKeyChecking accept-new`. */
   readonly acceptNew: boolean;
-  readonly keepAliveSeconds: number | null;
+  /** ServerAliveInterval in seconds and ServerAliveCountMax; null = those of the client's configuration. */
+  readonly keepAlive: { readonly interval: number; readonly count: number } | null;
 }
 
 /**
@@ -35,7 +37,9 @@ export function ownConfig(own: OwnConfig): string {
     `BatchMode ${asks ? 'no' : 'yes'}`,
     `StrictHostKeyChecking ${strict}`,
     `ConnectTimeout ${connectSeconds}`,
-    ...(own.keepAliveSeconds === null ? [] : [`ServerAliveInterval ${own.keepAliveSeconds}`]),
+    ...(own.keepAlive === null
+      ? []
+      : [`ServerAliveInterval ${own.keepAlive.interval}`, `ServerAliveCountMax ${own.keepAlive.count}`]),
     'ClearAllForwardings yes',
     'PermitLocalCommand no',
     'RemoteCommand none',
@@ -48,7 +52,7 @@ export function ownConfig(own: OwnConfig): string {
     ...(identity === undefined ? [] : [`IdentityFile ${word(identity)}`]),
   ];
   const users = options.config === undefined ? ['~/.ssh/config', '/etc/ssh/ssh_config'] : [options.config];
-  const includes = users.flatMap((file) => (file === null ? [] : [`Include "${file}"`]));
+  const includes = users.flatMap((file) => (file === null ? [] : [`Include ${word(file)}`]));
   return [
     'Host *',
     ...lines.map((line) => `  ${line}`),
@@ -92,6 +96,11 @@ export function clientArgs(control: string, log: string): string[] {
   ];
 }
 
+/** @throws ClusterError `config-invalid` for a path that would end the word, and begin an option of its own. */
 function word(path: string): string {
+  if (/["\p{Cc}]/u.test(path))
+    throw new ClusterError('config-invalid', `${JSON.stringify(path)} cannot stand in an SSH configuration`, {
+      hint: 'choose a path without quotes and control characters',
+    });
   return `"${path.replaceAll('%', '%%')}"`;
 }

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { camelKeys, seconds } from '../flags.ts';
-import { untilSignal } from './_process.ts';
-import { TrafficCommand } from './_traffic.ts';
+import { camelKeys, seconds } from '../../flags.ts';
+import { untilSignal } from '../_process.ts';
+import { TrafficCommand } from '../_traffic.ts';
 
 export default class Registrator extends TrafficCommand {
   static readonly changes = 'registry';
@@ -60,7 +60,7 @@ export default class Registrator extends TrafficCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Registrator);
     const { registratorOptions, registratorReport, runRegistrator } = await import(
-      '../lib/discovery/index.ts'
+      '../../lib/discovery/index.ts'
     );
     const report = registratorReport(flags.json === true, (text) => this.print(text));
     await this.withSession(flags, async (session) => {

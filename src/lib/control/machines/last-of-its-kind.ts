@@ -1,0 +1,77 @@
+import { connect } from 'node:net';
+import { ClusterError } from '../../error.ts';
+import type { MachineRecord } from '../../registry/index.ts';
+import type { StoreMember } from '../../store/port.ts';
+import type { Session } from '../session.ts';
+
+const PROBE_MS = 1500;
+
+/** How many of etcd's members have to answer for it to work. */
+export const quorumOf = (members: number): number => Math.floor(members / 2) + 1;
+
+/**
+ * What the cluster cannot do without: etcd's quorum and the last gateway.
+ * @throws `etcd-quorum`, `last-gateway` when it would go with this machine; nothing is changed then.
+ */
+export async function refuseToLose(
+  session: Session,
+  machine: MachineRecord,
+): Promise<readonly StoreMember[]> {
+  const { gateways } = await (await session.gateways()).load();
+  const { address } = machine.target;
+  if (gateways.has(machine.id) && gateways.size === 1) {
+    const { frontends } = await (await session.traffic()).load();
+    if (frontends.size > 0)
+      throw new ClusterError('last-gateway', `the only gateway runs on ${address}`, {
+        machine: address,
+        hint: 'start one on another machine first, or destroy the gateway unit if no traffic is to be served',
+      });
+  }
+
+  const members = (await (await session.store()).members?.()) ?? [];
+  const here = members.filter((member) => isOn(member, machine));
+  if (here.length === 0) return [];
+  const others = members.filter((member) => !here.includes(member));
+  const alive = await Promise.all(others.map((member) => answers(member, session)));
+  const left = alive.filter(Boolean).length;
+  const needed = quorumOf(members.length);
+  if (left >= needed) return here;
+  throw new ClusterError(
+    'etcd-quorum',
+    `etcd runs on ${address}: without it ${left} of ${members.length} members would be left, and ${needed} are needed`,
+    {
+      machine: address,
+      hint: 'add a member elsewhere, or take members that are gone off the list (etcdctl member remove), and try again',
+    },
+  );
+}
+
+function isOn(member: StoreMember, { target, facts }: MachineRecord): boolean {
+  return member.urls.some((url) => {
+    const host = hostOf(url);
+    return host === target.address || host === facts.hostname;
+  });
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
+}
+
+/** Whether a member takes connections; through a tunnel it is taken at its word. */
+async function answers({ urls }: StoreMember, { config }: Session): Promise<boolean> {
+  if (config.etcd?.tunnel !== undefined) return true;
+  const tries = urls.filter((url) => URL.canParse(url)).map((url) => takesConnections(new URL(url)));
+  return (await Promise.all(tries)).some(Boolean);
+}
+
+function takesConnections(url: URL): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostOf(url.href), port: Number(url.port) || 2379 });
+    const end = (isThere: boolean) => () => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.setTimeout(PROBE_MS, end(false));
+    socket.on('connect', end(true)).on('error', end(false));
+  });
+}
