@@ -63,6 +63,8 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
+  /** Questions come one after another. */
+  #asked: Promise<unknown> = Promise.resolve();
   readonly #events: Event[] = [];
   #json = false;
   #printed = false;
@@ -123,6 +125,16 @@ export abstract class ClusterCommand extends Command {
   /** For terminal sequences of our own, and for what is passed through byte for byte. */
   protected printRaw(text: string): void {
     process.stdout.write(text);
+  }
+
+  /** A yes for this: given by `yes`, else asked for on a terminal; without one, no. */
+  protected confirm(question: string, { yes, json }: { yes: boolean; json: boolean }): Promise<boolean> {
+    if (yes || !this.onTerminal(json)) return Promise.resolve(yes);
+    const answer = this.#asked.then(async () =>
+      (await import('./lib/ui/prompt.ts')).askYes(`${question} (yes/no)? `),
+    );
+    this.#asked = answer.catch(() => undefined);
+    return answer;
   }
 
   /** With --json a command that changes something prints one document, if only of what happened. */

@@ -61,6 +61,7 @@ export const COMMANDS: CommandTable = {
   'registrator:status': () => import('./commands/registrator/status.ts'),
   'registry:copy': () => import('./commands/registry/copy.ts'),
   'registry:problems': () => import('./commands/registry/problems.ts'),
+  'registry:reopen': () => import('./commands/registry/reopen.ts'),
   'registry:rm-key': () => import('./commands/registry/rm-key.ts'),
   restart: () => import('./commands/restart.ts'),
   'rewrite:rm': () => import('./commands/rewrite/rm.ts'),

@@ -13,6 +13,9 @@ import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { decide } from '../../src/lib/plan/index.ts';
 import { Death, Killed, sessionOn } from '../support/dying.ts';
 
+/** Nothing that these tests leave behind is unknown to the registry. */
+const mayRemove = async (): Promise<boolean> => false;
+
 const WAIT = { block: true, attempts: 0, differing: 'keep' as const };
 const REPLACE = { ...WAIT, differing: 'replace' as const };
 const SYSTEM = '/etc/systemd/system';
@@ -150,9 +153,9 @@ test.each(CASES)(
     for (let after = 0; ; after++) {
       const death = new Death(after);
       const ended = await run(verb, death);
-      await run((session) => reconcile(session, undefined, false));
+      await run((session) => reconcile(session, undefined, { dryRun: false, mayRemove }));
       await expectHealed();
-      const again = await run((session) => reconcile(session, undefined, true));
+      const again = await run((session) => reconcile(session, undefined, { dryRun: true, mayRemove }));
       expect(again).toMatchObject({ steps: [], failures: [] });
       if (ended !== 'killed') {
         expect(death.passed).toBeGreaterThanOrEqual(effects);

@@ -176,6 +176,8 @@ real('a login with sudo does as well, one without is refused', async () => {
     }[]
   )[0] ?? { identity: '', knownHosts: '' };
   const other = await workplace({ CLUSTER_SSH_IDENTITY: identity, CLUSTER_KNOWN_HOSTS_FILE: knownHosts });
+  const there = (command: string) => at.ok('ssh', row?.machine.id ?? '', command);
+  await there('mv /etc/cluster/cluster /root/owner');
   try {
     expect(await other.run('machine', 'add', `admin@${row?.machine.address}`)).toMatchObject({ code: 0 });
     await other.file('mine.service', '[Service]\nExecStart=/bin/sleep infinity\n');
@@ -186,6 +188,7 @@ real('a login with sudo does as well, one without is refused', async () => {
     expect(refused.stderr).toMatch(/sudo/);
     expect(refused.code).toBe(4);
   } finally {
+    await there('mv /root/owner /etc/cluster/cluster');
     await other.remove();
   }
 });

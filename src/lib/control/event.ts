@@ -55,6 +55,14 @@ export type Event =
     }
   | { readonly kind: 'leaving'; readonly unit: string; readonly machines: readonly MachineName[] }
   | { readonly kind: 'inactive'; readonly unit: string }
+  | {
+      readonly kind: 'taking';
+      readonly action: 'stop' | 'remove';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly reason: string;
+    }
+  | { readonly kind: 'unknown-units'; readonly machine: MachineName; readonly units: readonly string[] }
   | { readonly kind: 'destroyed'; readonly unit: string }
   | { readonly kind: 'triggered'; readonly unit: string; readonly verb: Verb; readonly global: boolean }
   | { readonly kind: 'same'; readonly unit: string }

@@ -67,6 +67,18 @@ export function reportFailed(session: Session, record: MachineRecord, outcome: J
   });
 }
 
+/** Units on a machine that the registry has no record of, which were left there. */
+export function reportUnknown(
+  session: Session,
+  record: MachineRecord,
+  units: readonly string[],
+): ClusterError {
+  session.emit({ kind: 'unknown-units', machine: nameOf(record), units });
+  return new ClusterError('units-unknown', `${units.length} units on ${record.target.address} are unknown`, {
+    machine: record.id,
+  });
+}
+
 export function nameOf(record: MachineRecord): MachineName {
   return { id: record.id, address: record.target.address };
 }

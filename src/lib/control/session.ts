@@ -6,6 +6,10 @@ import {
   GatewayRegistry,
   GatewaySettingsRegistry,
   type MachineRecord,
+  MovedMark,
+  movedError,
+  movedHint,
+  movedText,
   RegistratorRegistry,
   Registry,
   type RegistryState,
@@ -53,7 +57,9 @@ export class Session {
 
   /** Frontends, backends, servers: vulcand's keys in the same store. */
   async traffic(): Promise<TrafficRegistry> {
-    return new TrafficRegistry(await this.store(), this.config.trafficPrefix);
+    const store = await this.store();
+    const { prefix, trafficPrefix } = this.config;
+    return new TrafficRegistry(store, trafficPrefix, new MovedMark(store, prefix));
   }
 
   async gateways(): Promise<GatewayRegistry> {
@@ -83,9 +89,18 @@ export class Session {
     return this.#store;
   }
 
-  /** The registry's content; broken values are announced once per call and left alone. */
-  async state(): Promise<RegistryState> {
+  /**
+   * The registry's content; broken values are announced once per call and left alone. Of a registry that was copied to
+   * another place this is said, or with `toChange`:
+   * @throws `registry-moved` (exit 6).
+   */
+  async state({ toChange = false } = {}): Promise<RegistryState> {
     const state = await (await this.registry()).load();
+    if (state.moved !== null) {
+      if (toChange) throw movedError(state.moved);
+      const message = `${movedText(state.moved)}; try: ${movedHint(state.moved)}`;
+      this.emit({ kind: 'warning', message });
+    }
     for (const { key, message } of state.problems) this.emit({ kind: 'problem', key, message });
     return state;
   }

@@ -71,6 +71,29 @@ export interface UnitStatus {
   readonly sub: string;
 }
 
+/** Of which cluster a machine is, and which change of its registry was carried out here last. */
+export interface MachineOwner {
+  /** The cluster's id. */
+  readonly cluster: string;
+  /** The registry's own count of changes. */
+  readonly generation: number;
+  /** Tells two histories of one registry apart, at that generation. */
+  readonly mark: string;
+}
+
+/**
+ * Written with a change. `set`: refused for a machine of another cluster; of two generations the later one stays.
+ * `take`: whatever the machine carries. `leave`: the machine belongs to no cluster afterwards.
+ */
+export type OwnerChange = { readonly how: 'set' | 'take' | 'leave' } & MachineOwner;
+
+/** What cluster left on a machine. */
+export interface Manifest {
+  /** null: of no cluster. */
+  readonly owner: MachineOwner | null;
+  readonly units: readonly ManifestEntry[];
+}
+
 /** Since when a unit is in its state, and how often systemd restarted it by itself. */
 export interface UnitAge {
   readonly unit: string;
@@ -176,13 +199,15 @@ export interface Claim {
 
 /**
  * One atomic change of our files on a machine. Refused as a whole when a unit to be written or a name that is claimed
- * is that of a unit which is not ours.
+ * is that of a unit which is not ours, or when the machine is another cluster's.
  */
 export interface FileChange {
   readonly install: readonly InstallFile[];
   /** What these units will claim when they are enabled. */
   readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
+  /** Absent = the machine stays whose it is. */
+  readonly owner?: OwnerChange;
   /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
   readonly ticket?: string;
 }
@@ -207,8 +232,8 @@ export interface Machine {
   statuses(units: readonly string[]): Promise<UnitStatus[]>;
   /** Ages of these units, in this order; asked together, in one round trip. */
   ages(units: readonly string[]): Promise<UnitAge[]>;
-  /** What cluster installed here (/etc/cluster/units/). */
-  manifest(): Promise<ManifestEntry[]>;
+  /** Whose the machine is, and what cluster installed here (/etc/cluster/). */
+  manifest(): Promise<Manifest>;
   apply(change: FileChange): Promise<void>;
   /** Says that systemd has read these changes and that all that goes with them is done. */
   settle(tickets: readonly string[]): Promise<void>;

@@ -11,7 +11,15 @@ export {
   GatewaySettingsRegistry,
   type GatewaySettingsState,
 } from './gateways.ts';
+export {
+  compareIdentity,
+  type MovedTo,
+  NO_IDENTITY,
+  type RegistryIdentity,
+  seenOf,
+} from './identity.ts';
 export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
+export { MovedMark, movedError, movedHint, movedText } from './moved.ts';
 export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {

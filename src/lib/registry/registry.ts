@@ -1,8 +1,10 @@
 import { ClusterError, EXIT } from '../error.ts';
 import { inBatches } from '../store/limits.ts';
 import type { Compare, Revision, Store, Write } from '../store/port.ts';
+import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState, UnitRecord, Written } from './model.ts';
+import { movedError } from './moved.ts';
 import { applyEvents, readState } from './state.ts';
 import { changesOf } from './watch.ts';
 
@@ -39,34 +41,48 @@ export class Registry {
   /**
    * Writes a change that rests on `state`. Every key it touches must still be as it was read, and so must the
    * schedule as a whole (`schedule` key), since a placement rests on all others.
+   * All of a change is one generation of the registry; the first one gives the registry its id.
    * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
-   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed.
+   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
+   * `registry-moved`.
    */
   async change(state: RegistryState, change: RegistryChange): Promise<Written | 'moved'> {
+    if (state.moved !== null) throw movedError(state.moved);
     const writes = this.#writes(state, change);
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
-    for (const batch of inBatches(writes, charactersOf)) {
-      const compare: Compare[] = batch.map(({ path }) => ({
-        key: this.#prefix + path,
-        revision: state.revisions.get(path) ?? 0,
-      }));
-      compare.push({ key: `${this.#prefix}schedule`, revision: schedule });
+    if (writes.length === 0 && state.identity.id !== null)
+      return { schedule, revisions, identity: state.identity };
+    const identity = nextIdentity(state.identity);
+    const { id, generation, marks } = identity;
+    const counted = [this.#put('generation', { v: 1, generation, marks })];
+    if (state.identity.id === null) counted.push(this.#put('id', { v: 1, id }));
+    const batches = writes.length === 0 ? [[]] : inBatches(writes, charactersOf);
+    for (const [at, batch] of batches.entries()) {
+      const paths = batch.map(({ path }) => path).filter((path) => !path.startsWith('files/'));
+      const singles = at === 0 ? ['id', 'moved'] : ['moved'];
+      const compare = [...paths, ...singles].map((path) => this.#asRead(state, path));
       const done = await this.#store.commit({
-        compare: compare.filter((item) => !item.key.startsWith(`${this.#prefix}files/`)),
-        writes: [...batch.map(({ write }) => write), { put: `${this.#prefix}schedule`, value: '{"v":1}' }],
+        compare: [...compare, { key: `${this.#prefix}schedule`, revision: schedule }],
+        writes: [
+          ...batch.map(({ write }) => write),
+          ...(at === 0 ? counted : []),
+          this.#put('schedule', { v: 1 }),
+        ],
       });
       if (done === null) {
-        await this.#explain(
-          state,
-          batch.map(({ path }) => path),
-        );
+        await this.#explain(state, paths);
         return 'moved';
       }
       schedule = done;
       for (const { path } of batch) revisions.set(path, done);
     }
-    return { schedule, revisions };
+    return { schedule, revisions, identity };
+  }
+
+  /** The identity as it is now. */
+  async identity(): Promise<RegistryIdentity> {
+    return (await this.load()).identity;
   }
 
   /** Revision of the last change of a machine, a unit or a placement; 0 = there was none. */
@@ -86,10 +102,17 @@ export class Registry {
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
   }
 
+  #asRead(state: RegistryState, path: string): Compare {
+    return { key: this.#prefix + path, revision: state.revisions.get(path) ?? 0 };
+  }
+
+  #put(path: string, value: unknown): Write {
+    return { put: this.#prefix + path, value: JSON.stringify(value) };
+  }
+
   /** @throws when one of these keys is no longer as `state` has it. */
   async #explain(state: RegistryState, paths: readonly string[]): Promise<void> {
     for (const path of paths) {
-      if (path.startsWith('files/')) continue;
       const now = await this.#store.get(this.#prefix + path);
       if ((now?.revision ?? 0) === (state.revisions.get(path) ?? 0)) continue;
       const [kind = '', name = ''] = path.split('/', 2);
@@ -108,7 +131,7 @@ export class Registry {
   #writes(state: RegistryState, change: RegistryChange): PathWrite[] {
     const out: PathWrite[] = [];
     const put = (path: string, value: unknown): void => {
-      out.push({ path, write: { put: this.#prefix + path, value: JSON.stringify(value) } });
+      out.push({ path, write: this.#put(path, value) });
     };
     const remove = (path: string): void => {
       if (state.revisions.has(path)) out.push({ path, write: { remove: this.#prefix + path } });

@@ -38,6 +38,22 @@ function told(event: Event): Sentence[] {
     case 'created':
     case 'inactive':
       return out(`Unit ${event.unit} inactive`);
+    case 'taking': {
+      const verb = event.action === 'stop' ? 'Stopping' : 'Removing';
+      return out(`${verb} ${event.unit} on ${machineLegend(event.machine, false)}: ${event.reason}`);
+    }
+    case 'unknown-units': {
+      const { length } = event.units;
+      const what = length === 1 ? 'a unit' : `${length} units`;
+      return [
+        ...err(
+          `Error: ${machineLegend(event.machine, false)}: cluster installed ${what} there that this registry has no record of: ${event.units.join(' ')}; left as it is`,
+        ),
+        ...err(
+          '  try: cluster reconcile --dry-run; cluster reconcile --yes stops and removes what is unknown',
+        ),
+      ];
+    }
     case 'state':
       return out(`Unit ${event.unit} ${event.state} on ${machineLegend(event.machine, false)}`);
     case 'destroyed':

@@ -12,6 +12,8 @@ import {
 import type { MachineRecord } from '../../registry/index.ts';
 import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
+import { askAll } from '../units/ask.ts';
+import { changeOwner, checkOwner } from '../units/owner.ts';
 import { joinScopes, type Scope, scopeOnMachine } from '../units/scope.ts';
 import { type Decided, write } from '../units/write.ts';
 import { convergeMachines } from './converge-machines.ts';
@@ -22,6 +24,8 @@ export interface AddOptions {
   readonly metadata: Record<string, string> | null;
   /** Keep the host keys that this operator trusts in the registry, for others. */
   readonly shareHostKey?: boolean;
+  /** Also machines of another cluster, or of another history of this registry. */
+  readonly takeOver?: boolean;
 }
 
 /** Connects, reads what the machine is, registers it, and starts the global units that fit it. */
@@ -42,11 +46,11 @@ export async function addMachines(
 export async function addTargets(
   session: Session,
   targets: readonly MachineTarget[],
-  { metadata, shareHostKey = false }: AddOptions,
+  { metadata, shareHostKey = false, takeOver = false }: AddOptions,
 ): Promise<void> {
   const errors: ClusterError[] = [];
   const found: Found[] = [];
-  const state = await (await session.registry()).load();
+  const state = await session.state({ toChange: true });
   const known = [...state.machines.values()].map((machine) => machine.target);
   await Promise.all(
     targets.map(async (given) => {
@@ -56,9 +60,11 @@ export async function addTargets(
         const machine = await session.connect(target);
         const facts = await machine.facts();
         await checkUsable(machine, facts.sudo);
+        const { owner } = await machine.manifest();
+        if (!takeOver) await checkOwner(session, { target }, owner, state.identity);
         const hostKeys = shareHostKey ? await hostKeysOf(session, target) : shared;
         const kept = { ...given, ...(hostKeys && { hostKeys }) };
-        found.push({ v: 1, id: facts.machineId, target: kept, facts });
+        found.push({ v: 1, id: facts.machineId, target: kept, facts, owned: true });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         errors.push(error);
@@ -75,7 +81,13 @@ export async function addTargets(
     }));
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
   });
-  const { before } = decided;
+  const { before, identity } = decided;
+  const owned = await askAll(
+    session,
+    [...decided.decision.machines.values()].filter(isFound(found)),
+    (machine) => changeOwner(machine, identity, takeOver ? 'take' : 'set'),
+  );
+  for (const answer of owned) if ('error' in answer) errors.push(answer.error);
   for (const item of found) {
     const { hostname, os, systemd } = item.facts;
     session.emit({
@@ -90,6 +102,11 @@ export async function addTargets(
   const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)), strays);
   if (errors.length > 0) throw new ClusterErrors([...errors, ...failures]);
   throwFailures(failures);
+}
+
+function isFound(found: readonly Found[]): (record: MachineRecord) => boolean {
+  const ids = new Set(found.map(({ id }) => id));
+  return ({ id }) => ids.has(id);
 }
 
 /** Finds out now, not at the first unit, that sudo or systemd's bus do not serve this login. */
@@ -135,7 +152,7 @@ async function straysOn(session: Session, decided: Decided, found: readonly Foun
   const scopes = await Promise.all(
     found.map(async ({ id, target }): Promise<Scope> => {
       const record = decision.machines.get(id);
-      const entries = await (await session.connect(target)).manifest();
+      const { units: entries } = await (await session.connect(target)).manifest();
       const wanted = new Set(
         decision.assignments.filter((one) => one.machine === id).map(({ unit }) => unit),
       );
@@ -150,7 +167,7 @@ async function straysOn(session: Session, decided: Decided, found: readonly Foun
         session.emit({ kind: 'warning', message: `${target.address} still has ${units.join(' ')}, ${what}` });
       };
       say(known, 'which belong elsewhere now: they are stopped and removed there');
-      say(unknown, 'which this registry does not know: cluster reconcile removes them');
+      say(unknown, 'which this registry does not know: cluster reconcile --yes removes them');
       return record === undefined ? new Map() : scopeOnMachine(record, known ?? []);
     }),
   );

@@ -29,7 +29,7 @@ export async function removeMachine(
   wanted: string,
   { force, keepFiles }: RemoveOptions,
 ): Promise<void> {
-  const members = await refuseToLose(session, findMachine(await session.state(), wanted));
+  const members = await refuseToLose(session, findMachine(await session.state({ toChange: true }), wanted));
   const decided = await write(session, (state) => {
     const machine = findMachine(state, wanted);
     if (!force) requireIdle(state, machine);

@@ -10,6 +10,7 @@ import {
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  OWNER_FILE,
   SETTLE_SCRIPT,
   UNINSTALL_SCRIPT,
   UNIT_DIR,
@@ -103,6 +104,8 @@ function settle(tree: HollowTree, tickets: readonly string[]): number {
 }
 
 function manifest({ machine: { tree }, out }: HollowCall): number {
+  const owner = tree.text(OWNER_FILE);
+  if (owner !== null) out(`= ${owner.split('\n')[0] ?? ''}\n`);
   for (const ticket of tree.list(UNSETTLED_DIR)) {
     const units = (tree.text(`${UNSETTLED_DIR}/${ticket}`) ?? '').split('\n').filter((line) => line !== '');
     for (const unit of units) out(` ${ticket} ${unit}\n`);
@@ -136,6 +139,11 @@ async function apply(call: HollowCall): Promise<number> {
   }
   const stage = await unpack(packed).catch(() => null);
   if (!stage?.has('complete')) return APPLY_EXIT.incomplete;
+  const owner = otherOwner(tree, stage);
+  if (owner !== null) {
+    out(`owner ${owner}\n`);
+    return APPLY_EXIT.owned;
+  }
   const foreign = foreignUnits(tree, stage);
   const claims = foreignClaims(tree, stage);
   if (foreign.length + claims.length > 0) {
@@ -143,6 +151,7 @@ async function apply(call: HollowCall): Promise<number> {
     for (const claim of claims) out(`claimed ${claim}\n`);
     return APPLY_EXIT.foreign;
   }
+  changeOwner(tree, stage);
   if (unitsIn(stage).length + listed(stage, 'remove').length === 0) return 0;
   tree.diskFull = false;
   install(tree, stage, 'unsettled', UNSETTLED_DIR);
@@ -190,6 +199,29 @@ function foreignUnits(tree: HollowTree, stage: Stage): string[] {
   return target === null || target.startsWith('# Written by cluster\n')
     ? foreign
     : [...foreign, 'cluster.target'];
+}
+
+/** What a change says of the machine's owner; null where it says nothing. */
+function ownerIn(stage: Stage): { how: string; id: string; generation: string; mark: string } | null {
+  const [how = '', id = '', generation = '', mark = ''] = (stage.get('owner')?.text.trim() ?? '').split(' ');
+  return how === '' ? null : { how, id, generation, mark };
+}
+
+/** The id of another cluster, which keeps a change from being made. */
+function otherOwner(tree: HollowTree, stage: Stage): string | null {
+  const change = ownerIn(stage);
+  const [has = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  return change === null || change.how === 'take' || has === '' || has === change.id ? null : has;
+}
+
+function changeOwner(tree: HollowTree, stage: Stage): void {
+  const change = ownerIn(stage);
+  if (change === null) return;
+  const { how, id, generation, mark } = change;
+  const [has = '', seen = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  if (how === 'leave') tree.remove(OWNER_FILE);
+  else if (how === 'take' || has !== id || Number(seen) < Number(generation))
+    tree.write(OWNER_FILE, Buffer.from(`${id} ${generation} ${mark}\n`));
 }
 
 function foreignClaims(tree: HollowTree, stage: Stage): string[] {
