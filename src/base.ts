@@ -5,6 +5,7 @@ import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
+import { commandLine, operator } from './lib/control/operator.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
 import { Progress } from './lib/ui/progress.ts';
@@ -54,6 +55,7 @@ const globalFlags = {
     'yes, or accept-new to remember unknown host keys',
     'CLUSTER_STRICT_HOST_KEY_CHECKING',
   ),
+  message: text('why you change something, for history and events', 'CLUSTER_MESSAGE'),
   debug: Flags.boolean({ description: 'show where an error comes from', env: 'CLUSTER_DEBUG', helpGroup }),
   json: Flags.boolean({ description: 'print JSON', env: 'CLUSTER_JSON', helpGroup }),
 };
@@ -88,6 +90,11 @@ export abstract class ClusterCommand extends Command {
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
+      author: {
+        who: operator(),
+        command: commandLine(this.config.bin, process.argv.slice(2)),
+        ...(typeof flags.message === 'string' && flags.message !== '' && { message: flags.message }),
+      },
       ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {

@@ -1,10 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
 import {
+  type Author,
+  audited,
+  EventRegistry,
   GatewayRegistry,
   GatewaySettingsRegistry,
+  HistoryRegistry,
   type MachineRecord,
   MovedMark,
   movedError,
@@ -21,6 +26,9 @@ import type { Store } from '../store/port.ts';
 import { nameMachine } from './away.ts';
 import type { Event } from './event.ts';
 
+/** The share of runs with a change that look for events that are too old or too many. */
+const PRUNES = 1 / 50;
+
 export interface SessionOptions {
   readonly config: Config;
   /** Hears what happens, as it happens. */
@@ -29,6 +37,8 @@ export interface SessionOptions {
   readonly askHostKey?: NonNullable<SshOptions['askHostKey']>;
   /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
   readonly program?: { readonly entry: string; readonly version: string };
+  /** Whom this run's changes are recorded under; absent = they are not recorded. */
+  readonly author?: Author;
 }
 
 /** What one run of a command works with: registry and machine connections, opened when first used. */
@@ -37,10 +47,12 @@ export class Session {
   readonly emit: (event: Event) => void;
   readonly #questions: Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>;
   readonly #program: SessionOptions['program'];
+  readonly #author: Author | null;
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
   #pool: Promise<MachinePool> | undefined;
   #ssh: SshOptions | undefined;
+  #isRecorded = false;
 
   constructor(options: SessionOptions) {
     this.config = options.config;
@@ -48,10 +60,11 @@ export class Session {
     const { askPassphrase, askHostKey } = options;
     this.#questions = { ...(askPassphrase && { askPassphrase }), ...(askHostKey && { askHostKey }) };
     this.#program = options.program;
+    this.#author = options.author ?? null;
   }
 
   registry(): Promise<Registry> {
-    this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix));
+    this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix, this.#author));
     return this.#registry;
   }
 
@@ -77,6 +90,16 @@ export class Session {
   /** What registrators announced. */
   async services(): Promise<ServiceRegistry> {
     return new ServiceRegistry(await this.store(), this.config.prefix, this.config.trafficPrefix);
+  }
+
+  /** What was written, by whom. */
+  async events(): Promise<EventRegistry> {
+    return new EventRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** Former texts of unit files. */
+  async history(): Promise<HistoryRegistry> {
+    return new HistoryRegistry(await this.store(), this.config.prefix);
   }
 
   async switches(): Promise<SwitchRegistry> {
@@ -170,7 +193,15 @@ export class Session {
   async close(): Promise<void> {
     if (this.#pool) await (await this.#pool).closeAll();
     const store = await this.#store?.catch(() => undefined);
+    if (store !== undefined) await this.#prune().catch(() => undefined);
     await store?.close();
+  }
+
+  /** Histories are kept short by those who make them longer; events, which are many, by one in so many of these. */
+  async #prune(): Promise<void> {
+    const { newer } = (await this.#registry) ?? {};
+    if (newer !== undefined && newer.size > 0) await (await this.history()).prune(newer);
+    if (this.#isRecorded && Math.random() < PRUNES) await (await this.events()).prune(new Date());
   }
 
   async #open(): Promise<Store> {
@@ -178,7 +209,19 @@ export class Session {
     const tunnel = this.config.etcd?.tunnel;
     // First of all: etcd's deadline is shorter than a login may take, and would hide why there is none.
     if (tunnel !== undefined) await this.#tunnelMachine(tunnel);
-    return openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
+    const store = await openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
+    if (this.#author === null) return store;
+    const { prefix, trafficPrefix } = this.config;
+    return audited(store, {
+      prefix,
+      trafficPrefix,
+      author: this.#author,
+      now: () => new Date(),
+      random: () => randomBytes(4).toString('hex'),
+      recorded: () => {
+        this.#isRecorded = true;
+      },
+    });
   }
 
   async #tunnel(spec: string, host: string, port: number): Promise<import('node:stream').Duplex> {

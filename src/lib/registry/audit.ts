@@ -32,6 +32,8 @@ export interface AuditOptions {
   readonly now: () => Date;
   /** Tells two events of one millisecond apart. */
   readonly random: () => string;
+  /** A record was made. */
+  readonly recorded?: () => void;
 }
 
 /** A store whose every write of the registry carries the record of who made it, in the same transaction. */
@@ -60,6 +62,7 @@ function withEvent(transaction: Transaction, options: AuditOptions): Transaction
   if (changes.length === 0) return transaction;
   const now = options.now();
   const record: EventRecord = { v: 1, at: now.toISOString(), ...options.author, changes };
+  options.recorded?.();
   const put = `${below(options.prefix, 'events/')}${eventKey(now, options.random())}`;
   return { ...transaction, writes: [...transaction.writes, { put, value: JSON.stringify(record) }] };
 }

@@ -39,14 +39,17 @@ export class EventRegistry {
           ? events.flatMap((event) => (event.type === 'put' ? (readEvent(event.entry.value) ?? []) : []))
           : read(all).events.filter(({ at }) => at > last);
       for (const event of news) {
-        last = event.at > last ? event.at : last;
+        if (event.at > last) last = event.at;
         yield event;
       }
     }
   }
 
   /** Removes what is too old or too much. @returns how many were removed. */
-  async prune(now: Date, kept: { readonly number: number; readonly days: number } = EVENTS_KEPT): Promise<number> {
+  async prune(
+    now: Date,
+    kept: { readonly number: number; readonly days: number } = EVENTS_KEPT,
+  ): Promise<number> {
     const { entries } = await this.#store.range(this.#prefix);
     const oldest = `${this.#prefix}${String(now.getTime() - kept.days * DAY_MS).padStart(13, '0')}`;
     const surplus = entries.length - kept.number;

@@ -54,7 +54,8 @@ export function versionsIn(state: RegistryState, change: RegistryChange, stamp: 
   }
   if (found.size === 0) return [];
   for (const unit of state.units.values())
-    if ([...found.values()].some(({ hash }) => hash === unit.hash)) found.delete(`${fileOf(unit.name)}\0${unit.hash}`);
+    if ([...found.values()].some(({ hash }) => hash === unit.hash))
+      found.delete(`${fileOf(unit.name)}\0${unit.hash}`);
 
   return [...found.values()].map(({ file, hash, units }) => {
     const commit = stamp.commits?.get(hash);
@@ -90,7 +91,7 @@ export class HistoryRegistry {
   }
 
   /** The writes that keep these versions, to go into the transaction that writes the units. */
-  writesToKeep(versions: readonly FileVersion[]): Write[] {
+  writesToKeep(versions: readonly FileVersion[]): (Write & { readonly put: string })[] {
     return versions.map((version) => ({
       put: `${this.#of(version.file)}${eventKey(new Date(version.at), version.hash.slice(0, 8))}`,
       value: JSON.stringify(version),

@@ -1,6 +1,8 @@
 import { ClusterError, EXIT } from '../error.ts';
 import { inBatches } from '../store/limits.ts';
 import type { Compare, Revision, Store, Write } from '../store/port.ts';
+import type { Author } from './author.ts';
+import { HistoryRegistry, versionsIn } from './history.ts';
 import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState, UnitRecord, Written } from './model.ts';
@@ -12,10 +14,21 @@ import { changesOf } from './watch.ts';
 export class Registry {
   readonly #store: Store;
   readonly #prefix: string;
+  readonly #author: Author | null;
+  readonly #history: HistoryRegistry;
+  readonly #newer = new Set<string>();
 
-  constructor(store: Store, prefix: string) {
+  /** With an author the texts of unit files are kept in their history. */
+  constructor(store: Store, prefix: string, author: Author | null = null) {
     this.#store = store;
     this.#prefix = below(prefix);
+    this.#author = author;
+    this.#history = new HistoryRegistry(store, prefix);
+  }
+
+  /** Unit files whose history has grown by this object's writes. */
+  get newer(): ReadonlySet<string> {
+    return this.#newer;
   }
 
   /** Everything, in one consistent read. Values that cannot be read are in `problems`, never an error. */
@@ -41,14 +54,19 @@ export class Registry {
   /**
    * Writes a change that rests on `state`. Every key it touches must still be as it was read, and so must the
    * schedule as a whole (`schedule` key), since a placement rests on all others.
+   * `commits` names the commit of a file by its hash, for the history.
    * All of a change is one generation of the registry; the first one gives the registry its id.
    * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
    * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
    * `registry-moved`.
    */
-  async change(state: RegistryState, change: RegistryChange): Promise<Written | 'moved'> {
+  async change(
+    state: RegistryState,
+    change: RegistryChange,
+    commits: ReadonlyMap<string, string> = new Map(),
+  ): Promise<Written | 'moved'> {
     if (state.moved !== null) throw movedError(state.moved);
-    const writes = this.#writes(state, change);
+    const writes = [...this.#writes(state, change), ...this.#versions(state, change, commits)];
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
     if (writes.length === 0 && state.identity.id !== null)
@@ -59,7 +77,7 @@ export class Registry {
     if (state.identity.id === null) counted.push(this.#put('id', { v: 1, id }));
     const batches = writes.length === 0 ? [[]] : inBatches(writes, charactersOf);
     for (const [at, batch] of batches.entries()) {
-      const paths = batch.map(({ path }) => path).filter((path) => !path.startsWith('files/'));
+      const paths = batch.map(({ path }) => path).filter((path) => !/^(files|history)\//.test(path));
       const singles = at === 0 ? ['id', 'moved'] : ['moved'];
       const compare = [...paths, ...singles].map((path) => this.#asRead(state, path));
       const done = await this.#store.commit({
@@ -77,6 +95,8 @@ export class Registry {
       schedule = done;
       for (const { path } of batch) revisions.set(path, done);
     }
+    for (const path of revisions.keys())
+      if (path.startsWith('history/')) this.#newer.add(path.split('/')[1] ?? '');
     return { schedule, revisions, identity };
   }
 
@@ -100,6 +120,14 @@ export class Registry {
       this.#store.commit({ compare: batch, writes: batch.map(({ key }) => ({ remove: key })) });
     for (const batch of inBatches(writes, () => 1))
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
+  }
+
+  #versions(state: RegistryState, change: RegistryChange, commits: ReadonlyMap<string, string>): PathWrite[] {
+    if (this.#author === null) return [];
+    const versions = versionsIn(state, change, { author: this.#author, at: new Date(), commits });
+    return this.#history
+      .writesToKeep(versions)
+      .map((write) => ({ path: write.put.slice(this.#prefix.length), write }));
   }
 
   #asRead(state: RegistryState, path: string): Compare {

@@ -17,11 +17,11 @@ import {
   storedFrontend,
   usableServers,
 } from '../../traffic/index.ts';
+import { operator } from '../operator.ts';
 import type { Session } from '../session.ts';
 import { chooseTarget } from './choice.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import { requireBackend } from './objects.ts';
-import { operator } from './operator.ts';
 import { type Served, type WaitRequest, waiterFor } from './wait.ts';
 import { loadWithBackend } from './wait-backend.ts';
 import {
@@ -141,7 +141,14 @@ async function write(
   const path = pathOf({ kind: 'frontend', id: frontend.Id });
   if (!changed) return state.stored.get(path)?.revision ?? state.revision;
   const lease = await leaseFor(session, traffic, path, ttl);
-  const record = { v: 1, frontend: frontend.Id, from, to, ...operator() } as const;
+  const record = {
+    v: 1,
+    frontend: frontend.Id,
+    from,
+    to,
+    who: operator(),
+    when: new Date().toISOString(),
+  } as const;
   const history =
     from === null || from === to
       ? []

@@ -4,7 +4,7 @@ import type { Event } from '../event.ts';
 import { throwFailures } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
 import { converge, reportRefusals } from './converge.ts';
-import { type ChangedFile, changedFiles, findFiles } from './find-files.ts';
+import { type ChangedFile, changedFiles, findFiles, sourcesOf } from './find-files.ts';
 import { intentOfFiles, refuseCircles, refuseDiffering } from './intent.ts';
 import { noTemplate } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
@@ -66,5 +66,10 @@ export async function intendFiles(
   if (differing === 'refuse') refuseDiffering(found);
   if (active) refuseCircles(state, found, replace);
   const { intent, events } = intentOfFiles(state, found, desired, replace);
-  return { intent, value: { names: found.map(({ name }) => name), events, changes: changedFiles(found) } };
+  const sources = sourcesOf(found);
+  return {
+    intent,
+    sources,
+    value: { names: found.map(({ name }) => name), events, changes: changedFiles(found) },
+  };
 }

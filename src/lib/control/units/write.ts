@@ -5,10 +5,13 @@ import type { MachineRecord, RegistryIdentity, RegistryState, Written } from '..
 import { reportPassedOver } from '../report.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
+import { commitsOf } from './commits.ts';
 
 /** What a command wants, and what else it found while it worked that out. */
 export interface Intended<Value> {
   readonly intent: Intent<MachineRecord>;
+  /** Paths of the local files that it brings, by hash. */
+  readonly sources?: ReadonlyMap<string, string>;
   readonly value: Value;
 }
 
@@ -76,14 +79,15 @@ async function decideOnReachable<Value>(
   let before = await session.state({ toChange: record });
   let rounds = 0;
   for (let conflicts = 0; conflicts < CONFLICTS; before = await registry.load()) {
-    const { intent, value } = await intend(before);
+    const { intent, value, sources = new Map() } = await intend(before);
     const decision = decide(before, intent, reachability);
     if (rounds < ROUNDS && !(await reachability.ask(chosenMachines(decision), before.identity))) {
       rounds++;
       if (everywhere) await reachability.ask(decision.machines.values(), before.identity);
       continue;
     }
-    const written = record ? await registry.change(before, decision.change) : null;
+    const commits = record ? await commitsOf(sources, decision.change.files ?? new Map()) : undefined;
+    const written = record ? await registry.change(before, decision.change, commits) : null;
     if (written !== 'moved') {
       const identity = written?.identity ?? before.identity;
       return { before, decision, reachability, identity, value, written };
