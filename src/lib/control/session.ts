@@ -25,6 +25,7 @@ import {
 import type { Store } from '../store/port.ts';
 import { nameMachine } from './away.ts';
 import type { Event } from './event.ts';
+import { operator } from './operator.ts';
 
 /** The share of runs with a change that look for events that are too old or too many. */
 const PRUNES = 1 / 50;
@@ -66,6 +67,11 @@ export class Session {
   registry(): Promise<Registry> {
     this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix, this.#author));
     return this.#registry;
+  }
+
+  /** user@computer of whoever runs this. */
+  get who(): string {
+    return this.#author?.who ?? operator();
   }
 
   /** Frontends, backends, servers: vulcand's keys in the same store. */

@@ -17,7 +17,6 @@ import {
   storedFrontend,
   usableServers,
 } from '../../traffic/index.ts';
-import { operator } from '../operator.ts';
 import type { Session } from '../session.ts';
 import { chooseTarget } from './choice.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
@@ -146,7 +145,7 @@ async function write(
     frontend: frontend.Id,
     from,
     to,
-    who: operator(),
+    who: session.who,
     when: new Date().toISOString(),
   } as const;
   const history =
