@@ -44,10 +44,11 @@ export class Registry {
    * All of a change is one generation of the registry; the first one gives the registry its id.
    * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
    * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
-   * `registry-moved`.
+   * `registry-moved`, `registry-nameless`.
    */
   async change(state: RegistryState, change: RegistryChange): Promise<Written | 'moved'> {
     if (state.moved !== null) throw movedError(state.moved);
+    this.#requireIdentity(state);
     const writes = this.#writes(state, change);
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
@@ -100,6 +101,22 @@ export class Registry {
       this.#store.commit({ compare: batch, writes: batch.map(({ key }) => ({ remove: key })) });
     for (const batch of inBatches(writes, () => 1))
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
+  }
+
+  /** An identity that cannot be read is not replaced by a new one: every machine would refuse that. */
+  #requireIdentity({ problems }: RegistryState): void {
+    const keys = ['id', 'generation'].map((path) => this.#prefix + path);
+    const problem = problems.find(({ key }) => keys.includes(key));
+    if (problem === undefined) return;
+    throw new ClusterError(
+      'registry-nameless',
+      `${problem.key} cannot be read (${problem.message}), so nobody knows which registry this is: nothing was changed`,
+      {
+        key: problem.key,
+        hint: `put a backup of this key back; else cluster registry rm-key ${problem.key}, then cluster machine add --take-over for each machine`,
+        exit: EXIT.conflict,
+      },
+    );
   }
 
   #asRead(state: RegistryState, path: string): Compare {
