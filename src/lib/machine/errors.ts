@@ -39,11 +39,14 @@ export function machineOwned(where: Where, owner: string, registry?: string): Cl
   const { address, user, port } = where;
   const spec = `${user}@${address}${port === 22 ? '' : `:${port}`}`;
   const ours = registry === undefined ? '' : `; this registry is cluster ${registry.slice(0, 8)}`;
-  return machineError(
+  return new ClusterError(
     'machine-owned',
-    where,
     `machine ${address} belongs to cluster ${owner.slice(0, 8)}${ours}`,
-    `name that cluster's registry (--endpoint, --data-dir, --etcd-key-prefix); to move the machine here: cluster machine add --take-over ${spec}`,
+    {
+      machine: address,
+      hint: `name that cluster's registry (--endpoint, --data-dir, --etcd-key-prefix); to move the machine here: cluster machine add --take-over ${spec}`,
+      exit: EXIT.machine,
+    },
   );
 }
 

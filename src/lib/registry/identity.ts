@@ -66,21 +66,22 @@ export function compareIdentity(
   return known === '' || mark === known || mark.length !== MARK ? 'same' : 'diverged';
 }
 
+/** @throws Error that says what is wrong, as the two below. */
 export function readId(value: unknown): string {
-  const { v, id } = value as { v?: unknown; id?: unknown };
+  const { v, id } = (value ?? {}) as { v?: unknown; id?: unknown };
   if (v === 1 && typeof id === 'string' && /^[0-9a-f]{32}$/.test(id)) return id;
   throw new Error('this is not the id of a cluster');
 }
 
 export function readGeneration(value: unknown): Omit<RegistryIdentity, 'id'> {
-  const { v, generation, marks } = value as { v?: unknown; generation?: unknown; marks?: unknown };
+  const { v, generation, marks } = (value ?? {}) as { v?: unknown; generation?: unknown; marks?: unknown };
   if (v === 1 && Number.isSafeInteger(generation) && typeof marks === 'string')
     return { generation: generation as number, marks };
-  throw new Error('this is not a generation');
+  throw new Error('this is not a count of changes');
 }
 
 export function readMoved(value: unknown): MovedTo {
-  const { v, endpoints, prefix, trafficPrefix } = value as Partial<MovedTo>;
+  const { v, endpoints, prefix, trafficPrefix } = (value ?? {}) as Partial<MovedTo>;
   const valid =
     v === 1 &&
     Array.isArray(endpoints) &&
@@ -88,3 +89,6 @@ export function readMoved(value: unknown): MovedTo {
   if (valid) return value as MovedTo;
   throw new Error('this does not say where the registry is now');
 }
+
+/** A mark that cannot be read is one: the registry is at another place, nobody knows where. */
+export const MOVED_SOMEWHERE: MovedTo = { v: 1, endpoints: [], prefix: '', trafficPrefix: '' };

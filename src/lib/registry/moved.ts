@@ -1,17 +1,19 @@
 import { ClusterError, EXIT } from '../error.ts';
 import type { Compare, Store } from '../store/port.ts';
-import { type MovedTo, readMoved } from './identity.ts';
+import { MOVED_SOMEWHERE, type MovedTo, readMoved } from './identity.ts';
 import { below } from './keys.ts';
 
 const PATH = 'moved';
 
-/** Where a registry is now, as a person is told: its endpoints, and its key prefixes where they matter. */
+/** Where a registry is now, as a person is told. */
 export function movedText({ endpoints, prefix }: MovedTo): string {
-  return `this registry was copied to ${endpoints.join(',')} (${prefix}) and is not used any more`;
+  const place = endpoints.length === 0 ? 'another place' : `${endpoints.join(',')} (${prefix})`;
+  return `this registry was copied to ${place} and is not used any more`;
 }
 
 export function movedHint({ endpoints }: MovedTo): string {
-  return `CLUSTER_ENDPOINT=${endpoints.join(',')}; cluster registry reopen makes this one count again`;
+  const there = endpoints.length === 0 ? '' : `CLUSTER_ENDPOINT=${endpoints.join(',')}; `;
+  return `${there}cluster registry reopen makes this one count again`;
 }
 
 export function movedError(moved: MovedTo): ClusterError {
@@ -43,7 +45,7 @@ export class MovedMark {
     try {
       return readMoved(JSON.parse(entry.value));
     } catch {
-      return { v: 1, endpoints: ['an unknown place'], prefix: '', trafficPrefix: '' };
+      return MOVED_SOMEWHERE;
     }
   }
 

@@ -58,7 +58,7 @@ export class Registry {
    * All of a change is one generation of the registry; the first one gives the registry its id.
    * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
    * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
-   * `registry-moved`.
+   * `registry-moved`, `registry-nameless`.
    */
   async change(
     state: RegistryState,
@@ -66,7 +66,12 @@ export class Registry {
     commits: ReadonlyMap<string, string> = new Map(),
   ): Promise<Written | 'moved'> {
     if (state.moved !== null) throw movedError(state.moved);
+<<<<<<< HEAD
     const writes = [...this.#writes(state, change), ...this.#versions(state, change, commits)];
+=======
+    this.#requireIdentity(state);
+    const writes = this.#writes(state, change);
+>>>>>>> identity
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
     if (writes.length === 0 && state.identity.id !== null)
@@ -122,12 +127,29 @@ export class Registry {
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
   }
 
+<<<<<<< HEAD
   #versions(state: RegistryState, change: RegistryChange, commits: ReadonlyMap<string, string>): PathWrite[] {
     if (this.#author === null) return [];
     const versions = versionsIn(state, change, { author: this.#author, at: new Date(), commits });
     return this.#history
       .writesToKeep(versions)
       .map((write) => ({ path: write.put.slice(this.#prefix.length), write }));
+=======
+  /** An identity that cannot be read is not replaced by a new one: every machine would refuse that. */
+  #requireIdentity(problems : RegistryState): void {
+    const keys = ['id', 'generation'].map((path) => this.#prefix + path);
+    const problem = problems.find(({ key }) => keys.includes(key));
+    if (problem === undefined) return;
+    throw new ClusterError(
+      'registry-nameless',
+      `${problem.key} cannot be read (${problem.message}), so nobody knows which registry this is: nothing was changed`,
+      {
+        key: problem.key,
+        hint: `put a backup of this key back; else cluster registry rm-key ${problem.key}, then cluster machine add --take-over for each machine`,
+        exit: EXIT.conflict,
+      },
+    );
+>>>>>>> identity
   }
 
   #asRead(state: RegistryState, path: string): Compare {

@@ -2,6 +2,7 @@ import { UnitFacts } from '../plan/index.ts';
 import type { LeavingUnit } from '../plan/model.ts';
 import type { Entry, Range, Revision, StoreEvent } from '../store/port.ts';
 import {
+  MOVED_SOMEWHERE,
   type MovedTo,
   NO_IDENTITY,
   type RegistryIdentity,
@@ -111,6 +112,7 @@ class Draft {
       else if (kind === 'leaving') this.#leaving.set(name, readLeaving(value, name));
       else this.#files.set(name, readFileText(value));
     } catch (error) {
+      if (path === 'moved') this.#moved = MOVED_SOMEWHERE;
       this.#problems.set(entry.key, { key: entry.key, message: (error as Error).message });
     }
   }

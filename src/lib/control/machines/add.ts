@@ -9,10 +9,10 @@ import {
   resolveTarget,
   unfollowedOptions,
 } from '../../machine/index.ts';
-import type { MachineRecord } from '../../registry/index.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { askAll } from '../units/ask.ts';
+import { askAll, Reachability } from '../units/ask.ts';
 import { changeOwner, checkOwner } from '../units/owner.ts';
 import { joinScopes, type Scope, scopeOnMachine } from '../units/scope.ts';
 import { type Decided, write } from '../units/write.ts';
@@ -74,18 +74,20 @@ export async function addTargets(
   refuseTwins(found, errors);
   await refuseClones(session, found, errors);
   if (found.length === 0) throw new ClusterErrors(errors);
-  const decided = await write(session, (state) => {
+  const ids = new Set(found.map(({ id }) => id));
+  const intend = (now: RegistryState) => {
     const records = found.map((item) => ({
       ...item,
-      metadata: metadata ?? state.machines.get(item.id)?.metadata ?? {},
+      metadata: metadata ?? now.machines.get(item.id)?.metadata ?? {},
     }));
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
-  });
+  };
+  const reachability = new Reachability(session, takeOver ? ids : undefined);
+  const decided = await write(session, intend, { reachability });
   const { before, identity } = decided;
-  const owned = await askAll(
-    session,
-    [...decided.decision.machines.values()].filter(isFound(found)),
-    (machine) => changeOwner(machine, identity, takeOver ? 'take' : 'set'),
+  const added = [...decided.decision.machines.values()].filter(({ id }) => ids.has(id));
+  const owned = await askAll(session, added, (machine) =>
+    changeOwner(machine, identity, takeOver ? 'take' : 'set'),
   );
   for (const answer of owned) if ('error' in answer) errors.push(answer.error);
   for (const item of found) {
@@ -99,14 +101,9 @@ export async function addTargets(
   }
 
   const strays = await straysOn(session, decided, found);
-  const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)), strays);
+  const failures = await convergeMachines(session, decided, ids, strays);
   if (errors.length > 0) throw new ClusterErrors([...errors, ...failures]);
   throwFailures(failures);
-}
-
-function isFound(found: readonly Found[]): (record: MachineRecord) => boolean {
-  const ids = new Set(found.map(({ id }) => id));
-  return ({ id }) => ids.has(id);
 }
 
 /** Finds out now, not at the first unit, that sudo or systemd's bus do not serve this login. */

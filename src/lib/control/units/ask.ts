@@ -42,12 +42,15 @@ const PROBE = 'cluster.target';
  */
 export class Reachability {
   readonly #session: Session;
+  readonly #takenOver: ReadonlySet<string>;
   readonly #asked = new Set<string>();
   readonly #errors = new Map<string, ClusterError>();
   readonly #away = new Set<string>();
 
-  constructor(session: Session) {
+  /** @param takenOver ids of machines that this run makes this registry's, whosever they are now. */
+  constructor(session: Session, takenOver: ReadonlySet<string> = new Set()) {
     this.#session = session;
+    this.#takenOver = takenOver;
   }
 
   /** Ids of machines that were asked and did not answer. */
@@ -69,7 +72,7 @@ export class Reachability {
     for (const { id } of unknown) this.#asked.add(id);
     const answers = await askAll(this.#session, unknown, async (machine, record) => {
       const [{ owner }] = await Promise.all([machine.manifest(), machine.statuses([PROBE])]);
-      await checkOwner(this.#session, record, owner, identity);
+      if (!this.#takenOver.has(record.id)) await checkOwner(this.#session, record, owner, identity);
     });
     for (const answer of answers) {
       if (!('error' in answer)) continue;

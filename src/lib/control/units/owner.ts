@@ -23,14 +23,15 @@ export async function checkOwner(
 
   const { address, port, user } = target;
   const seen = `machine ${address} has seen change ${owner.generation} of its registry`;
-  const now = `this one is at ${identity.generation}: an old copy or a restored backup`;
-  const message =
-    found === 'older' ? `${seen}, ${now}` : `${seen}, which this one does not have: it was changed as a copy`;
-  throw new ClusterError(`registry-${found}`, message, {
+  const place = {
     machine: address,
     hint: `use the newest registry (CLUSTER_ENDPOINT, CLUSTER_DATA_DIR); if it is lost: cluster machine add --take-over ${user}@${address}${port === 22 ? '' : `:${port}`}`,
     exit: EXIT.conflict,
-  });
+  };
+  const now = `this one is at ${identity.generation}: an old copy or a restored backup`;
+  if (found === 'older') throw new ClusterError('registry-older', `${seen}, ${now}`, place);
+  const copy = 'which this one does not have: it was changed as a copy';
+  throw new ClusterError('registry-diverged', `${seen}, ${copy}`, place);
 }
 
 /** What a machine is to carry after a change. @throws when the registry was never written to, a fault of ours. */
@@ -47,6 +48,11 @@ export async function changeOwner(
   how: OwnerChange['how'],
 ): Promise<void> {
   await machine.apply({ install: [], remove: [], owner: ownerChange(identity, how) });
+}
+
+/** Whether a machine answered and this registry may not change it. */
+export function isNotOurs(error: ClusterError): boolean {
+  return error.code === 'machine-owned' || isOutOfDate(error);
 }
 
 /** Whether the registry is at fault, not the machine. */
