@@ -66,12 +66,8 @@ export class Registry {
     commits: ReadonlyMap<string, string> = new Map(),
   ): Promise<Written | 'moved'> {
     if (state.moved !== null) throw movedError(state.moved);
-<<<<<<< HEAD
-    const writes = [...this.#writes(state, change), ...this.#versions(state, change, commits)];
-=======
     this.#requireIdentity(state);
-    const writes = this.#writes(state, change);
->>>>>>> identity
+    const writes = [...this.#writes(state, change), ...this.#versions(state, change, commits)];
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
     if (writes.length === 0 && state.identity.id !== null)
@@ -127,16 +123,16 @@ export class Registry {
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
   }
 
-<<<<<<< HEAD
   #versions(state: RegistryState, change: RegistryChange, commits: ReadonlyMap<string, string>): PathWrite[] {
     if (this.#author === null) return [];
     const versions = versionsIn(state, change, { author: this.#author, at: new Date(), commits });
     return this.#history
       .writesToKeep(versions)
       .map((write) => ({ path: write.put.slice(this.#prefix.length), write }));
-=======
+  }
+
   /** An identity that cannot be read is not replaced by a new one: every machine would refuse that. */
-  #requireIdentity(problems : RegistryState): void {
+  #requireIdentity({ problems }: RegistryState): void {
     const keys = ['id', 'generation'].map((path) => this.#prefix + path);
     const problem = problems.find(({ key }) => keys.includes(key));
     if (problem === undefined) return;
@@ -149,7 +145,6 @@ export class Registry {
         exit: EXIT.conflict,
       },
     );
->>>>>>> identity
   }
 
   #asRead(state: RegistryState, path: string): Compare {
