@@ -13,8 +13,8 @@ const use = (store: string): void => {
   at.env.CLUSTER_DATA_DIR = join(at.dir, store);
 };
 const keep = (as: string): Promise<void> => cp(join(at.dir, 'store'), join(at.dir, as), { recursive: true });
-const add = (...more: string[]) =>
-  at.run('machine', 'add', ...lab.machines.map(({ port }) => `root@127.0.0.1:${port}`), ...more);
+const targets = () => lab.machines.map(({ port }) => `root@127.0.0.1:${port}`);
+const add = (...more: string[]) => at.run('machine', 'add', ...targets(), ...more);
 const installed = () => lab.simulations[0]?.tree.list('/etc/cluster/units');
 
 beforeEach(async () => {
@@ -88,4 +88,15 @@ test('a machine that left the cluster may join another one', async () => {
   await at.ok('machine', 'rm', '127.0.0.1');
   use('other');
   expect((await add()).code).toBe(0);
+});
+
+test('a machine that is taken back gets the units that wait for one at once', async () => {
+  use('other');
+  await add('--take-over');
+  use('store');
+  const removed = await at.run('machine', 'rm', '--force', '127.0.0.1');
+  expect(removed.stderr).toContain('is no machine of this registry any more: nothing was changed there');
+  const { stdout, stderr } = await at.ok('machine', 'add', '--take-over', ...targets());
+  expect(stderr).toBe('');
+  for (const unit of ['w@1.service', 'w@2.service']) expect(stdout).toContain(`Unit ${unit} launched on`);
 });
