@@ -22,10 +22,10 @@ export interface HeaderLimits {
 }
 
 /** HAProxy's own limits are wider, since it refuses what is beyond them in words of its own, before any rule. */
-export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
+export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits, room: number): string[] {
   return [
-    `tune.bufsize ${maxHeaderBytes + 4096}`,
-    'tune.maxrewrite 1024',
+    `tune.bufsize ${maxHeaderBytes + 4096 + room}`,
+    `tune.maxrewrite ${1024 + room}`,
     `tune.http.maxhdr ${Math.min(32_767, 2 * maxHeaders)}`,
   ];
 }
