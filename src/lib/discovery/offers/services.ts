@@ -144,7 +144,7 @@ function unreachable(asked: readonly Asked[]): string[] {
 function isWanted(keys: Iterable<string>): boolean {
   const all = [...keys];
   if (all.some((key) => key.startsWith('frontend_host_'))) return true;
-  return all.includes('name') && all.some((key) => /^check_(?:https?|tcp|script)$/.test(key));
+  return all.includes('name') && all.some((key) => /^check_(?:https?|grpc|tcp|script)$/.test(key));
 }
 
 /** Keys for ports that the container does not have. */
