@@ -22,13 +22,13 @@ export function keyFiles(dir: string, name: string, file = name): KeyFiles {
 
 export interface Authority extends KeyFiles {
   /** @param extensions lines of an OpenSSL extension file. */
-  sign(name: string, extensions?: readonly string[]): KeyFiles;
+  sign(name: string, extensions?: readonly string[], days?: number): KeyFiles;
 }
 
 /** An authority and what it signs; `from` makes it one that another authority has signed. */
 export function authority(dir: string, name: string, from?: KeyFiles): Authority {
   const own = issue(dir, name, from, ['basicConstraints=critical,CA:TRUE']);
-  return { ...own, sign: (client, more = []) => issue(dir, client, own, more) };
+  return { ...own, sign: (client, more = [], days = 2) => issue(dir, client, own, more, days) };
 }
 
 /** A certificate with this common name, signed by `issuer` or, without one, by itself. */
@@ -37,6 +37,7 @@ function issue(
   name: string,
   issuer: KeyFiles | undefined,
   extensions: readonly string[],
+  days = 2,
 ): KeyFiles {
   const file = name.replace(/[^\w.-]/g, '_');
   const [key, cert, request] = ['key', 'pem', 'csr'].map((end) => join(dir, `${file}.${end}`)) as [
@@ -51,6 +52,6 @@ function issue(
   openssl('req', '-new', '-utf8', ...curve, '-keyout', key, '-out', request, '-subj', `/O=Acme/CN=${name}`);
   const by =
     issuer === undefined ? ['-signkey', key] : ['-CA', issuer.cert, '-CAkey', issuer.key, '-CAcreateserial'];
-  openssl('x509', '-req', '-in', request, ...by, '-days', '2', '-extfile', config, '-out', cert);
+  openssl('x509', '-req', '-in', request, ...by, '-days', String(days), '-extfile', config, '-out', cert);
   return { key, cert, pem: readFileSync(cert, 'utf8') + readFileSync(key, 'utf8') };
 }
