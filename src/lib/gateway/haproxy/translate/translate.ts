@@ -245,6 +245,10 @@ interface Backends {
   readonly leftOut: readonly Note[];
 }
 
+/**
+ * Backends that are gone keep an empty section for a while: a container that crashes and starts again and again takes its
+ * own backend with it each time, and must not cost a reload each time.
+ */
 function backendSections(
   state: TrafficState,
   served: readonly Served[],
@@ -263,7 +267,8 @@ function backendSections(
   const lines: string[] = [];
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
-  for (const backend of byId(state.backends)) {
+  const gone = memo.gone(state.backends);
+  for (const backend of byId(new Map([...state.backends.values(), ...gone].map((one) => [one.Id, one])))) {
     const found = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
     if (found.hasTls) memo.withTls.add(backend.Id);
     const pool = !found.hasTls && memo.withTls.has(backend.Id) ? memo.call(poolWithTls, found) : found;
