@@ -23,6 +23,7 @@ import { unitAges } from './systemd/ages.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { withReasons } from './systemd/down.ts';
 import { type JobKind, type ReadJournals, runJobs } from './systemd/jobs.ts';
 import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
 import { enableUnits, forgetUnits, reload, unitStatuses } from './systemd/manager.ts';
@@ -64,8 +65,11 @@ class SshMachine implements Machine {
     return parseFacts(this.target, stdout);
   }
 
-  statuses(units: readonly string[]) {
-    return this.#ask((bus) => unitStatuses(bus, units));
+  statuses(units: readonly string[], reasons = false) {
+    return this.#ask(async (bus) => {
+      const statuses = await unitStatuses(bus, units);
+      return reasons ? await withReasons(bus, statuses) : statuses;
+    });
   }
 
   ages(units: readonly string[]) {

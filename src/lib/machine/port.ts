@@ -69,6 +69,10 @@ export interface UnitStatus {
   readonly load: string;
   readonly active: string;
   readonly sub: string;
+  /** Why it does not run, in words; only where that was asked for and systemd knows. */
+  readonly why?: string;
+  /** Its last start was passed over, since a Condition...= of its file was not met. */
+  readonly unmet?: true;
 }
 
 /** Since when a unit is in its state, and how often systemd restarted it by itself. */
@@ -203,8 +207,11 @@ export interface Machine {
   facts(): Promise<MachineFacts>;
   /** The facts and what else unit files can refer to by specifiers. */
   details(): Promise<MachineDetails>;
-  /** States of these units; a name that systemd does not know comes back with load `not-found`. */
-  statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /**
+   * States of these units; a name that systemd does not know comes back with load `not-found`. `reasons`: also why
+   * units do not run, for two more round trips where there are such units, however many.
+   */
+  statuses(units: readonly string[], reasons?: boolean): Promise<UnitStatus[]>;
   /** Ages of these units, in this order; asked together, in one round trip. */
   ages(units: readonly string[]): Promise<UnitAge[]>;
   /** What cluster installed here (/etc/cluster/units/). */

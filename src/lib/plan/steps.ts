@@ -119,8 +119,15 @@ function launching({ unit, hash }: Assignment, seen: Observation, options: StepO
     return sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
   }
   if (RUNNING.has(active)) return [];
+  if (seen.unmet && !asked) return [];
   if (active === 'inactive' && !asked && endsByItself(options.files?.get(hash) ?? '')) return [];
-  return [{ action: 'start', unit, reason: `should be launched and is ${active}` }];
+  return [
+    {
+      action: 'start',
+      unit,
+      reason: `should be launched and is ${active}${seen.why ? `: ${seen.why}` : ''}`,
+    },
+  ];
 }
 
 /** A unit that is still on its way down has to be waited for before its file goes. */

@@ -97,12 +97,12 @@ export async function observe(
 ): Promise<Observed> {
   const manifest = machine.manifest();
   if (!all) {
-    const [states, entries] = await Promise.all([machine.statuses([...units]), manifest]);
+    const [states, entries] = await Promise.all([machine.statuses([...units], true), manifest]);
     return merge(id, states, entries);
   }
   const entries = await manifest;
   const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
-  return merge(id, await machine.statuses([...names]), entries);
+  return merge(id, await machine.statuses([...names], true), entries);
 }
 
 function merge(
@@ -111,12 +111,17 @@ function merge(
   entries: Awaited<ReturnType<Machine['manifest']>>,
 ): Observed {
   const known = new Map(entries.map((entry) => [entry.unit, entry]));
-  const observations = states.map(({ unit, load, active, sub }) => {
+  const observations = states.map(({ unit, load, active, sub, why, unmet }) => {
     const entry = known.get(unit);
     const hash = entry?.hash ?? null;
     const boot = entry !== undefined && hash !== null && (entry.boot ?? false);
     const unsettled = entry?.unsettled !== undefined;
-    const more = { ...(hash !== null && { boot }), ...(unsettled && { unsettled }) };
+    const more = {
+      ...(hash !== null && { boot }),
+      ...(unsettled && { unsettled }),
+      ...(why !== undefined && { why }),
+      ...(unmet && { unmet }),
+    };
     return { machine, unit, hash, load, active, sub, ...more };
   });
   return { observations, settles: coveredTickets(new Set(states.map(({ unit }) => unit)), entries) };

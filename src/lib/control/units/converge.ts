@@ -200,6 +200,10 @@ async function convergeMachine(
       failures.push(reportFailed(session, record, outcome));
       return;
     }
+    if (outcome?.status.unmet) {
+      session.emit({ kind: 'held', unit, machine: name, why: whyPassedOver(unit, outcome.status.why) });
+      return;
+    }
     const state = assignments.get(unit)?.desired;
     if (!block || state === undefined || held(unit) !== undefined) return;
     done++;
@@ -265,7 +269,15 @@ function reportHeld(
       active === 'active' || active === 'activating' ? [unit] : [],
     ),
   );
+  const unmet = new Map(observations.flatMap(({ unit, unmet, why }) => (unmet ? [[unit, why]] : [])));
   return launched.flatMap((unit) => {
+    if (unmet.has(unit) && !asked.has(unit) && held(unit) === undefined)
+      session.emit({
+        kind: 'held',
+        unit,
+        machine: nameOf(record),
+        why: whyPassedOver(unit, unmet.get(unit)),
+      });
     const why = running.has(unit) ? undefined : held(unit);
     if (why === undefined) return [];
     session.emit({ kind: 'held', unit, machine: nameOf(record), why });
@@ -274,6 +286,11 @@ function reportHeld(
       new ClusterError('unit-held', `unit ${unit} is not started: ${why}`, { unit, machine: record.id }),
     ];
   });
+}
+
+/** systemd does not look at a condition again by itself. */
+function whyPassedOver(unit: string, why = 'a condition of its file was not met'): string {
+  return `${why}; cluster start ${unit} tries again`;
 }
 
 /** Why a unit that the registry knows is not on a machine that is not assigned it. */

@@ -29,6 +29,8 @@ export interface UnitDefinition {
   readonly conflicts: readonly string[];
   readonly wantedBy: readonly string[];
   readonly requiredBy: readonly string[];
+  /** Paths of ConditionPathExists=, the only condition that the simulation knows; with `!` they must not be there. */
+  readonly conditions: readonly string[];
   readonly alias: readonly string[];
   readonly hasInstall: boolean;
   /** Why systemd would refuse to load it; null when it would not. */
@@ -60,6 +62,7 @@ export function readDefinition(name: string, text: string): UnitDefinition {
     conflicts: names('Unit.Conflicts'),
     wantedBy: names('Install.WantedBy'),
     requiredBy: names('Install.RequiredBy'),
+    conditions: list('Unit.ConditionPathExists'),
     alias: names('Install.Alias'),
     hasInstall: [...settings.keys()].some((key) => key.startsWith('Install.')),
     bad:

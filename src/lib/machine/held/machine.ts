@@ -33,8 +33,8 @@ export class HeldMachine implements Machine {
     return this.#call('details');
   }
 
-  statuses(units: readonly string[]) {
-    return this.#call('statuses', units);
+  statuses(units: readonly string[], reasons = false) {
+    return this.#call('statuses', units, reasons);
   }
 
   ages(units: readonly string[]) {
