@@ -61,7 +61,13 @@ export type Event =
   | { readonly kind: 'differs'; readonly unit: string; readonly path: string; readonly template: boolean }
   | { readonly kind: 'outdated'; readonly template: string; readonly units: readonly string[] }
   | { readonly kind: 'unreplaceable'; readonly unit: string; readonly desired: string }
-  | { readonly kind: 'refused'; readonly unit: string; readonly reasons: readonly Exclusion[] }
+  | {
+      readonly kind: 'refused';
+      readonly unit: string;
+      readonly reasons: readonly Exclusion[];
+      /** Nobody wants it any more; otherwise it is placed as soon as a machine fits. */
+      readonly withdrawn: boolean;
+    }
   | {
       readonly kind: 'failed';
       readonly unit: string;

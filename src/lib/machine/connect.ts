@@ -9,6 +9,7 @@ import type {
   FileChange,
   JobOutcome,
   JobWaiting,
+  JournalChoice,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -129,14 +130,14 @@ class SshMachine implements Machine {
   }
 
   journal(query: JournalQuery) {
-    return lastEntries(this.#run, query);
+    return lastEntries(this.#run, this.target, query);
   }
 
   followJournal(query: JournalQuery, signal: AbortSignal) {
-    return followEntries(this.#run, query, signal);
+    return followEntries(this.#run, this.target, query, signal);
   }
 
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+  journalText(unit: string, options: JournalChoice & { readonly output: string }) {
     return journalText(this.#run, this.target, unit, options);
   }
 

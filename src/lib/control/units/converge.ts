@@ -145,14 +145,18 @@ async function convergeOnce(
   };
 }
 
-/** Reports units that have no machine, those that `concerns` names; returns an error for each. */
+/**
+ * Reports units that have no machine, those that `concerns` names; returns an error for each. The request for those in
+ * `withdrawn` is not kept.
+ */
 export function reportRefusals(
   session: Session,
   { decision }: Decided,
   concerns: (unit: string) => boolean,
+  withdrawn: ReadonlySet<string> = new Set(),
 ): ClusterError[] {
   const refusals = decision.result.refusals.filter(({ unit }) => concerns(unit));
-  return refusals.map((refusal) => reportRefused(session, refusal));
+  return refusals.map((refusal) => reportRefused(session, refusal, withdrawn.has(refusal.unit)));
 }
 
 type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;

@@ -3,6 +3,7 @@ import type {
   FileChange,
   JobOutcome,
   JobWaiting,
+  JournalChoice,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -90,7 +91,7 @@ export class HeldMachine implements Machine {
     yield* (await this.#direct()).followJournal(query, signal);
   }
 
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+  journalText(unit: string, options: JournalChoice & { readonly output: string }) {
     return this.#call('journalText', unit, options);
   }
 
