@@ -48,6 +48,13 @@ export type Event =
       readonly why: string;
     }
   | {
+      /** Not wanted running, and not stopped: why. */
+      readonly kind: 'upheld';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly why: string;
+    }
+  | {
       /** Somebody else changed the unit while we carried out what we had recorded; null = destroyed. */
       readonly kind: 'overtaken';
       readonly unit: string;

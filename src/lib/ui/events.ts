@@ -24,6 +24,10 @@ function told(event: Event): Sentence[] {
       return err(
         `WARNING: ${event.unit} is not started on ${machineLegend(event.machine, false)}: ${event.why}`,
       );
+    case 'upheld':
+      return err(
+        `WARNING: ${event.unit} runs on, on ${machineLegend(event.machine, false)}: ${event.why}; stop that one, too`,
+      );
     case 'overtaken':
       return [
         ...err(

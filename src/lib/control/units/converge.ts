@@ -10,6 +10,7 @@ import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
 import { carryOut, isFailed, type Work } from './carry-out.ts';
 import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
+import { reportUpheld, whyPassedOver } from './not-as-wanted.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
@@ -25,7 +26,7 @@ export interface Waiting {
 export const UNTIL_DONE: Waiting = { block: true, timeoutMs: 0 };
 
 export interface ConvergeOptions extends Waiting {
-  /** Units that a person asks to start now; `block` then also waits for what is starting already. */
+  /** Units that a person asks to start or stop now; `block` then also waits for what is starting already. */
   readonly asked?: ReadonlySet<string>;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
@@ -187,8 +188,18 @@ async function convergeMachine(
   const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
   const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
 
-  const todo = steps(assigned, observations, { why, files, held, join: block, ...(asked && { asked }) });
+  const upheld = (unit: string): string | undefined => links.whyUpheld(unit);
+  const todo = steps(assigned, observations, {
+    why,
+    files,
+    held,
+    upheld,
+    join: block,
+    ...(asked && { asked }),
+  });
   const failures = reportHeld(session, record, launched, observations, held, asked);
+  const loaded = new Set(assigned.flatMap(({ unit, desired }) => (desired === 'loaded' ? [unit] : [])));
+  failures.push(...reportUpheld(session, record, loaded, observations, upheld, asked));
   if (dryRun) return { steps: todo, done: 0, failures, clean: [] };
 
   const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
@@ -290,11 +301,6 @@ function reportHeld(
       new ClusterError('unit-held', `unit ${unit} is not started: ${why}`, { unit, machine: record.id }),
     ];
   });
-}
-
-/** systemd does not look at a condition again by itself. */
-function whyPassedOver(unit: string, why = 'a condition of its file was not met'): string {
-  return `${why}; cluster start ${unit} tries again`;
 }
 
 /** Why a unit that the registry knows is not on a machine that is not assigned it. */

@@ -26,6 +26,8 @@ export interface UnitDefinition {
   readonly bindsTo: readonly string[];
   readonly partOf: readonly string[];
   readonly wants: readonly string[];
+  /** Started with it, and again whenever they end while it runs. */
+  readonly upholds: readonly string[];
   readonly conflicts: readonly string[];
   readonly wantedBy: readonly string[];
   readonly requiredBy: readonly string[];
@@ -59,6 +61,7 @@ export function readDefinition(name: string, text: string): UnitDefinition {
     bindsTo: names('Unit.BindsTo'),
     partOf: names('Unit.PartOf'),
     wants: names('Unit.Wants'),
+    upholds: names('Unit.Upholds'),
     conflicts: names('Unit.Conflicts'),
     wantedBy: names('Install.WantedBy'),
     requiredBy: names('Install.RequiredBy'),

@@ -84,7 +84,7 @@ export class UnitTable {
   /** Whether something in memory needs or wants it, or a target does that an active target wants in turn. */
   #isReferred(name: string): boolean {
     const needs = ({ def }: HollowUnit): boolean =>
-      [def.requires, def.bindsTo, def.wants].some((names) => names.includes(name));
+      [def.requires, def.bindsTo, def.wants, def.upholds].some((names) => names.includes(name));
     if (this.loaded().some((other) => other.name !== name && needs(other))) return true;
     const targets = this.loaded()
       .filter((other) => other.name.endsWith('.target') && other.active === 'active')
@@ -108,7 +108,12 @@ export class UnitTable {
 
   /** Units that a start of this one starts too. */
   wantedOf(unit: HollowUnit): string[] {
-    return [...unit.def.wants, ...this.#files.wantedBy(unit.name)];
+    return [...unit.def.wants, ...unit.def.upholds, ...this.#files.wantedBy(unit.name)];
+  }
+
+  /** Whether a running unit has systemd start this one again whenever it has ended. */
+  isUpheld(name: string): boolean {
+    return this.loaded().some((unit) => unit.active === 'active' && unit.def.upholds.includes(name));
   }
 
   /** Running units that stop or restart with this one. */

@@ -78,7 +78,7 @@ async function lookInto(bus: Bus, { unit, active }: UnitStatus): Promise<Down> {
     stopped: Number(stopped ?? 0),
   };
   if (active === 'inactive' && met === false && Number(checked ?? 0) > 0)
-    return { ...base, unmet: true, why: `its condition was not met: ${failedConditions(conditions)}` };
+    return { ...base, unmet: true, why: whyUnmet(conditions) };
 
   const end = endOf(Number(code ?? 0), Number(status ?? 0));
   const failed = typeof result === 'string' && result !== 'success' ? result : null;
@@ -112,15 +112,19 @@ function whyByNeeds(down: Down, needs: ReadonlyMap<string, Need>): string | unde
   return lacking === undefined ? undefined : `it needs ${lacking}, which is ${needs.get(lacking)?.active}`;
 }
 
-/** `a(sbbsi)`: name, `|`, `!`, value, and a number below 0 where it is not met. */
-function failedConditions(value: unknown): string {
+/**
+ * Which conditions stood against the last start. Of each `a(sbbsi)` has name, `|`, `!`, value, and a number below 0
+ * where it is not met; after a daemon-reload systemd only knows that one of them was not.
+ */
+function whyUnmet(value: unknown): string {
   const rows = Array.isArray(value) ? (value as [string, boolean, boolean, string, number][]) : [];
   const failed = rows.filter(([, , , , state]) => state < 0);
   // Of those with | one suffices, so that they tell nothing where another one stands against the start.
   const needed = failed.filter(([, isTrigger]) => !isTrigger);
-  return (needed.length > 0 ? needed : failed)
-    .map(
-      ([name, isTrigger, isNegated, text]) => `${name}=${isTrigger ? '|' : ''}${isNegated ? '!' : ''}${text}`,
-    )
-    .join(', ');
+  const named = [needed, failed, rows].find(({ length }) => length > 0) ?? [];
+  const texts = named.map(
+    ([name, isTrigger, isNegated, text]) => `${name}=${isTrigger ? '|' : ''}${isNegated ? '!' : ''}${text}`,
+  );
+  const which = named === rows && rows.length > 1 ? 'one of its conditions' : 'its condition';
+  return `${which} was not met: ${texts.join(', ')}`;
 }
