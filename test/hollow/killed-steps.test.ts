@@ -11,10 +11,9 @@ import { start } from '../../src/lib/control/units/start.ts';
 import { stop } from '../../src/lib/control/units/stop.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { decide } from '../../src/lib/plan/index.ts';
-import { Death, Killed, sessionOn } from '../support/dying.ts';
+import { Death, Killed, mayRemove, sessionOn } from '../support/dying.ts';
 
 /** Nothing that these tests leave behind is unknown to the registry. */
-const mayRemove = async (): Promise<boolean> => false;
 
 const WAIT = { block: true, attempts: 0, differing: 'keep' as const };
 const REPLACE = { ...WAIT, differing: 'replace' as const };

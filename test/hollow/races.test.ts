@@ -12,10 +12,9 @@ import { start } from '../../src/lib/control/units/start.ts';
 import { stop } from '../../src/lib/control/units/stop.ts';
 import { ClusterError, EXIT } from '../../src/lib/error.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
-import { sessionOn } from '../support/dying.ts';
+import { mayRemove, sessionOn } from '../support/dying.ts';
 
 /** Nothing that these tests leave behind is unknown to the registry. */
-const mayRemove = async (): Promise<boolean> => false;
 
 /** Of each pair of verbs; CLUSTER_RACES=100 is what a change here is tried with by hand. */
 const ROUNDS = Number(process.env.CLUSTER_RACES ?? 6);

@@ -44,8 +44,8 @@ export function reportPassedOver(session: Session, record: MachineRecord, error:
 }
 
 /** A unit has no machine. Where one would do if it answered, the exit code is that of a machine that is away. */
-export function reportRefused(session: Session, { unit, reasons }: Refusal): ClusterError {
-  session.emit({ kind: 'refused', unit, reasons });
+export function reportRefused(session: Session, { unit, reasons }: Refusal, withdrawn = false): ClusterError {
+  session.emit({ kind: 'refused', unit, reasons, withdrawn });
   const away = reasons.some(({ rule }) => rule === 'unreachable');
   return new ClusterError('unplaceable', `unit ${unit} cannot be placed`, {
     unit,

@@ -69,6 +69,10 @@ export interface UnitStatus {
   readonly load: string;
   readonly active: string;
   readonly sub: string;
+  /** Why it does not run, in words; only where that was asked for and systemd knows. */
+  readonly why?: string;
+  /** Its last start was passed over, since a Condition...= of its file was not met. */
+  readonly unmet?: true;
 }
 
 /** Of which cluster a machine is, and which change of its registry was carried out here last. */
@@ -157,13 +161,28 @@ export interface JournalEntry {
   readonly text: string;
   /** Microseconds since 1970, by the machine's clock. */
   readonly time: number;
+  /** The entry as `journalctl --output json` prints it; only where that was asked for. */
+  readonly json?: string;
 }
 
-export interface JournalQuery {
-  readonly units: readonly string[];
+/** Which entries of a journal are wanted, besides the units. Texts are as journalctl takes them. */
+export interface JournalChoice {
   /** The last lines of each unit. */
-  readonly lines: number;
+  readonly lines: number | 'all';
+  /** Not older than this, by the machine's clock and time zone. */
+  readonly since?: string | undefined;
+  /** Of this priority and above, such as `warning`, or a range. */
+  readonly priority?: string | undefined;
 }
+
+export interface JournalQuery extends JournalChoice {
+  readonly units: readonly string[];
+  /** Whether entries are wanted with their JSON. */
+  readonly json?: boolean;
+}
+
+/** Stands in a followed journal between the last lines and those that are written. */
+export type CaughtUp = 'caught-up';
 
 /** What changed since the last look. A unit is named once, with its newest state. */
 export interface UnitChanges {
@@ -228,8 +247,11 @@ export interface Machine {
   facts(): Promise<MachineFacts>;
   /** The facts and what else unit files can refer to by specifiers. */
   details(): Promise<MachineDetails>;
-  /** States of these units; a name that systemd does not know comes back with load `not-found`. */
-  statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /**
+   * States of these units; a name that systemd does not know comes back with load `not-found`. `reasons`: also why
+   * units do not run, for two more round trips where there are such units, however many.
+   */
+  statuses(units: readonly string[], reasons?: boolean): Promise<UnitStatus[]>;
   /** Ages of these units, in this order; asked together, in one round trip. */
   ages(units: readonly string[]): Promise<UnitAge[]>;
   /** Whose the machine is, and what cluster installed here (/etc/cluster/). */
@@ -248,12 +270,12 @@ export interface Machine {
   enable(units: readonly string[]): Promise<void>;
   /** `systemctl status` of each unit, in this order. */
   status(units: readonly string[]): Promise<UnitReport[]>;
-  /** The last lines of each unit, unit by unit. */
+  /** The last lines of each unit, unit by unit. @throws `journal-failed`. */
   journal(query: JournalQuery): Promise<JournalEntry[]>;
   /** The last lines of each unit, then those that are written; ends by `signal` only. @throws `interrupted`. */
-  followJournal(query: JournalQuery, signal: AbortSignal): AsyncIterable<JournalEntry>;
+  followJournal(query: JournalQuery, signal: AbortSignal): AsyncIterable<JournalEntry | CaughtUp>;
   /** The journal of one unit as journalctl prints it in this output mode. @throws `journal-failed`. */
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }): Promise<string>;
+  journalText(unit: string, options: JournalChoice & { readonly output: string }): Promise<string>;
   /** What `systemd-analyze verify` says about this text of a unit file, line by line; its paths are left out. */
   analyze(unit: string, text: string): Promise<string[]>;
   /**

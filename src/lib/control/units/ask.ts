@@ -113,12 +113,13 @@ export async function observe(
 ): Promise<Observed> {
   const manifest = machine.manifest();
   if (!all) {
-    const [states, { owner, units: entries }] = await Promise.all([machine.statuses([...units]), manifest]);
+    const asked = machine.statuses([...units], true);
+    const [states, { owner, units: entries }] = await Promise.all([asked, manifest]);
     return { owner, ...merge(id, states, entries) };
   }
   const { owner, units: entries } = await manifest;
   const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
-  return { owner, ...merge(id, await machine.statuses([...names]), entries) };
+  return { owner, ...merge(id, await machine.statuses([...names], true), entries) };
 }
 
 function merge(
@@ -127,12 +128,17 @@ function merge(
   entries: readonly ManifestEntry[],
 ): Omit<Observed, 'owner'> {
   const known = new Map(entries.map((entry) => [entry.unit, entry]));
-  const observations = states.map(({ unit, load, active, sub }) => {
+  const observations = states.map(({ unit, load, active, sub, why, unmet }) => {
     const entry = known.get(unit);
     const hash = entry?.hash ?? null;
     const boot = entry !== undefined && hash !== null && (entry.boot ?? false);
     const unsettled = entry?.unsettled !== undefined;
-    const more = { ...(hash !== null && { boot }), ...(unsettled && { unsettled }) };
+    const more = {
+      ...(hash !== null && { boot }),
+      ...(unsettled && { unsettled }),
+      ...(why !== undefined && { why }),
+      ...(unmet && { unmet }),
+    };
     return { machine, unit, hash, load, active, sub, ...more };
   });
   return { observations, settles: coveredTickets(new Set(states.map(({ unit }) => unit)), entries) };

@@ -11,6 +11,7 @@ import { observe } from './ask.ts';
 import { type Careful, takeCare, whyOf } from './careful.ts';
 import { carryOut, isFailed, type Work } from './carry-out.ts';
 import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
+import { reportUpheld, whyPassedOver } from './not-as-wanted.ts';
 import { changeOwner, checkOwner, ownerChange } from './owner.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { Waits } from './waits.ts';
@@ -27,7 +28,7 @@ export interface Waiting {
 export const UNTIL_DONE: Waiting = { block: true, timeoutMs: 0 };
 
 export interface ConvergeOptions extends Waiting {
-  /** Units that a person asks to start now; `block` then also waits for what is starting already. */
+  /** Units that a person asks to start or stop now; `block` then also waits for what is starting already. */
   readonly asked?: ReadonlySet<string>;
   /** Absent = whatever is not wanted goes, unasked and unsaid. */
   readonly careful?: Careful;
@@ -149,14 +150,18 @@ async function convergeOnce(
   };
 }
 
-/** Reports units that have no machine, those that `concerns` names; returns an error for each. */
+/**
+ * Reports units that have no machine, those that `concerns` names; returns an error for each. The request for those in
+ * `withdrawn` is not kept.
+ */
 export function reportRefusals(
   session: Session,
   { decision }: Decided,
   concerns: (unit: string) => boolean,
+  withdrawn: ReadonlySet<string> = new Set(),
 ): ClusterError[] {
   const refusals = decision.result.refusals.filter(({ unit }) => concerns(unit));
-  return refusals.map((refusal) => reportRefused(session, refusal));
+  return refusals.map((refusal) => reportRefused(session, refusal, withdrawn.has(refusal.unit)));
 }
 
 type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;
@@ -190,9 +195,12 @@ async function convergeMachine(
   const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
 
   const why = whyOf(decided, record);
+  const upheld = (unit: string): string | undefined => links.whyUpheld(unit);
   const stepsOf = (seen: readonly Observation[]): Step[] =>
-    steps(assigned, seen, { why, files, held, join: block, ...(asked && { asked }) });
+    steps(assigned, seen, { why, files, held, upheld, join: block, ...(asked && { asked }) });
   const failures = reportHeld(session, record, launched, observations, held, asked);
+  const loaded = new Set(assigned.flatMap(({ unit, desired }) => (desired === 'loaded' ? [unit] : [])));
+  failures.push(...reportUpheld(session, record, loaded, observations, upheld, asked));
   if (dryRun) return { steps: stepsOf(observations), done: 0, failures, clean: [] };
 
   const isLeaving = !decision.machines.has(record.id);
@@ -218,6 +226,10 @@ async function convergeMachine(
     if (outcome !== null && isFailed(outcome)) {
       unwell.add(unit);
       failures.push(reportFailed(session, record, outcome));
+      return;
+    }
+    if (outcome?.status.unmet) {
+      session.emit({ kind: 'held', unit, machine: name, why: whyPassedOver(unit, outcome.status.why) });
       return;
     }
     const state = assignments.get(unit)?.desired;
@@ -287,7 +299,15 @@ function reportHeld(
       active === 'active' || active === 'activating' ? [unit] : [],
     ),
   );
+  const unmet = new Map(observations.flatMap(({ unit, unmet, why }) => (unmet ? [[unit, why]] : [])));
   return launched.flatMap((unit) => {
+    if (unmet.has(unit) && !asked.has(unit) && held(unit) === undefined)
+      session.emit({
+        kind: 'held',
+        unit,
+        machine: nameOf(record),
+        why: whyPassedOver(unit, unmet.get(unit)),
+      });
     const why = running.has(unit) ? undefined : held(unit);
     if (why === undefined) return [];
     session.emit({ kind: 'held', unit, machine: nameOf(record), why });

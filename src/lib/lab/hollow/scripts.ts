@@ -52,13 +52,18 @@ async function failures(call: HollowCall, [lines = '10', ...runs]: readonly stri
   return 0;
 }
 
-async function lastLines(call: HollowCall, [lines = '10', ...units]: readonly string[]): Promise<number> {
+async function lastLines(
+  call: HollowCall,
+  [lines = '10', since = '', priority = '', ...units]: readonly string[],
+): Promise<number> {
+  const choice = [...(since ? [`--since=${since}`] : []), ...(priority ? [`--priority=${priority}`] : [])];
+  let code = 0;
   for (const unit of units) {
-    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, `--unit=${unit}`];
-    await runJournalctl({ ...call, argv });
+    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, ...choice, `--unit=${unit}`];
+    code = (await runJournalctl({ ...call, argv })) || code;
     call.out('\0');
   }
-  return 0;
+  return code;
 }
 
 /** Of all that systemd-analyze checks, only what makes systemd refuse the unit. */
@@ -95,6 +100,7 @@ function facts({ machine, root, out }: HollowCall): number {
 function uninstalled(tree: HollowTree): number {
   tree.remove(`${UNIT_DIR}/multi-user.target.wants/cluster.target`);
   tree.remove(`${UNIT_DIR}/cluster.target`);
+  for (const path of ['/opt/cluster', '/etc/cluster/environment']) tree.remove(path);
   return 0;
 }
 
