@@ -50,7 +50,9 @@ test('--priority and --since choose lines; a duration means so long ago, and the
   expect(numbers((await at.ok('journal', '--since', '2999-01-01', 'g')).stdout)).toEqual([]);
   const bad = await at.run('journal', '--since', 'nonsense', 'g');
   expect(bad.code).toBe(1);
-  expect(bad.stderr).toMatch(/^Error: 127\.0\.0\.1: journalctl: Failed to parse timestamp.*\n {2}try: check --since/);
+  expect(bad.stderr).toMatch(
+    /^Error: 127\.0\.0\.1: journalctl: Failed to parse timestamp.*\n {2}try: check --since/,
+  );
 });
 
 test('--output json is the JSON of journalctl for each entry, of however many units; cat is the text alone', async () => {
