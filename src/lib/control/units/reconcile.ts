@@ -2,8 +2,10 @@ import type { ClusterError } from '../../error.ts';
 import type { Step } from '../../plan/model.ts';
 import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
+import { Reachability } from './ask.ts';
 import { converge, reportRefusals, UNTIL_DONE } from './converge.ts';
 import { scopeOfAll } from './scope.ts';
+import { sizesNow, withSizes } from './sizes.ts';
 import { preview, write } from './write.ts';
 
 /**
@@ -15,13 +17,15 @@ export async function reconcile(
   machine: string | undefined,
   dryRun: boolean,
 ): Promise<{ steps: readonly Step[]; failures: readonly ClusterError[] }> {
+  const reachability = new Reachability(session);
   const decided = await (dryRun ? preview : write)(
     session,
-    (state) => ({
-      intent: {},
-      value: machine === undefined ? undefined : findMachine(state, machine).id,
-    }),
-    { everywhere: machine === undefined },
+    async (state) => {
+      const only = machine === undefined ? undefined : findMachine(state, machine).id;
+      const sizes = await sizesNow(session, state, reachability, only === undefined ? 'all' : 'unknown');
+      return { intent: withSizes({}, sizes), value: only };
+    },
+    { reachability, everywhere: machine === undefined },
   );
   const scope = scopeOfAll(decided.before, decided.decision, decided.value);
   const refused = reportRefusals(session, decided, () => true);

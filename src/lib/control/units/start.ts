@@ -3,11 +3,13 @@ import type { RegistryState } from '../../registry/index.ts';
 import type { Event } from '../event.ts';
 import { throwFailures } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
+import { Reachability } from './ask.ts';
 import { converge, reportRefusals } from './converge.ts';
 import { type ChangedFile, changedFiles, findFiles } from './find-files.ts';
 import { intentOfFiles, refuseCircles, refuseDiffering } from './intent.ts';
 import { noTemplate } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
+import { sizesNow, withSizes } from './sizes.ts';
 import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
 import { type Intended, warnOfPassedOver, write } from './write.ts';
 
@@ -28,7 +30,12 @@ export async function start(
   desired: Desired,
   options: VerbOptions & { readonly differing: Differing },
 ): Promise<void> {
-  const decided = await write(session, (state) => intendFiles(state, args, desired, options.differing));
+  const reachability = new Reachability(session);
+  const decided = await write(
+    session,
+    (state) => intendStart(session, state, reachability, args, desired, options.differing),
+    { reachability },
+  );
   const { before, decision } = decided;
   const { names, events } = decided.value;
   for (const event of events) session.emit(event);
@@ -52,8 +59,25 @@ export async function start(
   throwFailures([...refused, ...failures]);
 }
 
-/** What `start` with these arguments means on this state; `plan` asks the same. */
-export async function intendFiles(
+/**
+ * What `start` with these arguments means on this state; `plan` asks the same. Where files ask for memory or CPUs,
+ * machines are asked of which it is not known how much they have.
+ */
+export async function intendStart(
+  session: Session,
+  state: RegistryState,
+  reachability: Reachability,
+  args: readonly string[],
+  desired: Desired,
+  differing: Differing,
+): Promise<Intended<Requested>> {
+  const { intent, value } = await intendFiles(state, args, desired, differing);
+  if (desired === 'inactive') return { intent, value };
+  const texts = intent.files?.values() ?? [];
+  return { intent: withSizes(intent, await sizesNow(session, state, reachability, 'unknown', texts)), value };
+}
+
+async function intendFiles(
   state: RegistryState,
   args: readonly string[],
   desired: Desired,
