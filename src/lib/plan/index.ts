@@ -12,5 +12,5 @@ export type * from './model.ts';
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';
 export { type Plan, planOf } from './plan.ts';
-export { type Move, rebalance } from './rebalance.ts';
+export { type Move, mayMove, rebalance } from './rebalance.ts';
 export { type StepOptions, steps } from './steps.ts';

@@ -1,6 +1,6 @@
-import { clearBit } from './bits.ts';
+import { clearBit, hasBit } from './bits.ts';
 import { UnitFacts } from './facts.ts';
-import type { ClusterState, Known, MachineView } from './model.ts';
+import type { ClusterState, Known, MachineView, Snapshot, UnitView } from './model.ts';
 import { followersOf } from './order.ts';
 import { placedState } from './place.ts';
 import { choose, partsOf, whyBetter } from './prefer/index.ts';
@@ -25,33 +25,65 @@ const PASSES = 8;
 
 /**
  * The moves that the preferences of prefer/ would want now, in an order in which each of them is allowed when those
- * before it were made. A unit is named once. Not moved: units on machines that are away, units that have to be pushed
- * or that push others away, and those that MachineOf ties together. The state that it leads to wants no further move.
+ * before it were made. A unit moves once, so that in rare cases the next run finds a move that this one made better.
+ * Not moved: units on machines that are away, units that push others away, and those that MachineOf ties together.
  */
 export function rebalance(
   state: ClusterState,
   known: Known = {},
   facts: UnitFacts = new UnitFacts(),
 ): Move[] {
-  const placed = placedState(snapshotOf(state.machines, state.units, state.files, known), facts);
+  const snapshot = snapshotOf(state.machines, state.units, state.files, known);
+  let placed = placedState(snapshot, facts);
   const followers = followersOf(placed.units.list);
-  const movable = placed.order.sequence
-    .map((index) => placed.unit(index))
-    .filter((unit) => isMovable(placed, unit, followers.has(unit.index)));
+  const movable = placed.order.sequence.filter((index) =>
+    isMovable(placed, placed.unit(index), followers.has(index)),
+  );
 
-  const moves = new Map<string, Move>();
+  const moves = new Map<number, Move>();
   for (let pass = 0; pass < PASSES; pass++) {
-    let moved = false;
-    for (const unit of movable) {
-      if (moves.has(unit.name)) continue;
-      const move = betterPlace(placed, unit);
+    const before = moves.size;
+    for (const index of movable) {
+      if (moves.has(index)) continue;
+      const move = betterPlace(placed, placed.unit(index));
       if (move === null) continue;
-      moves.set(unit.name, move);
-      moved = true;
+      moves.set(index, move);
+      // What the unit leaves may be what a unit without a machine waits for.
+      if (hasHomeless(placed)) placed = placedState(asPlaced(snapshot, placed), facts);
     }
-    if (!moved) break;
+    if (moves.size === before) break;
   }
   return [...moves.values()];
+}
+
+const hasHomeless = ({ at, order }: State): boolean =>
+  order.sequence.some((index) => (at[index] as number) < 0);
+
+function asPlaced(snapshot: Snapshot, { at, units, machines }: State): Snapshot {
+  const ranks = new Map(units.list.map(({ name, index }) => [name, at[index] as number]));
+  const view = (unit: UnitView): UnitView => {
+    const rank = ranks.get(unit.name) ?? -1;
+    return { ...unit, machine: rank < 0 ? null : machines.id(rank) };
+  };
+  return { ...snapshot, units: snapshot.units.map(view) };
+}
+
+/** Whether a unit is still where the move takes it from, and no rule keeps it from where the move takes it to. */
+export function mayMove(
+  state: ClusterState,
+  { unit: name, from, to }: Move,
+  known: Known = {},
+  facts: UnitFacts = new UnitFacts(),
+): boolean {
+  const placed = placedState(snapshotOf(state.machines, state.units, state.files, known), facts);
+  const unit = placed.units.list.find((one) => one.name === name);
+  const there = placed.machines.rank(to);
+  if (unit === undefined || there < 0 || (placed.at[unit.index] as number) !== placed.machines.rank(from))
+    return false;
+  if (!isMovable(placed, unit, followersOf(placed.units.list).has(unit.index))) return false;
+  placed.remove(unit);
+  const open = openMachines(placed, unit, ableMachines(placed, unit));
+  return (open === null || hasBit(open, there)) && replacedAt(placed, unit, there).length === 0;
 }
 
 function isMovable(state: State, unit: Wanted, isFollowed: boolean): boolean {

@@ -3,6 +3,7 @@ import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
 import { converge, UNTIL_DONE } from './converge.ts';
 import type { ChangedFile } from './find-files.ts';
+import { intendSizes } from './reconcile.ts';
 import { scopeOfAll, scopeOfUnits } from './scope.ts';
 import { intendStart } from './start.ts';
 import { preview } from './write.ts';
@@ -35,10 +36,12 @@ async function planUnits(session: Session, args: readonly string[]): Promise<Pla
 }
 
 async function planAll(session: Session): Promise<Planned> {
-  const decided = await preview(session, () => ({ intent: {}, value: null }), {
-    everywhere: true,
-    scores: true,
-  });
+  const reachability = new Reachability(session);
+  const decided = await preview(
+    session,
+    async (state) => ({ intent: await intendSizes(session, state, reachability), value: null }),
+    { reachability, everywhere: true, scores: true },
+  );
   const scope = scopeOfAll(decided.before, decided.decision);
   const { steps, silent } = await converge(session, decided, scope, { ...UNTIL_DONE, dryRun: true });
   return { plan: planOf(decided.decision, steps), silent: silent.size, changes: [] };

@@ -1,5 +1,6 @@
 import type { ClusterError } from '../../error.ts';
-import type { Step } from '../../plan/model.ts';
+import type { Intent, Step } from '../../plan/model.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
@@ -7,6 +8,17 @@ import { converge, reportRefusals, UNTIL_DONE } from './converge.ts';
 import { scopeOfAll } from './scope.ts';
 import { sizesNow, withSizes } from './sizes.ts';
 import { preview, write } from './write.ts';
+
+/** What `reconcile` asks for: nothing but that the sizes of machines are what they are now; `plan` asks the same. */
+export async function intendSizes(
+  session: Session,
+  state: RegistryState,
+  reachability: Reachability,
+  only?: string,
+): Promise<Intent<MachineRecord>> {
+  const sizes = await sizesNow(session, state, reachability, only === undefined ? 'all' : 'unknown');
+  return withSizes({}, sizes);
+}
 
 /**
  * Makes every machine (or the one that is named) what the registry says it should be, now. @returns the steps, carried
@@ -22,8 +34,7 @@ export async function reconcile(
     session,
     async (state) => {
       const only = machine === undefined ? undefined : findMachine(state, machine).id;
-      const sizes = await sizesNow(session, state, reachability, only === undefined ? 'all' : 'unknown');
-      return { intent: withSizes({}, sizes), value: only };
+      return { intent: await intendSizes(session, state, reachability, only), value: only };
     },
     { reachability, everywhere: machine === undefined },
   );

@@ -3,7 +3,7 @@ import type { Preference } from './preference.ts';
 /** Prefer=: the machine that lacks the fewest of the pairs that are named. */
 export const preferred: Preference = {
   name: 'prefer',
-  winner: 'machine that has most of what Prefer names',
+  winner: 'best machine by Prefer',
 
   concerns({ wants, global }) {
     return !global && wants.requirements.prefer.length > 0;

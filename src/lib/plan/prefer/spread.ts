@@ -10,7 +10,7 @@ import type { Preference } from './preference.ts';
  */
 export const spread: Preference = {
   name: 'spread',
-  winner: 'machine where its template has the fewest instances by Spread',
+  winner: 'best machine by Spread',
   indexes: [groupCounts],
 
   concerns({ group, wants, global }) {
