@@ -23,6 +23,11 @@ export class GroupCounts implements Index {
     return this.#limits.get(group)?.get(rank) ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether anybody of the group sets a limit anywhere. */
+  hasLimit(group: number): boolean {
+    return (this.#limits.get(group)?.size ?? 0) > 0;
+  }
+
   add({ group, wants }: Wanted, rank: number): void {
     if (group < 0) return;
     const counts = inner(this.#counts, group);

@@ -1,4 +1,4 @@
-import { clearBit, hasBit } from './bits.ts';
+import { clearBit, hasBit, ranksOf } from './bits.ts';
 import { UnitFacts } from './facts.ts';
 import type { ClusterState, Known, MachineView, Snapshot, UnitView } from './model.ts';
 import { followersOf } from './order.ts';
@@ -48,16 +48,18 @@ export function rebalance(
       const move = betterPlace(placed, placed.unit(index));
       if (move === null) continue;
       moves.set(index, move);
-      // What the unit leaves may be what a unit without a machine waits for.
-      if (hasHomeless(placed)) placed = placedState(asPlaced(snapshot, placed), facts);
+      // What the unit leaves may be what one without a machine waits for, or a global one that is not on all of them.
+      if (hasWaiting(placed)) placed = placedState(asPlaced(snapshot, placed), facts);
     }
     if (moves.size === before) break;
   }
   return [...moves.values()];
 }
 
-const hasHomeless = ({ at, order }: State): boolean =>
-  order.sequence.some((index) => (at[index] as number) < 0);
+function hasWaiting({ at, order, globalAt, machines }: State): boolean {
+  if (order.sequence.some((index) => (at[index] as number) < 0)) return true;
+  return [...globalAt.values()].some((bits) => ranksOf(bits).length < machines.size);
+}
 
 function asPlaced(snapshot: Snapshot, { at, units, machines }: State): Snapshot {
   const ranks = new Map(units.list.map(({ name, index }) => [name, at[index] as number]));

@@ -53,7 +53,7 @@ test('each move is allowed after those before it, and moves that unit alone', ()
       count++;
     }
   });
-  expect(count).toBeGreaterThan(100);
+  expect(count).toBeGreaterThan(20);
 });
 
 test('refuses nobody who had a machine', () => {

@@ -11,6 +11,7 @@ export const maxPerMachine: Rule = {
   candidates(state, unit) {
     if (unit.group < 0) return null;
     const counts = state.index(groupCounts);
+    if (unit.wants.requirements.maxPerMachine === null && !counts.hasLimit(unit.group)) return null;
     const bits = fullBits(state.machines.size);
     for (const rank of counts.of(unit.group).keys()) if (isFull(counts, unit, rank)) clearBit(bits, rank);
     return bits;
