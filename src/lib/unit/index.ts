@@ -25,18 +25,9 @@ export {
   type UnitName,
 } from './name.ts';
 export { nearest } from './nearest.ts';
-export { type Asks, PLACEMENT_KEYS } from './placement-keys.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
-export {
-  cpuText,
-  type PortRange,
-  parseCpu,
-  parsePorts,
-  parseSize,
-  portsText,
-  sizeText,
-} from './resources.ts';
+export { cpuText, type PortRange, parseSize, sizeText } from './resources.ts';
 export { expandSpecifiers, type MachineFacts, renderUnit, resolveByName } from './specifier.ts';
 export { candidates, outdatedInstances } from './template.ts';
 export { validateUnit } from './validate.ts';

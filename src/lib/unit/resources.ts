@@ -52,7 +52,4 @@ export function cpuText(thousandths: number): string {
   return `${cpus} CPU${cpus === '1' || Number(cpus) < 1 ? '' : 's'}`;
 }
 
-/** `8080`, `8000-8010`. */
-export const portsText = ({ from, to }: PortRange): string => (from === to ? `${from}` : `${from}-${to}`);
-
 const rounded = (value: number, digits: number): string => String(Number(value.toFixed(digits)));
