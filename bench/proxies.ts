@@ -21,7 +21,12 @@ export function start(
   env: NodeJS.ProcessEnv = {},
 ): ChildProcess {
   const path = `${process.env.PATH}:/usr/sbin`;
-  const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, PATH: path, ...env } });
+  // A session of its own, as the gateway's HAProxy has: Linux shares processor time between sessions.
+  const child = spawn(command, args, {
+    stdio: 'ignore',
+    detached: true,
+    env: { ...process.env, PATH: path, ...env },
+  });
   running.push(child);
   return child;
 }
