@@ -29,8 +29,8 @@ const NOT_WRITABLE = 73;
 
 /** Native or read from their own directory at run time; each is required only where it is used. */
 const EXTERNAL = [
-  ...['lmdb', 'etcd3', 'cpu-features', '*.node'],
-  // dockerode's, and only for builds; etcd3 brings them along anyway.
+  ...['lmdb', 'cpu-features', '*.node'],
+  // dockerode's, and only for builds.
   ...['@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'],
 ];
 
