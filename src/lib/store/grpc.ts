@@ -69,9 +69,9 @@ export class GrpcChannel {
     message: Uint8Array,
     { metadata, deadlineMs }: { readonly metadata: Metadata; readonly deadlineMs: number },
   ): Promise<Buffer> {
-    const until = Date.now() + deadlineMs;
+    const until = performance.now() + deadlineMs;
     const session = await this.#connected(deadlineMs);
-    const left = Math.max(1, until - Date.now());
+    const left = Math.max(1, Math.round(until - performance.now()));
     const stream = begin(session, method, { ...metadata, 'grpc-timeout': `${left}m` });
     let late = false;
     const timer = setTimeout(() => {
