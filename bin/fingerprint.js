@@ -3,39 +3,68 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const EXTRA = ['package.json', 'scripts/build.mjs'];
+/** Stamps of what a build was made of, beside it. They are no part of it: it is the same in every clone. */
+const STAMPS = path.join('dist', 'stamps.json');
 
-/**
- * What the sources look like right now, cheaply: number, sizes and newest change of the files that go into the
- * bundle. Undefined where there is nothing to compare: an installed package, or not a git checkout.
- * @param {string} root
- * @returns {string | undefined}
- */
-function fingerprint(root) {
-  const src = path.join(root, 'src');
-  if (!fs.existsSync(src) || !fs.existsSync(path.join(root, '.git'))) return undefined;
-  let files = 0;
-  let bytes = 0;
-  let newest = 0;
-  const look = (/** @type {string} */ file) => {
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
-    if (stat === undefined) return;
-    files += 1;
-    bytes += stat.size;
-    if (stat.mtimeMs > newest) newest = stat.mtimeMs;
-  };
-  const walk = (/** @type {string} */ directory) => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      const name = entry.name;
-      if (entry.isDirectory()) walk(`${directory}/${name}`);
-      else if (name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'commands.gen.ts') {
-        look(`${directory}/${name}`);
-      }
-    }
-  };
-  walk(src);
-  for (const name of EXTRA) look(path.join(root, name));
-  return `${files}:${bytes}:${newest}`;
+/** What is in every build beside the files of src/ that its index names. */
+const ALWAYS = ['package.json', 'scripts/build.mjs'];
+
+/** A file's size and time of change; empty where there is none. @param {string} file */
+function stampOf(file) {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? '' : `${stat.size}:${stat.mtimeMs}`;
 }
 
-module.exports = { fingerprint };
+/** Whether there are sources to build from: not in a release, which is no clone. @param {string} root */
+function isClone(root) {
+  return fs.existsSync(path.join(root, '.git')) && fs.existsSync(path.join(root, 'src'));
+}
+
+/**
+ * The stamps of the files that went into a build, by their paths.
+ * @param {string} root @param {Iterable<string>} files those of src/
+ */
+function stamps(root, files) {
+  return Object.fromEntries([...ALWAYS, ...files].map((file) => [file, stampOf(path.join(root, file))]));
+}
+
+/**
+ * Whether the files that this command line can need are what they were when the build was made. Those of other commands
+ * are not looked at: that would take longer than a short command does.
+ * @param {string} root @param {import('./bundle.js').Index} index @param {readonly string[]} argv
+ */
+function isFresh(root, index, argv) {
+  const command = commandOf(index, argv);
+  const others = new Set(command === undefined ? [] : Object.values(index.commands));
+  const parts = new Set(command === undefined ? ['index.js'] : ['index.js', command]);
+  const needed = new Set(ALWAYS);
+  for (const part of parts) {
+    for (const source of index.parts[part]?.sources ?? []) needed.add(source);
+    for (const next of index.parts[part]?.imports ?? []) if (!others.has(next)) parts.add(next);
+  }
+  const then = readStamps(root);
+  for (const file of needed) if (then[file] !== stampOf(path.join(root, file))) return false;
+  return true;
+}
+
+/** @param {string} root @returns {Record<string, string>} */
+function readStamps(root) {
+  try {
+    return JSON.parse(fs.readFileSync(path.join(root, STAMPS), 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** The part of the command that the line begins with. @param {import('./bundle.js').Index} index @param {readonly string[]} argv */
+function commandOf(index, argv) {
+  const end = argv.findIndex((word) => !/^[a-z][a-z0-9_-]*$/.test(word));
+  const words = argv.slice(0, Math.min(3, end === -1 ? argv.length : end));
+  for (let length = words.length; length > 0; length--) {
+    const part = index.commands[words.slice(0, length).join(':')];
+    if (part !== undefined) return part;
+  }
+  return undefined;
+}
+
+module.exports = { STAMPS, isClone, isFresh, stamps };

@@ -1,6 +1,6 @@
 /**
- * One bundle, dist/cluster.cjs, its oclif manifest, and V8's compiled code for the usual start. Every file is written
- * aside and renamed, so any number of builds may run at once.
+ * The program in parts, dist/cluster.parts (bin/bundle.js reads it), its oclif manifest, and V8's compiled code for the
+ * usual start. Every file is written aside and renamed, so any number of builds may run at once.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -18,9 +18,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import vm from 'node:vm';
 
 const require = createRequire(import.meta.url);
+const { Bundle, makePack } = require('../bin/bundle.js');
+const { STAMPS, stamps } = require('../bin/fingerprint.js');
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
 const commandsDirectory = path.join(root, 'src', 'commands');
@@ -111,51 +112,79 @@ function putIfChanged(file, text) {
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) put(file, text);
 }
 
-async function bundle() {
-  const { build } = await import('esbuild');
-  const result = await build({
+/** How the parts are compiled, after they were cut. @type {import('esbuild').CommonOptions} */
+const OUTPUT = {
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  charset: 'ascii',
+};
+
+/**
+ * esbuild cuts the program into parts (it can do so for ES modules only): one for each command and each other dynamic
+ * import, and one for each set of modules that the same parts share. Each becomes CommonJS then, which can be compiled
+ * ahead.
+ */
+async function cut() {
+  const { build, transform } = await import('esbuild');
+  const { outputFiles, metafile } = await build({
+    ...OUTPUT,
     absWorkingDir: root,
     entryPoints: ['src/index.ts'],
-    outfile: 'dist/cluster.cjs',
+    outdir: 'dist',
     write: false,
     bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    minifySyntax: true,
-    minifyWhitespace: true,
+    splitting: true,
+    metafile: true,
+    format: 'esm',
+    chunkNames: '[name]-[hash]',
     // ssh2's server knows its sessions by the name of their class.
     keepNames: true,
-    sourcemap: 'external',
-    supported: { 'dynamic-import': false },
     external: EXTERNAL,
     plugins: [slimOclif],
     define: { 'process.env.CLUSTER_BUNDLED': '"1"' },
     logLevel: 'warning',
     logOverride: { 'ignored-bare-import': 'silent' },
   });
-  const code = result.outputFiles.find((file) => file.path.endsWith('.cjs'));
-  const map = result.outputFiles.find((file) => file.path.endsWith('.map'));
-  if (code === undefined || map === undefined) throw new Error('esbuild wrote no bundle');
-  // bin/run.js reads one byte a character, and esbuild leaves regular expressions as they are.
-  const text = code.text.replace(
-    /[^\0-\x7f]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  const id = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  return { id, code: `/*${id}*/${text}`, map: map.text };
+  /** @type {Map<string, Buffer>} */
+  const texts = new Map();
+  for (const { path: file, text } of outputFiles) {
+    const { code } = await transform(text, {
+      ...OUTPUT,
+      format: 'cjs',
+      supported: { 'dynamic-import': false },
+      logLevel: 'error',
+    });
+    // bin/bundle.js reads one byte a character, and esbuild leaves regular expressions as they are.
+    const ascii = code.replace(
+      /[^\0-\x7f]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    const { entryPoint, exports } = metafile.outputs[path.relative(root, file)] ?? {};
+    // A CommonJS package that is imported when it is needed: esbuild hides its names in a default export.
+    const isPackage = entryPoint?.startsWith('node_modules/') && exports?.join() === 'default';
+    const end = isPackage ? 'module.exports = module.exports.default;' : '';
+    const whole = `(function (exports, require, module, __filename, __dirname) {${ascii}${end}\n})`;
+    texts.set(path.basename(file), Buffer.from(whole, 'latin1'));
+  }
+  return { texts, outputs: metafile.outputs };
 }
 
-/** Runs the bundle as bin/run.js does, warms the usual start and returns its exports and the compiled code. */
-async function compile(/** @type {string} */ code) {
-  const filename = path.join(dist, 'cluster.cjs');
-  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${code}\n})`, {
-    filename,
-  });
-  const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(filename), module, filename, dist);
-  await module.exports.warm();
-  return { exports: module.exports, cache: script.createCachedData() };
+/** What bin/run.js has to know of the parts. @param {import('esbuild').Metafile['outputs']} outputs @param {string} id */
+function indexOf(outputs, id) {
+  /** @type {import('../bin/bundle.js').Index} */
+  const index = { id, parts: {}, commands: {} };
+  for (const [file, { inputs, imports, entryPoint = '' }] of Object.entries(outputs)) {
+    const name = path.basename(file);
+    index.parts[name] = {
+      imports: imports.filter((one) => !one.external).map((one) => path.basename(one.path)),
+      sources: Object.keys(inputs).filter((input) => input.startsWith('src/')),
+    };
+    const command = /^src\/commands\/(.+?)(\/index)?\.ts$/.exec(entryPoint)?.[1];
+    if (command !== undefined) index.commands[command.replaceAll('/', ':')] = name;
+  }
+  return index;
 }
 
 async function main() {
@@ -168,25 +197,39 @@ async function main() {
     if (!quiet) process.stderr.write(`cannot write to ${dist}\n`);
     process.exit(NOT_WRITABLE);
   }
-  const stamp = require('../bin/fingerprint.js').fingerprint(root);
   for (const { file, text } of generatedFiles()) putIfChanged(file, text);
-  const { id, code, map } = await bundle();
-  const { exports, cache } = await compile(code);
-  const manifest = await exports.manifest();
-  const cacheName = `cluster-${id}-${process.version}-${process.arch}.cache`;
+  const began = Date.now();
+  const { texts, outputs } = await cut();
+  const id = createHash('sha256')
+    .update([...texts].flat().join('\0'))
+    .digest('hex')
+    .slice(0, 16);
+  const index = indexOf(outputs, id);
+  const sources = stamps(root, new Set(Object.values(index.parts).flatMap(({ sources }) => sources)));
+  // Changed while it was built: not what was built, perhaps.
+  for (const [file, stamp] of Object.entries(sources))
+    if (Number(stamp.split(':')[1]) >= began) sources[file] = 'unknown';
+  const parts = makePack(index, texts);
+  const aside = `cluster.parts.${process.pid}.tmp`;
+  writeFileSync(path.join(dist, aside), parts);
+  const bundle = new Bundle(dist, aside);
+  const program = bundle.start();
+  await program.warm();
+  const code = bundle.code();
+  put(path.join(dist, bundle.codeName), code);
+  const manifest = await program.manifest();
   put(path.join(dist, 'oclif.manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);
-  put(path.join(dist, 'cluster.cjs.map'), map);
-  put(path.join(dist, cacheName), cache);
-  put(path.join(dist, 'cluster.cjs'), code);
-  if (stamp !== undefined) put(path.join(dist, 'stamp'), stamp);
+  put(path.join(root, STAMPS), JSON.stringify(sources));
+  // Last: whoever sees it finds the rest.
+  renameSync(path.join(dist, aside), path.join(dist, 'cluster.parts'));
   for (const name of readdirSync(dist)) {
-    if (/^cluster-.*\.cache$/.test(name) && name !== cacheName)
+    if (/^cluster-.*\.cache$/.test(name) && name !== bundle.codeName)
       rmSync(path.join(dist, name), { force: true });
   }
   if (!quiet) {
     const kib = (/** @type {{ length: number }} */ part) => `${Math.round(part.length / 1024)} KiB`;
     process.stdout.write(
-      `dist/cluster.cjs ${kib(code)}, compiled ${kib(cache)}, ${Object.keys(manifest.commands).length} commands, ${Math.round(performance.now() - started)} ms\n`,
+      `dist/cluster.parts ${kib(parts)} in ${texts.size} parts, compiled ${kib(code)}, ${Object.keys(manifest.commands).length} commands, ${Math.round(performance.now() - started)} ms\n`,
     );
   }
 }
