@@ -10,14 +10,6 @@ const { createRequire } = require('node:module');
 const path = require('node:path');
 const vm = require('node:vm');
 
-/**
- * @typedef {{ imports: string[], sources: string[] }} Part the parts that it may load, and the files of src/ in it.
- * @typedef {object} Index
- * @property {string} id
- * @property {Record<string, Part>} parts
- * @property {Record<string, string>} commands the part of each command
- */
-
 const HEAD = 65_536;
 const DIGITS = 10;
 
@@ -61,7 +53,7 @@ class Pack {
   }
 }
 
-/** @param {string} file */
+/** @param {string} file @returns {Pack | undefined} undefined where there is no such file. */
 function packOf(file) {
   try {
     return new Pack(file);
@@ -77,25 +69,25 @@ class Bundle {
   constructor(dist, file = 'cluster.parts') {
     this.dist = dist;
     this.pack = new Pack(path.join(dist, file));
-    /** @type {Index} */
-    this.index = this.pack.about;
+    /** @type {string} */
+    this.id = this.pack.about;
     this.outside = createRequire(path.join(dist, 'cluster.js'));
     /** @type {Map<string, { exports: any }>} */
     this.loaded = new Map();
     /** @type {Map<string, vm.Script>} parts that were compiled without the help of code compiled before. */
     this.fresh = new Map();
-    /** @type {Pack | undefined} */
-    this.compiled = undefined;
+    /** @type {Pack[]} */
+    this.compiled = [];
   }
 
   /** Compiled code is good for one build and one Node only, so its name carries both. */
   get codeName() {
-    return `cluster-${this.index.id}-${process.version}-${process.arch}.cache`;
+    return `cluster-${this.id}-${process.version}-${process.arch}.cache`;
   }
 
-  /** Uses the code that was compiled before, from the first of these files that there is. @param {string[]} files */
+  /** Uses the code that was compiled before, as far as it is in these files. @param {string[]} files */
   useCode(files) {
-    for (const file of files) this.compiled ??= packOf(file);
+    this.compiled = files.flatMap((file) => packOf(file) ?? []);
   }
 
   /** Runs the program's entry and returns its exports. */
@@ -111,7 +103,7 @@ class Bundle {
     const source = this.pack.piece(part);
     if (source === undefined) return this.outside(name);
     const filename = path.join(this.dist, part);
-    const cachedData = this.compiled?.piece(part);
+    const cachedData = this.#codeOf(part);
     const script = new vm.Script(source.latin1Slice(), cachedData ? { filename, cachedData } : { filename });
     if (cachedData === undefined || script.cachedDataRejected) this.fresh.set(part, script);
     const module = { exports: {} };
@@ -124,10 +116,20 @@ class Bundle {
   /** What was compiled, in this run and before, to be kept in a file. */
   code() {
     const pieces = new Map();
-    for (const name of Object.keys(this.compiled?.places ?? {})) pieces.set(name, this.compiled?.piece(name));
+    for (const { places } of this.compiled)
+      for (const name of Object.keys(places)) pieces.set(name, this.#codeOf(name));
     for (const [name, script] of this.fresh) pieces.set(name, script.createCachedData());
     return makePack(null, pieces);
   }
+
+  /** @param {string} part */
+  #codeOf(part) {
+    for (const pack of this.compiled) {
+      const piece = pack.piece(part);
+      if (piece !== undefined) return piece;
+    }
+    return undefined;
+  }
 }
 
-module.exports = { Bundle, makePack };
+module.exports = { Bundle, makePack, packOf };

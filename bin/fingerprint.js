@@ -2,11 +2,16 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { makePack, packOf } = require('./bundle.js');
 
-/** Stamps of what a build was made of, beside it. They are no part of it: it is the same in every clone. */
-const STAMPS = path.join('dist', 'stamps.json');
-
-/** What is in every build beside the files of src/ that its index names. */
+/**
+ * What the sources of each command looked like when it was built. It is no part of the program, which is the same in
+ * every clone.
+ */
+const STAMPS = path.join('dist', 'cluster.stamps');
+/** Stands for all commands. */
+const ALL = '*';
+/** What is in every build beside files of src/. */
 const ALWAYS = ['package.json', 'scripts/build.mjs'];
 
 /** A file's size and time of change; empty where there is none. @param {string} file */
@@ -21,50 +26,35 @@ function isClone(root) {
 }
 
 /**
- * The stamps of the files that went into a build, by their paths.
- * @param {string} root @param {Iterable<string>} files those of src/
+ * What STAMPS is to hold. A file that changed after `began` may not be what was built.
+ * @param {string} root @param {number} began @param {Map<string, Iterable<string>>} commands their files in src/
  */
-function stamps(root, files) {
-  return Object.fromEntries([...ALWAYS, ...files].map((file) => [file, stampOf(path.join(root, file))]));
+function stamps(root, began, commands) {
+  const pieces = new Map();
+  for (const [command, files] of commands) {
+    const found = [...ALWAYS, ...files].map((file) => {
+      const stamp = stampOf(path.join(root, file));
+      return [file, Number(stamp.split(':')[1]) < began ? stamp : 'unknown'];
+    });
+    pieces.set(command, Buffer.from(JSON.stringify(found)));
+  }
+  return makePack(null, pieces);
 }
 
 /**
- * Whether the files that this command line can need are what they were when the build was made. Those of other commands
- * are not looked at: that would take longer than a short command does.
- * @param {string} root @param {import('./bundle.js').Index} index @param {readonly string[]} argv
+ * Whether the files that this command line can need are what they were when the program was built. Those of other
+ * commands are not looked at: that would take longer than a short command does.
+ * @param {string} root @param {readonly string[]} argv
  */
-function isFresh(root, index, argv) {
-  const command = commandOf(index, argv);
-  const others = new Set(command === undefined ? [] : Object.values(index.commands));
-  const parts = new Set(command === undefined ? ['index.js'] : ['index.js', command]);
-  const needed = new Set(ALWAYS);
-  for (const part of parts) {
-    for (const source of index.parts[part]?.sources ?? []) needed.add(source);
-    for (const next of index.parts[part]?.imports ?? []) if (!others.has(next)) parts.add(next);
-  }
-  const then = readStamps(root);
-  for (const file of needed) if (then[file] !== stampOf(path.join(root, file))) return false;
-  return true;
-}
-
-/** @param {string} root @returns {Record<string, string>} */
-function readStamps(root) {
-  try {
-    return JSON.parse(fs.readFileSync(path.join(root, STAMPS), 'utf8'));
-  } catch {
-    return {};
-  }
-}
-
-/** The part of the command that the line begins with. @param {import('./bundle.js').Index} index @param {readonly string[]} argv */
-function commandOf(index, argv) {
+function isFresh(root, argv) {
+  const known = packOf(path.join(root, STAMPS));
+  if (known === undefined) return false;
   const end = argv.findIndex((word) => !/^[a-z][a-z0-9_-]*$/.test(word));
   const words = argv.slice(0, Math.min(3, end === -1 ? argv.length : end));
-  for (let length = words.length; length > 0; length--) {
-    const part = index.commands[words.slice(0, length).join(':')];
-    if (part !== undefined) return part;
-  }
-  return undefined;
+  while (words.length > 0 && !(words.join(':') in known.places)) words.pop();
+  /** @type {[string, string][]} */
+  const files = JSON.parse(known.piece(words.join(':') || ALL)?.toString() ?? '[["",""]]');
+  return files.every(([file, stamp]) => stampOf(path.join(root, file)) === stamp);
 }
 
-module.exports = { STAMPS, isClone, isFresh, stamps };
+module.exports = { ALL, STAMPS, isClone, isFresh, stamps };

@@ -33,7 +33,7 @@ function openBundle() {
 /** The program, built anew where its sources changed. */
 function program() {
   const present = openBundle();
-  if (present !== undefined && (!isClone(root) || isFresh(root, present.index, argv))) return present;
+  if (present !== undefined && (!isClone(root) || isFresh(root, argv))) return present;
   if (isClone(root) && !fs.existsSync(path.join(root, 'node_modules')))
     fail(`the dependencies are not installed; run \`npm ci\` in ${root}`);
   if (!fs.existsSync(path.join(root, 'node_modules', 'esbuild'))) {
