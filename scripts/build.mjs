@@ -61,7 +61,7 @@ function requireLate(text, names) {
     return `var ${name}_loaded;function ${name}(){return ${name}_loaded??=${value}}`;
   });
   if (late.length === 0) return text;
-  const used = new RegExp(`(?<![\\w$.]|function )(${late.join('|')})(?![\\w$(])`, 'g');
+  const used = new RegExp(`(?<![\\w$]|(?<!\\.\\.)\\.|function )(${late.join('|')})(?![\\w$(])`, 'g');
   return body.replace(used, '($1())');
 }
 
