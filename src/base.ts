@@ -67,10 +67,11 @@ export abstract class ClusterCommand extends Command {
   #json = false;
   #printed = false;
 
-  /** Runs `work` with a session that is closed afterwards, whatever happened. */
+  /** Runs `work` with a session that is closed afterwards, whatever happened. `looks`: see the session's option. */
   protected async withSession<Value>(
     flags: Record<string, unknown>,
     work: (session: Session) => Promise<Value>,
+    { looks = false }: Pick<SessionOptions, 'looks'> = {},
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
@@ -86,6 +87,7 @@ export abstract class ClusterCommand extends Command {
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
+      looks,
       ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {

@@ -33,7 +33,9 @@ export default class ListUnits extends ClusterCommand {
       machine: flags.machine,
       ages: flags.json || /\b(since|restarts)\b/.test(flags.fields ?? standard),
     };
-    const { rows, errors } = await this.withSession(flags, (session) => listUnits(session, query));
+    const { rows, errors } = await this.withSession(flags, (session) => listUnits(session, query), {
+      looks: true,
+    });
     if (flags.json) this.printJson(rows);
     else {
       const columns = unitColumns(flags.full, Date.now());
