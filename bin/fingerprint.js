@@ -33,7 +33,7 @@ function stamps(root, began, commands) {
   const pieces = new Map();
   for (const [command, files] of commands) {
     const found = [...ALWAYS, ...files].map((file) => {
-      const stamp = stampOf(path.join(root, file));
+      const stamp = stampOf(`${root}/${file}`);
       return [file, Number(stamp.split(':')[1]) < began ? stamp : 'unknown'];
     });
     pieces.set(command, Buffer.from(JSON.stringify(found)));
@@ -54,7 +54,7 @@ function isFresh(root, argv) {
   while (words.length > 0 && !(words.join(':') in known.places)) words.pop();
   /** @type {[string, string][]} */
   const files = JSON.parse(known.piece(words.join(':') || ALL)?.toString() ?? '[["",""]]');
-  return files.every(([file, stamp]) => stampOf(path.join(root, file)) === stamp);
+  return files.every(([file, stamp]) => stampOf(`${root}/${file}`) === stamp);
 }
 
 module.exports = { ALL, STAMPS, isClone, isFresh, stamps };

@@ -74,6 +74,15 @@ const slimOclif = {
     build.onResolve({ filter: /^\.\/config$/ }, (args) =>
       inOclif.test(args.importer) ? { path: 'config', namespace: 'slim' } : undefined,
     );
+    // It would set up the debug package in every command, for nobody: nothing of it is ever switched on.
+    build.onResolve({ filter: /^\.\.?\/logger$/ }, (args) =>
+      /@oclif[/\\]core[/\\]/.test(args.importer) ? { path: 'logger', namespace: 'slim' } : undefined,
+    );
+    build.onLoad({ filter: /^logger$/, namespace: 'slim' }, () => ({
+      contents:
+        'const none = () => {}; exports.makeDebug = () => none; exports.getLogger = () => ({ debug: none, error: none });',
+      loader: 'js',
+    }));
     build.onResolve({ filter: /^(\.\.\/config\/ts-path|\.\.\/module-loader)$/ }, (args) =>
       inOclif.test(args.importer) ? { path: 'config', namespace: 'slim' } : undefined,
     );
@@ -225,7 +234,11 @@ async function cut() {
       supported: { 'dynamic-import': false },
       logLevel: 'error',
     });
-    const { code } = await transform(requireLate(common.code, /^import_/), { ...OUTPUT, logLevel: 'error' });
+    const { code } = await transform(requireLate(common.code, /^import_/), {
+      ...OUTPUT,
+      minifyIdentifiers: true,
+      logLevel: 'error',
+    });
     // bin/bundle.js reads one byte a character, and esbuild leaves regular expressions as they are.
     const ascii = code.replace(
       /[^\0-\x7f]/g,
