@@ -10,7 +10,7 @@ const { createRequire } = require('node:module');
 const path = require('node:path');
 const vm = require('node:vm');
 
-const HEAD = 65_536;
+const HEAD = 16_384;
 const DIGITS = 10;
 
 /** The length of the head, the head (JSON), and the pieces that it names. @param {unknown} about @param {Map<string, Buffer>} pieces */
