@@ -1,7 +1,13 @@
 import type { ClusterError } from '../error.ts';
 import { etcdError, isPassing, isSilent, isStaleLogin, isUnsent, unreachable } from './etcd-errors.ts';
 import { EtcdGuard } from './etcd-guard.ts';
-import { authenticateRequest, authenticateResponse, rangeRequest } from './etcd-messages.ts';
+import {
+  authenticateRequest,
+  authenticateResponse,
+  type RangeResponse,
+  rangeRequest,
+  rangeResponse,
+} from './etcd-messages.ts';
 import { firstToAnswer, firstToSucceed } from './first.ts';
 import { GrpcChannel, type GrpcServer, type GrpcStream, type Metadata } from './grpc.ts';
 
@@ -24,6 +30,8 @@ export interface Method<Response> {
   readonly kind: 'read' | 'write';
   readonly read: (message: Uint8Array) => Response;
 }
+
+export const RANGE: Method<RangeResponse> = { path: 'KV/Range', kind: 'read', read: rangeResponse };
 
 /** One server: a login, and a deadline on all calls. */
 class Connection {
@@ -69,7 +77,7 @@ class Connection {
   /** Whether the server answers and has a leader; a refusal is an answer. Takes at most the request timeout. */
   async answers(): Promise<boolean> {
     try {
-      await this.call('KV/Range', rangeRequest({ key: Buffer.from([0]), limit: 1 }));
+      await this.call(RANGE.path, rangeRequest({ key: Buffer.from([0]), limit: 1 }));
       return true;
     } catch (error) {
       return !isUnsent(error) && !isSilent(error) && !isPassing(error);

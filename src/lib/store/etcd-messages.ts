@@ -8,8 +8,10 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 export interface KeyValue {
   /** Bytes, since keys of others need not be UTF-8. */
   readonly key: Buffer;
-  readonly value: string;
+  readonly value: Buffer;
+  readonly createRevision: number;
   readonly modRevision: number;
+  readonly version: number;
   /** `0`: none. */
   readonly lease: string;
 }
@@ -19,9 +21,12 @@ export interface RangeRequest {
   readonly rangeEnd?: Uint8Array;
   readonly limit?: number;
   readonly revision?: number;
+  /** The key that was written last comes first. */
+  readonly newestFirst?: boolean;
 }
 
 export interface RangeResponse {
+  readonly clusterId: string;
   readonly revision: number;
   readonly kvs: readonly KeyValue[];
   readonly more: boolean;
@@ -58,6 +63,8 @@ const VARINT = 0;
 const BYTES = 2;
 const MOD = 2;
 const DELETE = 1;
+const DESCEND = 2;
+const BY_MOD = 3;
 
 /** Writes one field; a value that is proto3's default is left out. */
 class Message {
@@ -105,22 +112,25 @@ function bytes(reader: BinaryReader): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }
 
-export function rangeRequest({ key, rangeEnd, limit, revision }: RangeRequest): Uint8Array {
-  return new Message().bytes(1, key).bytes(2, rangeEnd).int64(3, limit).int64(4, revision).end();
+export function rangeRequest(request: RangeRequest): Uint8Array {
+  const { key, rangeEnd, limit, revision, newestFirst } = request;
+  const message = new Message().bytes(1, key).bytes(2, rangeEnd).int64(3, limit).int64(4, revision);
+  if (newestFirst === true) message.int64(5, DESCEND).int64(6, BY_MOD);
+  return message.end();
 }
 
 export function rangeResponse(message: Uint8Array): RangeResponse {
   const kvs: KeyValue[] = [];
-  let revision = 0;
+  let header = { clusterId: '0', revision: 0 };
   let more = false;
   eachField(message, (field, reader) => {
-    if (field === 1) revision = headerRevision(reader.bytes());
+    if (field === 1) header = headerOf(reader.bytes());
     else if (field === 2) kvs.push(keyValue(reader.bytes()));
     else if (field === 3) more = reader.bool();
     else return false;
     return true;
   });
-  return { revision, kvs, more };
+  return { ...header, kvs, more };
 }
 
 export function txnRequest({ compare, success }: TxnRequest): Uint8Array {
@@ -147,7 +157,7 @@ export function txnResponse(message: Uint8Array): { succeeded: boolean; revision
   let succeeded = false;
   let revision = 0;
   eachField(message, (field, reader) => {
-    if (field === 1) revision = headerRevision(reader.bytes());
+    if (field === 1) revision = headerOf(reader.bytes()).revision;
     else if (field === 2) succeeded = reader.bool();
     else return false;
     return true;
@@ -191,7 +201,7 @@ export function watchResponse(message: Uint8Array): WatchResponse {
 
 function watchEvent(message: Uint8Array): WatchEvent {
   let removed = false;
-  let kv: KeyValue = { key: Buffer.alloc(0), value: '', modRevision: 0, lease: '0' };
+  let kv: KeyValue = noKeyValue;
   eachField(message, (field, reader) => {
     if (field === 1) removed = reader.int32() === DELETE;
     else if (field === 2) kv = keyValue(reader.bytes());
@@ -239,12 +249,23 @@ function member(message: Uint8Array): Member {
   return found;
 }
 
+const noKeyValue = {
+  key: Buffer.alloc(0) as Buffer,
+  value: Buffer.alloc(0) as Buffer,
+  createRevision: 0,
+  modRevision: 0,
+  version: 0,
+  lease: '0',
+};
+
 function keyValue(message: Uint8Array): KeyValue {
-  const found = { key: Buffer.alloc(0) as Buffer, value: '', modRevision: 0, lease: '0' };
+  const found = { ...noKeyValue };
   eachField(message, (field, reader) => {
     if (field === 1) found.key = bytes(reader);
+    else if (field === 2) found.createRevision = number(reader);
     else if (field === 3) found.modRevision = number(reader);
-    else if (field === 5) found.value = text(reader);
+    else if (field === 4) found.version = number(reader);
+    else if (field === 5) found.value = bytes(reader);
     else if (field === 6) found.lease = id(reader);
     else return false;
     return true;
@@ -252,12 +273,13 @@ function keyValue(message: Uint8Array): KeyValue {
   return found;
 }
 
-function headerRevision(message: Uint8Array): number {
-  let revision = 0;
+function headerOf(message: Uint8Array): { clusterId: string; revision: number } {
+  const header = { clusterId: '0', revision: 0 };
   eachField(message, (field, reader) => {
-    if (field !== 3) return false;
-    revision = number(reader);
+    if (field === 1) header.clusterId = reader.uint64().toString();
+    else if (field === 3) header.revision = number(reader);
+    else return false;
     return true;
   });
-  return revision;
+  return header;
 }

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, EXIT } from '../error.ts';
-import { type Endpoint, EtcdClient, type Method } from './etcd-client.ts';
+import { EtcdAnchor } from './etcd-anchor.ts';
+import { type Endpoint, EtcdClient, type Method, RANGE } from './etcd-client.ts';
 import { isLeaseGone } from './etcd-errors.ts';
 import {
   type KeyValue,
@@ -12,7 +13,6 @@ import {
   memberListResponse,
   type RangeResponse,
   rangeRequest,
-  rangeResponse,
   txnRequest,
   txnResponse,
   type WatchEvent,
@@ -51,7 +51,6 @@ export interface OpenEtcdOptions {
 const PAGE = 1000;
 const RECONNECT_MS = [50, 100, 250, 500, 1000];
 
-const RANGE: Method<RangeResponse> = { path: 'KV/Range', kind: 'read', read: rangeResponse };
 const TXN: Method<ReturnType<typeof txnResponse>> = { path: 'KV/Txn', kind: 'write', read: txnResponse };
 const GRANT: Method<ReturnType<typeof leaseResponse>> = {
   path: 'Lease/LeaseGrant',
@@ -179,17 +178,30 @@ class EtcdStore implements Store {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     let last = after;
     let failures = 0;
+    let anchor: EtcdAnchor | null = null;
     while (!ended.aborted) {
       try {
+        anchor = await this.#verified(anchor, prefix, last);
+        if (anchor === null) {
+          const range = await this.range(prefix);
+          last = range.revision;
+          yield { type: 'resync', range };
+          continue;
+        }
         for await (const part of watchOnce(this.#client, prefix, last, ended)) {
           failures = 0;
           if (part === 'compacted') {
             const range = await this.range(prefix);
             last = range.revision;
+            anchor = null;
             yield { type: 'resync', range };
             break;
           }
-          last = part.at(-1)?.kv.modRevision ?? last;
+          const newest = part.at(-1);
+          if (newest !== undefined) {
+            last = newest.kv.modRevision;
+            anchor = anchor.after(newest);
+          }
           for (const event of part) {
             if (ended.aborted) return;
             yield eventOf(event);
@@ -212,6 +224,12 @@ class EtcdStore implements Store {
     }
   }
 
+  /** The point where a watch goes on; null where etcd's history does not go through it, so that all is read anew. */
+  async #verified(anchor: EtcdAnchor | null, prefix: string, last: Revision): Promise<EtcdAnchor | null> {
+    if (anchor === null) return EtcdAnchor.at(this.#client, prefix, last);
+    return (await anchor.holds(this.#client)) ? anchor : null;
+  }
+
   async members(): Promise<readonly StoreMember[]> {
     const members = await this.#client.call(MEMBERS, new Uint8Array());
     return members.map(({ id, name, clientUrls, peerUrls }) => ({
@@ -230,7 +248,12 @@ class EtcdStore implements Store {
 }
 
 function entryOf({ key, value, modRevision, lease }: KeyValue): Entry {
-  return { key: key.toString(), value, revision: modRevision, lease: lease === '0' ? null : lease };
+  return {
+    key: key.toString(),
+    value: value.toString(),
+    revision: modRevision,
+    lease: lease === '0' ? null : lease,
+  };
 }
 
 function eventOf({ removed, kv }: WatchEvent): StoreEvent {
