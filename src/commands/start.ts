@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { healthFlag, replaceFlag, waitFlags } from '../flags.ts';
+import { forgetFlag, healthFlag, replaceFlag, waitFlags } from '../flags.ts';
 import { start } from '../lib/control/units/start.ts';
 
 export default class Start extends ClusterCommand {
@@ -13,13 +13,14 @@ export default class Start extends ClusterCommand {
     '<%= config.bin %> start --replace web.service',
   ];
   static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };
-  static override flags = { ...waitFlags, ...healthFlag, ...replaceFlag };
+  static override flags = { ...waitFlags, ...healthFlag, ...replaceFlag, ...forgetFlag };
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Start);
     const options = {
       block: !flags['no-block'],
       attempts: flags['block-attempts'],
+      orForget: flags['or-forget'],
       differing: flags.replace ? ('replace' as const) : flags.keep ? ('keep' as const) : ('refuse' as const),
     };
     await this.withSession(flags, (session) => start(session, argv as string[], 'launched', options));

@@ -22,10 +22,10 @@ export interface HeaderLimits {
 }
 
 /** HAProxy's own limits are wider, since it refuses what is beyond them in words of its own, before any rule. */
-export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
+export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits, room: number): string[] {
   return [
-    `tune.bufsize ${maxHeaderBytes + 4096}`,
-    'tune.maxrewrite 1024',
+    `tune.bufsize ${maxHeaderBytes + 4096 + room}`,
+    `tune.maxrewrite ${1024 + room}`,
     `tune.http.maxhdr ${Math.min(32_767, 2 * maxHeaders)}`,
   ];
 }
@@ -50,11 +50,17 @@ export function headerLimitRules({ maxHeaderBytes, maxHeaders }: HeaderLimits): 
 const BAD_TARGET = `status 400 content-type application/json string ${quote('{"error":"malformed target"}')}`;
 const NO_PATH = '!{ url_beg / }';
 
-/** A target with scheme and host is for proxies: servers get its path. `*` of OPTIONS and CONNECT's `host:port` stay. */
+const NO_TUNNELS = `status 405 content-type application/json string ${quote('{"error":"method not allowed"}')}`;
+
+/**
+ * A target with scheme and host is for proxies: servers get its path. `*` of OPTIONS stays. After CONNECT a client could
+ * send a server that agrees whatever headers it likes; WebSockets over HTTP/2 have become a GET here.
+ */
 const TARGET_RULES = [
+  `http-request return ${NO_TUNNELS} if { method CONNECT }`,
   `http-request set-uri %[pathq] if ${NO_PATH} { path_beg / }`,
   `http-request set-uri / if ${NO_PATH} { url_sub :// }`,
-  `http-request return ${BAD_TARGET} if ${NO_PATH} !{ method CONNECT } !{ url * }`,
+  `http-request return ${BAD_TARGET} if ${NO_PATH} !{ url * }`,
 ];
 
 const UPGRADES = '{ req.hdr(connection) -m str -i upgrade }';
@@ -76,13 +82,19 @@ export function connectionRules(): string[] {
  * Rules for what few requests have, which the others skip by one test. They must be the last of their section.
  * What concerns only the client's own connection is not passed on; an upgrade is named anew. `TE: trailers` stays: gRPC
  * needs it.
+ * Requests of clients that have shown a certificate pass all of it: servers are told of that after claims are removed.
  * @param names regular expressions of the names of headers that `more` is for, without a comma in them.
  */
-export function rareRules(names: readonly string[], more: readonly string[]): string[] {
+export function rareRules(
+  names: readonly string[],
+  more: readonly string[],
+  { clientCertificates }: { readonly clientCertificates: boolean },
+): string[] {
   const own = '(?:te|upgrade|http2-settings|keep-alive|proxy)(?:,|$)';
+  const uncertified = clientCertificates ? ' !{ ssl_c_used }' : '';
   const rare = `(?:^|,)(?:${[own, 'proxy-', ...names].join('|')})`;
   return [
-    `http-request allow if { url_beg / } !{ req.hdr_names -m reg -- ${quote(rare)} }`,
+    `http-request allow if { url_beg / } !{ method CONNECT }${uncertified} !{ req.hdr_names -m reg -- ${quote(rare)} }`,
     'http-request set-header Connection upgrade if { var(txn.up) -m bool }',
     'http-request del-header upgrade unless { var(txn.up) -m bool }',
     'http-request del-header http2-settings',
