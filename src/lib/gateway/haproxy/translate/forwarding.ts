@@ -47,8 +47,6 @@ export interface Arrivals {
   readonly hasTls: boolean;
   readonly hasPlain: boolean;
   readonly hasUnix: boolean;
-  /** Names of listeners that ask clients for certificates. */
-  readonly asking: readonly string[];
 }
 
 /** The client's address as text, made once for a connection; absent on Unix sockets. */
@@ -59,19 +57,16 @@ export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 
 /**
  * Everything that could be taken for a word of ours about the client, also in the spellings that CGI and its like read as
- * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`); not the names
- * of ours, which are replaced anyway.
+ * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`), or only of
+ * clients that have shown a certificate; not the names of ours, which are replaced anyway.
  */
 const OURS = '(?!x-(?:forwarded-(?:for|proto|host|port|server)|real-ip)(?:,|$))';
-const CLAIMS = [`${OURS}x[^a-z0-9](?:forwarded|real[^a-z0-9]ip(?:,|$))`, 'forwarded(?:,|$)'];
+const CLAIMS = [
+  `${OURS}x[^a-z0-9](?:forwarded|real[^a-z0-9]ip(?:,|$))`,
+  'forwarded(?:,|$)',
+  CERTIFICATE_CLAIMS,
+];
 const CLAIMS_RULE = `http-request del-header ${quote(`^(?:${CLAIMS.join('|')})`)} -m reg`;
-
-/** Only a listener that asks clients for certificates says this of them, with rules of its own. */
-function certificateClaims(asking: readonly string[], trusts: readonly string[]): string {
-  const may = [...trusts, ...(asking.length === 0 ? [] : [`{ so_name -m str -- ${asking.join(' ')} }`])];
-  const rule = `http-request del-header ${quote(`^${CERTIFICATE_CLAIMS}`)} -m reg`;
-  return may.length === 0 ? rule : `${rule} unless ${may.join(' or ')}`;
-}
 
 /** A converter that replaces all matches. */
 const replaced = (regexp: string, by: string): string => `regsub(${argument(regexp)},${argument(by)},g)`;
@@ -126,8 +121,8 @@ export function forwarding({ trust, names }: Settings, arrivals: Arrivals, hostn
         set('X-Forwarded-Port', '%[req.fhdr(host,1),port_only]', '{ req.fhdr(host,1),port_only gt 0 }'),
         set('X-Forwarded-Server', server),
       ],
-      rareNames: [...CLAIMS, CERTIFICATE_CLAIMS],
-      rareRules: [CLAIMS_RULE, certificateClaims(arrivals.asking, [])],
+      rareNames: CLAIMS,
+      rareRules: [CLAIMS_RULE],
     };
   /** Replaces the header; for a trusted client it only fills it in where it is missing. */
   const complete = (name: string, value: string, condition = ''): string[] => {
@@ -154,8 +149,8 @@ export function forwarding({ trust, names }: Settings, arrivals: Arrivals, hostn
       ...complete('X-Forwarded-Port', '%[var(txn.port)]', '{ var(txn.port) -m int gt 0 }'),
       set('X-Forwarded-Server', server),
     ],
-    rareNames: [...CLAIMS, CERTIFICATE_CLAIMS],
-    rareRules: [`${CLAIMS_RULE} unless ${TRUSTS}`, certificateClaims(arrivals.asking, [TRUSTS])],
+    rareNames: CLAIMS,
+    rareRules: [`${CLAIMS_RULE} unless ${TRUSTS}`],
   };
 }
 

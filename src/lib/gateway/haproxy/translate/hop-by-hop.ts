@@ -82,13 +82,19 @@ export function connectionRules(): string[] {
  * Rules for what few requests have, which the others skip by one test. They must be the last of their section.
  * What concerns only the client's own connection is not passed on; an upgrade is named anew. `TE: trailers` stays: gRPC
  * needs it.
+ * Requests of clients that have shown a certificate pass all of it: servers are told of that after claims are removed.
  * @param names regular expressions of the names of headers that `more` is for, without a comma in them.
  */
-export function rareRules(names: readonly string[], more: readonly string[]): string[] {
+export function rareRules(
+  names: readonly string[],
+  more: readonly string[],
+  { clientCertificates }: { readonly clientCertificates: boolean },
+): string[] {
   const own = '(?:te|upgrade|http2-settings|keep-alive|proxy)(?:,|$)';
+  const uncertified = clientCertificates ? ' !{ ssl_c_used }' : '';
   const rare = `(?:^|,)(?:${[own, 'proxy-', ...names].join('|')})`;
   return [
-    `http-request allow if { url_beg / } !{ req.hdr_names -m reg -- ${quote(rare)} }`,
+    `http-request allow if { url_beg / } !{ method CONNECT }${uncertified} !{ req.hdr_names -m reg -- ${quote(rare)} }`,
     'http-request set-header Connection upgrade if { var(txn.up) -m bool }',
     'http-request del-header upgrade unless { var(txn.up) -m bool }',
     'http-request del-header http2-settings',

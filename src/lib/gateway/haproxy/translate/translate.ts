@@ -214,8 +214,9 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
     ...connectionRules(),
     ...told.rules,
-    ...certificateRules(listeners.asking),
-    ...rareRules(told.rareNames, told.rareRules),
+    ...rareRules(told.rareNames, [...told.rareRules, ...certificateRules(listeners.asking)], {
+      clientCertificates: listeners.asking.length > 0,
+    }),
     ...ANSWER_RULES,
     `use_backend %[${TARGET}]`,
   ];
