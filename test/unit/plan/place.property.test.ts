@@ -101,14 +101,19 @@ describe('place', () => {
     });
   });
 
-  // Of several units one may take the place that only another could use, whatever ranks it.
+  // Of several units that need a machine one may take the place that only another could use, whatever ranks it.
   test('refuses a unit for no soft rule', () => {
     fc.assert(
       fc.property(snapshots, (snapshot) => {
+        const settled = new Map(place(snapshot).placements.map(({ unit, machine }) => [unit, machine]));
         for (const { name } of snapshot.units) {
           const refused = (soft: boolean): string[] => {
             const units = snapshot.units
-              .filter((unit) => unit.machine !== null || unit.name === name)
+              .filter((unit) => settled.has(unit.name) || unit.name === name)
+              .map((unit) => ({
+                ...unit,
+                machine: unit.name === name ? null : (settled.get(unit.name) ?? null),
+              }))
               .map((unit) =>
                 soft ? unit : { ...unit, file: unit.file.replace(/^(Spread|Prefer)=.*\n/gm, '') },
               );
