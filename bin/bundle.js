@@ -69,8 +69,10 @@ class Bundle {
   constructor(dist, file = 'cluster.parts') {
     this.dist = dist;
     this.pack = new Pack(path.join(dist, file));
-    /** @type {string} */
-    this.id = this.pack.about;
+    /** @type {{ id: string, outside: string[] }} what it asks node_modules and Node for, by name */
+    const { id, outside } = this.pack.about;
+    this.id = id;
+    this.packages = outside;
     this.outside = createRequire(path.join(dist, 'cluster.js'));
     /** @type {Map<string, { exports: any }>} */
     this.loaded = new Map();

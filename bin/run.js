@@ -76,4 +76,10 @@ bundle.useCode(files);
 process.once('exit', () => {
   if (bundle.fresh.size > 0) keepCompiled(bundle, files);
 });
-bundle.start().main(argv);
+bundle
+  .start()
+  .main(argv)
+  .then(() => {
+    // Nothing is left to do: what Node takes down by itself would take longer than some commands.
+    if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
+  });

@@ -289,7 +289,10 @@ async function make() {
     .digest('hex')
     .slice(0, 16);
   const sources = stamps(root, began, sourcesOf(outputs));
-  const parts = makePack(id, texts);
+  const outside = Object.values(outputs).flatMap(({ imports }) =>
+    imports.flatMap((one) => (one.external ? one.path : [])),
+  );
+  const parts = makePack({ id, outside: [...new Set(outside)].sort() }, texts);
   const aside = `cluster.parts.${process.pid}.tmp`;
   writeFileSync(path.join(dist, aside), parts);
   try {

@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -30,6 +30,8 @@ import { pack } from 'tar-stream';
 /** @typedef {{ name: string, mode: number, content: Buffer }} Entry */
 /** @typedef {{ os?: string[], cpu?: string[], libc?: string[], integrity?: string, version?: string, optional?: boolean,
  *   dependencies?: Record<string, string>, optionalDependencies?: Record<string, string> }} Locked */
+
+const { Bundle } = createRequire(import.meta.url)('../bin/bundle.js');
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -75,9 +77,8 @@ export function elfArchitecture(head) {
   return ELF.get(head.readUInt16LE(18));
 }
 
-/** Packages that the program requires by name. @param {string} program @returns {string[]} */
-export function externals(program) {
-  const names = [...program.matchAll(/\b(?:__)?require\("([^"]+)"\)/g)].map((match) => match[1] ?? '');
+/** The packages among the names that the program requires. @param {string[]} names @returns {string[]} */
+export function externals(names) {
   const packages = names.filter(
     (name) => !/^[./]/.test(name) && !name.startsWith('node:') && !builtinModules.includes(name),
   );
@@ -250,10 +251,8 @@ function contents(nodeFile, arch) {
       text('lib/package.json', '{ "type": "commonjs" }\n'),
       { name: 'dist/cluster.parts', mode: 0o644, content: parts },
       { name: 'dist/oclif.manifest.json', mode: 0o644, content: dist('oclif.manifest.json') },
-      ...(made
-        ? [{ name: `dist/cluster-${id}-${made.version}-${arch}.cache`, mode: 0o644, content: made.cache }]
-        : []),
-      ...closure(lock, externals(parts.toString('latin1')), arch).flatMap((place) =>
+      ...(made ? [{ name: `dist/${made.codeName}`, mode: 0o644, content: made.cache }] : []),
+      ...closure(lock, externals(new Bundle(path.join(root, 'dist')).packages), arch).flatMap((place) =>
         packageFiles(place, lock[place], made?.abi),
       ),
       ...(existsSync(units) ? filesOf(units, 'units', () => true) : []),
