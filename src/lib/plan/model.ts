@@ -183,6 +183,8 @@ export interface Observation {
   readonly why?: string;
   /** A condition of its file was not met when it was last started: another start would end like that one. */
   readonly unmet?: boolean;
+  /** How often systemd has restarted it, where it runs and a person asks to start it. Absent = not known. */
+  readonly restarts?: number;
   /** Whether it would start at boot (its link in cluster.target.wants). Absent = not known. */
   readonly boot?: boolean;
   /** A run changed its file and ended before systemd had read it and its [Install] links were made. */

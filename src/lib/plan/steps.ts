@@ -124,6 +124,8 @@ function launching({ unit, hash }: Assignment, seen: Observation, options: StepO
     // A unit that waits for its next try is stopped first: its start would wait with it.
     return sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
   }
+  if (active === 'active' && asked && options.join && (seen.restarts ?? 0) > 0)
+    return [{ action: 'start', unit, reason: `systemd has restarted it (${seen.restarts} in all)` }];
   if (RUNNING.has(active)) return [];
   if (seen.unmet && !asked) return [];
   if (active === 'inactive' && !asked && endsByItself(options.files?.get(hash) ?? '')) return [];

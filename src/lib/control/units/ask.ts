@@ -152,3 +152,23 @@ function coveredTickets(units: ReadonlySet<string>, entries: readonly ManifestEn
   const all = new Set(entries.flatMap(({ unsettled = [] }) => unsettled));
   return [...all].filter((ticket) => !uncovered.has(ticket));
 }
+
+/**
+ * The same, and of running services that a person asks to start how often systemd has restarted them: one that did so
+ * may be in a crash loop, and is watched like one that is started. One more round trip where there are any.
+ */
+export async function withRestarts(
+  machine: Machine,
+  observations: readonly Observation[],
+  asked: ReadonlySet<string> = new Set(),
+): Promise<readonly Observation[]> {
+  const running = observations
+    .filter(({ unit, active }) => active === 'active' && asked.has(unit) && unit.endsWith('.service'))
+    .map(({ unit }) => unit);
+  if (running.length === 0) return observations;
+  const restarts = new Map((await machine.ages(running)).map((age) => [age.unit, age.restarts ?? 0]));
+  return observations.map((seen) => {
+    const times = restarts.get(seen.unit);
+    return times === undefined ? seen : { ...seen, restarts: times };
+  });
+}

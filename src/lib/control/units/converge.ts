@@ -7,7 +7,7 @@ import { within } from '../../within.ts';
 
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
-import { observe } from './ask.ts';
+import { observe, withRestarts } from './ask.ts';
 import { type Careful, takeCare, whyOf } from './careful.ts';
 import { carryOut, isFailed, type Work } from './carry-out.ts';
 import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
@@ -189,7 +189,9 @@ async function convergeMachine(
   ]);
   await checkOwner(session, record, owner, identity);
   // What is recorded and cannot be read may be wanted: it is left as it is.
-  const observations = found.filter(({ unit }) => !before.unreadable.has(unit));
+  const readable = found.filter(({ unit }) => !before.unreadable.has(unit));
+  const watched = block && session.config.minHealthyMs > 0 ? asked : undefined;
+  const observations = await withRestarts(machine, readable, watched);
   const missing = new Set(states.filter(({ load }) => load === 'not-found').map(({ unit }) => unit));
   const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
   const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
