@@ -49,6 +49,7 @@ function through(store: Store): Store {
   return {
     get: (key) => store.get(key),
     range: (prefix) => store.range(prefix),
+    ranges: (prefixes) => store.ranges(prefixes),
     commit: (transaction) => store.commit(transaction),
     lease: (ttl) => store.lease(ttl),
     watch: (prefix, after, signal) => store.watch(prefix, after, signal),

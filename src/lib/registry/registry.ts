@@ -7,7 +7,7 @@ import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState, UnitRecord, Written } from './model.ts';
 import { movedError } from './moved.ts';
-import { applyEvents, readState } from './state.ts';
+import { applyEvents, readState, STATE_PATHS } from './state.ts';
 import { changesOf } from './watch.ts';
 
 /** What the cluster should be: machines, units and their files. */
@@ -33,7 +33,7 @@ export class Registry {
 
   /** Everything, in one consistent read. Values that cannot be read are in `problems`, never an error. */
   async load(): Promise<RegistryState> {
-    return readState(this.#prefix, await this.#store.range(this.#prefix));
+    return readState(this.#prefix, await this.#store.ranges(STATE_PATHS.map((path) => this.#prefix + path)));
   }
 
   /**

@@ -63,6 +63,9 @@ function kindOf(path: string): Kind | null {
 
 const SINGLE: ReadonlySet<string> = new Set(['schedule', 'id', 'generation', 'moved']);
 
+/** What a state is read from: in order, and nothing that is kept beside it. */
+export const STATE_PATHS: readonly string[] = [...KINDS.map((kind) => `${kind}/`), ...SINGLE].sort();
+
 /** Whether a state holds this path. Of the schedule only the revision matters. */
 function isRead(path: string): boolean {
   return kindOf(path) !== null || SINGLE.has(path);

@@ -67,6 +67,11 @@ export class Tables {
     return stored === undefined ? null : { key, ...stored };
   }
 
+  /** Of the last write. */
+  get revision(): Revision {
+    return this.#state().revision;
+  }
+
   range(prefix: string): Range {
     const end = prefixEnd(prefix);
     const entries: Entry[] = [];

@@ -67,6 +67,13 @@ class EmbeddedStore implements Store {
     return this.#read(() => this.#tables.range(prefix));
   }
 
+  async ranges(prefixes: readonly string[]): Promise<Range> {
+    return this.#read(() => {
+      const all = prefixes.map((prefix) => this.#tables.range(prefix));
+      return { entries: all.flatMap(({ entries }) => entries), revision: this.#tables.revision };
+    });
+  }
+
   async commit(transaction: Transaction): Promise<Revision | null> {
     checkTransaction(transaction);
     return this.#write(() => this.#tables.apply(transaction));

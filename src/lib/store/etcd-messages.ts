@@ -153,6 +153,31 @@ export function txnRequest({ compare, success }: TxnRequest): Uint8Array {
   return message.end();
 }
 
+/** Several ranges at one revision. */
+export function rangesRequest(ranges: readonly RangeRequest[]): Uint8Array {
+  const message = new Message();
+  for (const range of ranges) message.message(2, new Message().bytes(1, rangeRequest(range)));
+  return message.end();
+}
+
+/** One answer for each range, in order; their revisions are that of the whole. */
+export function rangesResponse(message: Uint8Array): { revision: number; ranges: RangeResponse[] } {
+  const ranges: RangeResponse[] = [];
+  let revision = 0;
+  eachField(message, (field, reader) => {
+    if (field === 1) revision = headerOf(reader.bytes()).revision;
+    else if (field === 3)
+      eachField(reader.bytes(), (kind, response) => {
+        if (kind !== 1) return false;
+        ranges.push(rangeResponse(response.bytes()));
+        return true;
+      });
+    else return false;
+    return true;
+  });
+  return { revision, ranges };
+}
+
 export function txnResponse(message: Uint8Array): { succeeded: boolean; revision: number } {
   let succeeded = false;
   let revision = 0;

@@ -13,6 +13,8 @@ import {
   memberListResponse,
   type RangeResponse,
   rangeRequest,
+  rangesRequest,
+  rangesResponse,
   txnRequest,
   txnResponse,
   type WatchEvent,
@@ -52,6 +54,11 @@ const PAGE = 1000;
 const RECONNECT_MS = [50, 100, 250, 500, 1000];
 
 const TXN: Method<ReturnType<typeof txnResponse>> = { path: 'KV/Txn', kind: 'write', read: txnResponse };
+const RANGES: Method<ReturnType<typeof rangesResponse>> = {
+  path: 'KV/Txn',
+  kind: 'read',
+  read: rangesResponse,
+};
 const GRANT: Method<ReturnType<typeof leaseResponse>> = {
   path: 'Lease/LeaseGrant',
   kind: 'write',
@@ -117,29 +124,48 @@ class EtcdStore implements Store {
     return kvs[0] ? entryOf(kvs[0]) : null;
   }
 
-  /** Pages at the revision of the first page, since one gRPC message holds only so much. */
   async range(prefix: string): Promise<Range> {
-    const end = prefixEnd(prefix) ?? Buffer.from([0]);
-    const entries: Entry[] = [];
-    let key = prefix === '' ? Buffer.from([0]) : Buffer.from(prefix);
-    let revision: Revision = 0;
+    return this.ranges([prefix]);
+  }
+
+  /** The first page of each in one request, the others at its revision: one gRPC message holds only so much. */
+  async ranges(prefixes: readonly string[]): Promise<Range> {
+    const bounds = prefixes.map((prefix) => ({
+      key: prefix === '' ? Buffer.from([0]) : Buffer.from(prefix),
+      rangeEnd: prefixEnd(prefix) ?? Buffer.from([0]),
+    }));
     let limit = PAGE;
     for (;;) {
-      let page: RangeResponse;
       try {
-        page = await this.#client.call(RANGE, rangeRequest({ key, rangeEnd: end, limit, revision }));
+        const request = rangesRequest(bounds.map((bound) => ({ ...bound, limit })));
+        const { revision, ranges } = await this.#client.call(RANGES, request);
+        const entries: Entry[] = [];
+        for (const [at, first] of ranges.entries())
+          for await (const page of this.#pages(first, bounds[at]!.rangeEnd, limit, revision))
+            for (const kv of page.kvs) entries.push(entryOf(kv));
+        return { entries, revision };
       } catch (error) {
         const text = String((error as Error).cause ?? error);
-        if (/compacted/.test(text)) return this.range(prefix);
+        if (/compacted/.test(text)) continue;
         if (limit === 1 || !/larger than max/.test(text)) throw error;
         limit = Math.max(1, limit >> 3);
-        continue;
       }
-      if (revision === 0) revision = page.revision;
-      for (const kv of page.kvs) entries.push(entryOf(kv));
+    }
+  }
+
+  async *#pages(
+    first: RangeResponse,
+    rangeEnd: Buffer,
+    limit: number,
+    revision: Revision,
+  ): AsyncIterable<RangeResponse> {
+    let page = first;
+    for (;;) {
+      yield page;
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { entries, revision };
-      key = Buffer.concat([last.key, Buffer.from([0])]);
+      if (!page.more || last === undefined) return;
+      const key = Buffer.concat([last.key, Buffer.from([0])]);
+      page = await this.#client.call(RANGE, rangeRequest({ key, rangeEnd, limit, revision }));
     }
   }
 

@@ -53,6 +53,8 @@ export interface Store {
   get(key: string): Promise<Entry | null>;
   /** Keys k with prefix <= k, all at one revision. */
   range(prefix: string): Promise<Range>;
+  /** The same of several prefixes that do not overlap, one after another, all at one revision. */
+  ranges(prefixes: readonly string[]): Promise<Range>;
   /** null = a compare failed and nothing was written; else the revision of the write. */
   commit(transaction: Transaction): Promise<Revision | null>;
   /** Keys put with it go when it is not kept alive for ttl seconds. */

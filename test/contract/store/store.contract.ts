@@ -80,6 +80,36 @@ export function storeContract(driver: string, open: () => Promise<Opened>): void
     });
     afterAll(() => opened?.close());
 
+    test('several ranges are read at one revision, in the order in which they are named', async () => {
+      for (let n = 0; n < 25; n++) {
+        const writes = Array.from({ length: 100 }, (_, at) => ({ put: `r/b/${n}-${at}`, value: 'x' }));
+        await store.commit({ compare: [], writes });
+      }
+      await store.commit({
+        compare: [],
+        writes: ['r/a/1', 'r/c', 'r/d/1'].map((put) => ({ put, value: '' })),
+      });
+      const read = await store.ranges(['r/d/', 'r/b/', 'r/none/', 'r/a/']);
+      expect(keys(read)).toHaveLength(2502);
+      expect([keys(read)[0], keys(read)[1], keys(read).at(-1)]).toEqual(['r/d/1', 'r/b/0-0', 'r/a/1']);
+      expect(read.revision).toBe((await store.range('r/')).revision);
+      expect(await store.ranges([])).toMatchObject({ entries: [] });
+
+      // Both sides of each transaction, or neither.
+      const pairs = (async () => {
+        for (let n = 0; n < 60; n++)
+          await store.commit({
+            compare: [],
+            writes: ['r/x/', 'r/y/'].map((folder) => ({ put: `${folder}1`, value: String(n) })),
+          });
+      })();
+      for (let n = 0; n < 60; n++) {
+        const values = (await store.ranges(['r/x/', 'r/y/'])).entries.map(({ value }) => value);
+        expect(new Set(values).size).toBeLessThanOrEqual(1);
+      }
+      await pairs;
+    });
+
     test('a range is ordered bytewise and complete', async () => {
       for (const key of ['o/b', 'o/a', 'o/é', 'o/B', 'o/10', 'o/9', 'o/😀']) await put(store, key);
       expect(keys(await store.range('o/'))).toEqual(['o/10', 'o/9', 'o/B', 'o/a', 'o/b', 'o/é', 'o/😀']);
