@@ -231,3 +231,26 @@ real('bad input changes nothing and says what to try', async () => {
     expect(ran.stderr).toMatch(message);
   }
 });
+
+real('a machine that is removed keeps nothing of ours, unless that is asked for', async () => {
+  const ours =
+    'ls -d /opt/cluster /opt/cluster-* /usr/local/bin/cluster /etc/cluster /etc/systemd/system/cluster.target /etc/systemd/system/hold.service /etc/systemd/system/cluster.target.wants 2>/dev/null';
+  const [, second = ''] = ids;
+  const { stdout: address } = await at.ok('machine', 'show', second, '--json');
+  expect(await install('--release', release, second, ...ENDPOINT)).toMatchObject({ code: 0 });
+  await at.ok('start', '--keep', 'hold.service');
+  await there(2, 'echo other > /etc/systemd/system/other.service');
+  expect((await there(2, ours)).stdout).toContain('/opt/cluster');
+
+  await at.ok('machine', 'rm', '--keep-files', second);
+  expect((await there(2, 'readlink -f /opt/cluster; ls /etc/systemd/system/hold.service')).stdout).toMatch(
+    /^\/opt\/cluster-\S+\n$/,
+  );
+  const { target } = JSON.parse(address) as { target: { address: string } };
+  await at.ok('machine', 'add', `root@${target.address}`);
+  await at.ok('machine', 'rm', second);
+  expect((await there(2, ours)).stdout).toBe('');
+  expect(
+    (await there(2, 'cat /etc/systemd/system/other.service; systemctl is-active hold.service')).stdout,
+  ).toBe('other\ninactive\n');
+});
