@@ -15,6 +15,13 @@ export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from 
 export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
+  type DriverHold,
+  type DriverRecord,
+  type RolloutEntry,
+  RolloutRegistry,
+  type RolloutsState,
+} from './rollouts.ts';
+export {
   type ServiceChange,
   type ServiceObjects,
   ServiceRegistry,

@@ -145,7 +145,8 @@ describe('a rollout', () => {
         const { state, items } = world.rollout;
         for (const [at, item] of items.entries()) {
           const place = world.places[at]!;
-          if (item.state === 'skipped') continue;
+          // What failed and is tolerated may be anywhere between both files.
+          if (item.state === 'skipped' || item.state === 'failed') continue;
           if (state === 'done' || (state === 'rolled-back' && item.from !== null))
             expect([place.wanted?.hash, place.installed]).toEqual(
               state === 'done' ? [NEW.hash, NEW.hash] : [OLD.hash, OLD.hash],
