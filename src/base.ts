@@ -7,6 +7,7 @@ import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts
 import type { Event } from './lib/control/event.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
+import { Progress } from './lib/ui/progress.ts';
 import { Teller } from './lib/ui/teller.ts';
 
 const helpGroup = GLOBAL;
@@ -34,6 +35,10 @@ const globalFlags = {
   'ssh-username': text('user to log in as on machines added without one', 'CLUSTER_SSH_USERNAME'),
   'ssh-identity': text('private key file', 'CLUSTER_SSH_IDENTITY'),
   'ssh-timeout': text('how long connecting to a machine may take, such as 10s', 'CLUSTER_SSH_TIMEOUT'),
+  'gone-after': text(
+    'how long a machine may be silent on an open connection before it counts as gone, such as 10s',
+    'CLUSTER_GONE_AFTER',
+  ),
   'ssh-persist': text(
     'how long to keep unused connections open for later commands, such as 60s; 0: not at all',
     'CLUSTER_SSH_PERSIST',
@@ -58,7 +63,6 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
-
   readonly #events: Event[] = [];
   #json = false;
   #printed = false;
@@ -70,7 +74,7 @@ export abstract class ClusterCommand extends Command {
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
-    const teller = new Teller(({ to, text }) => {
+    const teller = new Teller(new Progress(process.stderr), ({ to, text }) => {
       // With --json, stdout belongs to the JSON alone.
       if (to === 'stderr') this.tell(text);
       else if (!json) this.print(`${text}\n`);
@@ -78,7 +82,7 @@ export abstract class ClusterCommand extends Command {
     const session = new Session({
       config,
       emit: (event) => {
-        this.#events.push(event);
+        if (event.kind !== 'pending') this.#events.push(event);
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
@@ -87,7 +91,7 @@ export abstract class ClusterCommand extends Command {
     try {
       return await work(session);
     } finally {
-      teller.flush();
+      teller.end();
       await session.close();
     }
   }

@@ -39,6 +39,15 @@ export const waitFlags = {
   }),
 };
 
+/** How long what starts is watched. */
+export const healthFlag = {
+  'min-healthy': Flags.string({
+    description:
+      'how long services that cannot report readiness (Type=simple, exec) must stay up to count as started; 0: not watched',
+    env: 'CLUSTER_MIN_HEALTHY',
+  }),
+};
+
 export const replaceFlag = {
   replace: Flags.boolean({
     description: 'replace the stored file where the local one differs; for a template, in all its instances',

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
+import { healthFlag } from '../flags.ts';
 import { throwFailures } from '../lib/control/report.ts';
 import { reconcile } from '../lib/control/units/reconcile.ts';
 import { EXIT } from '../lib/error.ts';
@@ -16,6 +17,7 @@ export default class Reconcile extends ClusterCommand {
     '<%= config.bin %> reconcile --dry-run --machine e9436653',
   ];
   static override flags = {
+    ...healthFlag,
     machine: Flags.string({ description: 'only this machine', env: 'CLUSTER_MACHINE' }),
     'dry-run': Flags.boolean({
       description: 'only show what would be done',

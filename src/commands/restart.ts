@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { waitFlags } from '../flags.ts';
+import { healthFlag, waitFlags } from '../flags.ts';
 import { restart } from '../lib/control/units/restart.ts';
 
 export default class Restart extends ClusterCommand {
@@ -15,6 +15,7 @@ export default class Restart extends ClusterCommand {
   static override args = { unit: Args.string({ description: 'unit names, ranges or patterns' }) };
   static override flags = {
     ...waitFlags,
+    ...healthFlag,
     rolling: Flags.boolean({
       description: 'restart on one machine after another; stop at the first failure',
       default: false,

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { replaceFlag, waitFlags } from '../flags.ts';
+import { healthFlag, replaceFlag, waitFlags } from '../flags.ts';
 import { start } from '../lib/control/units/start.ts';
 
 export default class Start extends ClusterCommand {
@@ -13,7 +13,7 @@ export default class Start extends ClusterCommand {
     '<%= config.bin %> start --replace web.service',
   ];
   static override args = { unit: Args.string({ description: 'unit names, files, ranges or patterns' }) };
-  static override flags = { ...waitFlags, ...replaceFlag };
+  static override flags = { ...waitFlags, ...healthFlag, ...replaceFlag };
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Start);

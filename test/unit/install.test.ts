@@ -24,8 +24,10 @@ const config = (etcd: Partial<NonNullable<Config['etcd']>>): Config => ({
     timeoutMs: 10_000,
     config: '/home/me/.ssh/config',
     parallel: 30,
+    goneAfterMs: 10_000,
     persistMs: 0,
   },
+  minHealthyMs: 1000,
   sources: {},
   notices: [],
 });

@@ -130,7 +130,7 @@ test('nothing from a registry adds an option to the configuration that ssh reads
     asks: false,
     globalKeys: [],
     acceptNew: false,
-    keepAliveSeconds: null,
+    keepAlive: null,
   };
   for (const more of [{ knownHosts: evil }, { identity: evil }])
     expect(() => ownConfig({ ...rest, target: { ...target, ...more } })).toThrow('cannot stand in');

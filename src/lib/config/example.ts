@@ -14,6 +14,11 @@ export const EXAMPLE = `# Configuration of \`cluster\`. Every key is optional; k
 # CLUSTER_DATA_DIR. Default: ~/.local/share/cluster ($XDG_DATA_HOME).
 data-dir: ~/.local/share/cluster
 
+# How long a service that cannot report that it is ready (Type=simple, exec) must stay up before it counts as started;
+# 0 = as soon as systemd has started its program.
+# CLUSTER_MIN_HEALTHY
+min-healthy: 1s
+
 # Keep the registry in etcd 3.4 or newer instead, to share it with your team, gateways or several computers.
 etcd:
   # Where etcd listens; https:// for TLS. If one of several is unreachable, the next one is tried.
@@ -65,6 +70,9 @@ ssh:
   # How long connecting may take. Default: ConnectTimeout of the OpenSSH client configuration, or 10s.
   # CLUSTER_SSH_TIMEOUT
   timeout: 10s
+  # How long a machine may be silent on an open connection before it counts as gone.
+  # CLUSTER_GONE_AFTER. Default: ServerAliveInterval and ServerAliveCountMax of the OpenSSH client configuration, or 10s.
+  gone-after: 10s
   # How long an unused connection is held for later commands by a background process; 0 = not at all.
   # CLUSTER_SSH_PERSIST
   persist: 60s

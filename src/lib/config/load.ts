@@ -17,6 +17,7 @@ const DURATION: Kind = { type: 'duration' };
 /** Every key of the file with its flag and variable. A test holds this list and the example file together. */
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   'data-dir': { flag: 'dataDir', env: 'CLUSTER_DATA_DIR', path: true },
+  'min-healthy': { flag: 'minHealthy', env: 'CLUSTER_MIN_HEALTHY', kind: { type: 'duration-or-none' } },
   'etcd.endpoints': { flag: 'endpoint', env: 'CLUSTER_ENDPOINT', kind: { type: 'list' } },
   'etcd.ca': { flag: 'caFile', env: 'CLUSTER_CA_FILE', path: true },
   'etcd.cert': { flag: 'certFile', env: 'CLUSTER_CERT_FILE', path: true },
@@ -41,6 +42,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: { type: 'choice', choices: ['auto', 'ssh2', 'openssh'] },
   },
   'ssh.timeout': { flag: 'sshTimeout', env: 'CLUSTER_SSH_TIMEOUT', kind: DURATION },
+  'ssh.gone-after': { flag: 'goneAfter', env: 'CLUSTER_GONE_AFTER', kind: DURATION },
   'ssh.persist': { flag: 'sshPersist', env: 'CLUSTER_SSH_PERSIST', kind: { type: 'duration-or-none' } },
   'ssh.config': { flag: 'sshConfig', env: 'CLUSTER_SSH_CONFIG', path: true },
   'ssh.parallel': { flag: 'sshParallel', env: 'CLUSTER_SSH_PARALLEL', kind: { type: 'number' } },
@@ -79,6 +81,7 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
     prefix,
     trafficPrefix,
     ssh: sshConfig(text, home),
+    minHealthyMs: durationMs(text('min-healthy') ?? '1s') ?? 0,
     sources: Object.fromEntries([...values].map(([key, value]) => [key, value.source])),
     notices,
   };
@@ -155,6 +158,7 @@ function sshConfig(text: (key: string) => string | undefined, home: string): Ssh
     strictHostKeyChecking: text('ssh.strict-host-key-checking') === 'accept-new' ? 'accept-new' : 'yes',
     transport: transportOf(text('ssh.transport')),
     timeoutMs: durationMs(text('ssh.timeout') ?? '10s') ?? 10_000,
+    goneAfterMs: durationMs(text('ssh.gone-after') ?? '10s') ?? 10_000,
     persistMs: durationMs(text('ssh.persist') ?? '60s') ?? 0,
     config: text('ssh.config') ?? join(home, '.ssh', 'config'),
     parallel: Number(text('ssh.parallel') ?? 30),

@@ -26,6 +26,8 @@ export interface SshConfig {
   /** By ssh2 in this process, by the system's OpenSSH client, or as the client's configuration needs it. */
   readonly transport: 'auto' | 'ssh2' | 'openssh';
   readonly timeoutMs: number;
+  /** How long a machine may be silent on an open connection before it counts as gone. */
+  readonly goneAfterMs: number;
   /** How long an unused connection is held for later commands; 0 = not beyond the command. */
   readonly persistMs: number;
   /** The ssh_config file; it need not exist. */
@@ -44,6 +46,8 @@ export interface Config {
   /** Prefix of frontends, backends and servers. */
   readonly trafficPrefix: string;
   readonly ssh: SshConfig;
+  /** How long a started service that cannot report readiness must stay up; 0 = it is not watched. */
+  readonly minHealthyMs: number;
   /** Where each key's value came from, by its name in the file (`etcd.timeout`). Keys left alone are absent. */
   readonly sources: Readonly<Record<string, Source>>;
   /** One line each: a file of the current directory that is used, credentials that are not. */
@@ -70,6 +74,8 @@ export interface ConfigFlags {
   readonly strictHostKeyChecking?: string | undefined;
   readonly sshTimeout?: string | undefined;
   readonly sshTransport?: string | undefined;
+  readonly goneAfter?: string | undefined;
+  readonly minHealthy?: string | undefined;
   readonly sshPersist?: string | undefined;
   readonly sshConfig?: string | undefined;
   readonly sshParallel?: string | undefined;

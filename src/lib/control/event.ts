@@ -10,6 +10,14 @@ export interface MachineName {
 
 export type Verb = 'load' | 'start' | 'stop' | 'unload' | 'restart';
 
+/** A job of systemd that a command waits for. */
+export interface PendingJob {
+  readonly unit: string;
+  readonly machine: MachineName;
+  readonly job: 'start' | 'stop' | 'restart';
+  readonly seconds: number;
+}
+
 /** What happened, as data; ui/ turns it into fleet's sentences. */
 export type Event =
   | { readonly kind: 'problem'; readonly key: string; readonly message: string }
@@ -20,6 +28,17 @@ export type Event =
       readonly state: 'launched' | 'loaded' | 'restarted';
       readonly machine: MachineName;
       readonly global: boolean;
+    }
+  /** Every second while jobs are waited for, and once with none when all have ended. */
+  | { readonly kind: 'pending'; readonly jobs: readonly PendingJob[] }
+  /** The end of a command that started or restarted more than one unit. */
+  | {
+      readonly kind: 'summary';
+      readonly state: 'launched' | 'loaded' | 'restarted';
+      readonly done: number;
+      readonly failed: number;
+      readonly machines: number;
+      readonly seconds: number;
     }
   | {
       /** Wanted launched and not started: why. */
@@ -61,6 +80,9 @@ export type Event =
       /** The machine was only a candidate: what was to be placed there went elsewhere. */
       readonly passedOver: boolean;
     }
+  /** A machine that is followed went away, and is tried until it is back. */
+  | { readonly kind: 'away'; readonly machine: MachineName; readonly message: string }
+  | { readonly kind: 'back'; readonly machine: MachineName; readonly seconds: number }
   | {
       readonly kind: 'machine-added';
       readonly machine: MachineName;

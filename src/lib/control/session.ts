@@ -103,6 +103,11 @@ export class Session {
     }
   }
 
+  /** A new connection to a machine whose last one was lost. @throws as `machine`. */
+  async machineAgain(record: MachineRecord): Promise<Machine> {
+    return (await this.pool()).again(record.target);
+  }
+
   pool(): Promise<MachinePool> {
     this.#pool ??= import('../machine/index.ts').then(({ MachinePool, HeldConnections }) => {
       const { parallel: starts, persistMs: idleMs } = this.config.ssh;
@@ -128,13 +133,17 @@ export class Session {
   }
 
   #sshOptions(): SshOptions {
-    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, config, transport } = this.config.ssh;
+    const { identity, knownHosts, strictHostKeyChecking, timeoutMs, goneAfterMs, config, transport } =
+      this.config.ssh;
     const chosen = this.config.sources['ssh.config'] !== undefined;
     const timeoutChosen = this.config.sources['ssh.timeout'] !== undefined;
+    const goneAfterChosen = this.config.sources['ssh.gone-after'] !== undefined;
     return {
       timeoutMs,
       strictHostKeyChecking,
+      goneAfterMs,
       ...(timeoutChosen && { timeoutChosen }),
+      ...(goneAfterChosen && { goneAfterChosen }),
       ...(transport !== 'auto' && { transport }),
       ...(chosen && { config }),
       ...(identity !== undefined && { identity }),

@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ClusterError } from '../error.ts';
-import { inJournal, jsonLine, localMachineId, type Report, Reporter, textLine } from '../keep/index.ts';
+import {
+  inJournal,
+  jsonLine,
+  localMachineId,
+  type Report,
+  Reporter,
+  readinessOf,
+  textLine,
+} from '../keep/index.ts';
 import { readServerUrl } from '../traffic/index.ts';
 import { openDocker } from './containers/docker.ts';
 import { splitTags } from './offers/metadata.ts';
@@ -47,6 +55,7 @@ export async function registratorOptions(
     internal,
     explicit,
     tags: splitTags(flags.tags),
+    ready: readinessOf(process.env),
   };
 }
 

@@ -1,5 +1,13 @@
 import { ClusterError } from '../error.ts';
-import { LeaseHolder, Outage, ProblemList, type Report, together, untilDone } from '../keep/index.ts';
+import {
+  LeaseHolder,
+  Outage,
+  ProblemList,
+  type Ready,
+  type Report,
+  together,
+  untilDone,
+} from '../keep/index.ts';
 import { RegistratorRegistry, Registry, ServiceRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { isLoopback } from '../traffic/index.ts';
@@ -37,7 +45,12 @@ export interface RegistratorOptions {
   readonly explicit: boolean;
   readonly tags: readonly string[];
   readonly report: Report;
+  /** Called when it runs, or when only the store is missing for it. */
+  readonly ready: Ready;
 }
+
+/** How long the store may take to answer before the registrator counts as ready without it. */
+const PATIENCE_MS = 2000;
 
 /**
  * Announces this machine's containers until the signal aborts; what is announced then stays on its lease, for the next
@@ -56,7 +69,10 @@ export async function runRegistrator(options: RegistratorOptions, signal: AbortS
     );
   const outage = new Outage('the store', options.report);
   const find = () => registeredAddress(options);
-  const address = options.ip ?? (await untilDone(find, { outage, part: 'address' }, signal));
+  const patience = setTimeout(() => options.ready('waiting for the registry'), PATIENCE_MS);
+  const found = options.ip ?? untilDone(find, { outage, part: 'address' }, signal);
+  const address = await Promise.resolve(found).finally(() => clearTimeout(patience));
+  options.ready('announcing containers');
   if (address !== null) await new Registrator(options, address, outage).run(signal);
 }
 

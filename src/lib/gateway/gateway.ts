@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { follow, localMachineId, Outage, type Reporter, together } from '../keep/index.ts';
+import { follow, localMachineId, Outage, type Ready, type Reporter, together } from '../keep/index.ts';
 import type {
   GatewayRegistry,
   GatewaySettingsRegistry,
@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly machine: string;
   readonly version: string;
   readonly logger: Reporter;
+  /** Called when it serves, or when only the registry is missing for it. */
+  readonly ready: Ready;
 }
 
 const PATIENCE_MS = 500;
@@ -128,6 +130,7 @@ class Gateway {
     await this.#proxy.prepare();
     await writeWhole(this.#pidFile, String(process.pid));
     this.#adopted = await this.#proxy.adopt();
+    if (this.#adopted) this.#options.ready('serving what was served before');
   }
 
   /** Serves every state of the registry and follows the operators' settings, until the signal aborts. */
@@ -184,10 +187,11 @@ class Gateway {
   }
 
   async #fromDisk(): Promise<void> {
-    const { logger, traffic } = this.#options;
+    const { logger, traffic, ready } = this.#options;
     const state = await loadState(this.#stateFile, traffic.prefix);
     if (this.#keeper.state !== null || this.#connected) return;
     // What is served may be newer than what was saved last.
+    if (state === null) ready('waiting for the registry');
     if (this.#adopted)
       return logger.warning('the registry does not answer; what was served before is still served');
     if (state === null) return logger.warning('the registry does not answer, and no state is saved here');
@@ -199,6 +203,7 @@ class Gateway {
 
   #applied(state: TrafficState): void {
     this.#revision = state.revision;
+    this.#options.ready(`serving since revision ${state.revision}`);
     this.#record.serves(state.revision);
     this.#unsaved = state;
     this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS);

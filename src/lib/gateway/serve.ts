@@ -1,4 +1,4 @@
-import { inJournal, plainLine, Reporter, type Severity } from '../keep/index.ts';
+import { inJournal, plainLine, Reporter, readinessOf, type Severity } from '../keep/index.ts';
 import { GatewayRegistry, GatewaySettingsRegistry, TrafficRegistry } from '../registry/index.ts';
 import type { Store } from '../store/port.ts';
 import { keyBytes } from '../traffic/seal.ts';
@@ -32,6 +32,7 @@ export interface ServeOptions {
  * @throws ClusterError `bad-address`, `bad-seal-key` before anything is touched, and those of `runGateway`.
  */
 export async function serve(store: Store, options: ServeOptions, signal: AbortSignal): Promise<void> {
+  const ready = readinessOf(process.env);
   readAddress(options.admin);
   if (options.sealKey !== null) keyBytes(options.sealKey);
   const write = (line: string): boolean => process.stderr.write(`${line}\n`);
@@ -46,5 +47,5 @@ export async function serve(store: Store, options: ServeOptions, signal: AbortSi
   const openKeyPair = keyPairOpener(options.sealKey);
   const openProxy: GatewayOptions['openProxy'] = (onRequest) =>
     chosenProxy.open({ program, runDirectory, listen, openKeyPair, tuning, logger, onRequest });
-  await runGateway({ ...options, ...registries, logger, openProxy }, signal, endingOf);
+  await runGateway({ ...options, ...registries, logger, ready, openProxy }, signal, endingOf);
 }

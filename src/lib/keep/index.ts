@@ -18,5 +18,6 @@ export {
   type Severity,
   textLine,
 } from './reporter.ts';
+export { type Ready, readinessOf } from './systemd-notify.ts';
 export { together } from './together.ts';
 export { Wakeup } from './wakeup.ts';

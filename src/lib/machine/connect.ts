@@ -8,6 +8,7 @@ import { scriptArgv } from './files/scripts.ts';
 import type {
   FileChange,
   JobOutcome,
+  JobWaiting,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -22,8 +23,9 @@ import { unitAges } from './systemd/ages.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { type JobKind, type ReadJournals, runJobs } from './systemd/jobs.ts';
 import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
-import { enableUnits, forgetUnits, type JobKind, reload, runJobs, unitStatuses } from './systemd/manager.ts';
+import { enableUnits, forgetUnits, reload, unitStatuses } from './systemd/manager.ts';
 import { unitReports } from './systemd/status.ts';
 import { watchUnits } from './systemd/watch.ts';
 
@@ -98,16 +100,16 @@ class SshMachine implements Machine {
     return this.#ask(reload);
   }
 
-  start(units: readonly string[], block: boolean) {
-    return this.#jobs('start', units, block);
+  start(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('start', units, block, waiting);
   }
 
-  stop(units: readonly string[], block: boolean) {
-    return this.#jobs('stop', units, block);
+  stop(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('stop', units, block, waiting);
   }
 
-  restart(units: readonly string[], block: boolean) {
-    return this.#jobs('restart', units, block);
+  restart(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('restart', units, block, waiting);
   }
 
   forget(units: readonly string[]) {
@@ -172,8 +174,14 @@ class SshMachine implements Machine {
     this.#transport.close();
   }
 
-  #jobs(kind: JobKind, units: readonly string[], block: boolean): Promise<JobOutcome[]> {
-    return this.#ask((bus) => runJobs(bus, kind, units, block, (runs) => failureJournals(this.#run, runs)));
+  #jobs(
+    kind: JobKind,
+    units: readonly string[],
+    block: boolean,
+    waiting?: JobWaiting,
+  ): Promise<JobOutcome[]> {
+    const journals: ReadJournals = (runs) => failureJournals(this.#run, runs);
+    return this.#ask((bus) => runJobs(bus, kind, units, block, journals, waiting));
   }
 
   async #ask<T>(question: (bus: Bus) => Promise<T>): Promise<T> {

@@ -47,6 +47,17 @@ export class MachinePool {
     return machine;
   }
 
+  /** A new connection in the place of one that was lost or could not be made. */
+  again(target: MachineTarget): Promise<Machine> {
+    const key = targetKey(target);
+    this.#machines.get(key)?.then(
+      (lost) => lost.close(),
+      () => undefined,
+    );
+    this.#machines.delete(key);
+    return this.use(target);
+  }
+
   /** These machines were removed: no connection to them outlives the run. */
   async forget(targets: readonly MachineTarget[]): Promise<void> {
     for (const target of targets) this.#connected.delete(targetKey(target));

@@ -32,6 +32,10 @@ export interface SshOptions {
   readonly transport?: 'auto' | 'ssh2' | 'openssh';
   /** `timeoutMs` was asked for, so that ConnectTimeout of the client's configuration does not apply. */
   readonly timeoutChosen?: boolean;
+  /** How long a machine may be silent on an open connection before it counts as gone; default 10 s. */
+  readonly goneAfterMs?: number;
+  /** `goneAfterMs` was asked for, so that ServerAlive... of the client's configuration does not apply. */
+  readonly goneAfterChosen?: boolean;
   /** Asks for a passphrase on a terminal; absent = no terminal. */
   readonly askPassphrase?: (keyFile: string) => Promise<string>;
   /** Shows an unknown host key on a terminal and asks whether to trust it; absent = nobody is asked. */
@@ -103,6 +107,17 @@ export interface JobOutcome {
     /** What to try, where it is not the unit's journal. */
     readonly hint?: string;
   };
+}
+
+/** How starts and restarts are waited for. */
+export interface JobWaiting {
+  /**
+   * How long a service that cannot report that it is ready (Type=simple, exec, idle) must stay up after systemd has
+   * started it. Default 0: only a program that ends at once is noticed.
+   */
+  readonly minHealthyMs?: number;
+  /** Hears how each job ended as soon as that is known. */
+  readonly onOutcome?: (outcome: JobOutcome) => void;
 }
 
 /** What `systemctl status` says of a unit. */
@@ -199,9 +214,9 @@ export interface Machine {
   settle(tickets: readonly string[]): Promise<void>;
   reload(): Promise<void>;
   /** `block: false` queues the jobs and returns at once with result `queued`. */
-  start(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
-  stop(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
-  restart(units: readonly string[], block: boolean): Promise<JobOutcome[]>;
+  start(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
+  stop(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
+  restart(units: readonly string[], block: boolean, waiting?: JobWaiting): Promise<JobOutcome[]>;
   /** Makes systemd forget that removed units once failed. */
   forget(units: readonly string[]): Promise<void>;
   /** Honours [Install]: EnableUnitFiles for units that have such a section. */

@@ -16,7 +16,10 @@ interface StoredEntry {
 }
 
 interface StoredLease {
+  /** In milliseconds since the computer was started. */
   readonly expires: number;
+  /** What it was granted for; absent in a lease of an earlier release, which counts as over. */
+  readonly ttlMs?: number;
   readonly keys: readonly string[];
 }
 
@@ -99,9 +102,14 @@ export class Tables {
     return { events, until, more: until < revision };
   }
 
+  /** Leases that are over. Here and below, `now` is in milliseconds since this computer was started. */
   expired(now: number): string[] {
     const ids: string[] = [];
-    for (const { key, value } of this.#leases.getRange()) if (value.expires <= now) ids.push(key);
+    for (const { key, value } of this.#leases.getRange()) {
+      // One that would last for longer than it was granted for was granted before this computer was started.
+      const left = value.expires - now;
+      if (left <= 0 || left > (value.ttlMs ?? 0)) ids.push(key);
+    }
     return ids;
   }
 
@@ -109,7 +117,7 @@ export class Tables {
     const state = this.#state();
     const id = String(state.leases + 1);
     this.#meta.putSync('state', { ...state, leases: state.leases + 1 });
-    this.#leases.putSync(id, { expires: now + ttlSeconds * 1000, keys: [] });
+    this.#leases.putSync(id, { expires: now + ttlSeconds * 1000, ttlMs: ttlSeconds * 1000, keys: [] });
     return id;
   }
 
@@ -117,7 +125,7 @@ export class Tables {
   renew(id: string, ttlSeconds: number, now: number): boolean {
     const lease = this.#leases.get(id);
     if (lease === undefined) return false;
-    this.#leases.putSync(id, { ...lease, expires: now + ttlSeconds * 1000 });
+    this.#leases.putSync(id, { ...lease, expires: now + ttlSeconds * 1000, ttlMs: ttlSeconds * 1000 });
     return true;
   }
 

@@ -73,12 +73,12 @@ class EmbeddedStore implements Store {
   }
 
   async lease(ttlSeconds: number): Promise<Lease> {
-    const id = this.#write(() => this.#tables.grant(ttlSeconds, Date.now()));
+    const id = this.#write(() => this.#tables.grant(ttlSeconds, sinceBoot()));
     return {
       id,
       ttl: ttlSeconds,
       keepAlive: async () => {
-        const alive = this.#write(() => this.#tables.renew(id, ttlSeconds, Date.now()));
+        const alive = this.#write(() => this.#tables.renew(id, ttlSeconds, sinceBoot()));
         if (!alive) throw leaseExpired(id);
       },
       revoke: async () => this.#write(() => this.#tables.revoke([id])),
@@ -118,7 +118,7 @@ class EmbeddedStore implements Store {
     return this.#guard(() => {
       // Without this, lmdb may answer from a snapshot older than another process's last write.
       this.#root.resetReadTxn();
-      if (this.#tables.expired(Date.now()).length > 0) {
+      if (this.#tables.expired(sinceBoot()).length > 0) {
         this.#root.transactionSync(() => this.#sweep());
         this.#root.resetReadTxn();
       }
@@ -136,7 +136,7 @@ class EmbeddedStore implements Store {
   }
 
   #sweep(): void {
-    const expired = this.#tables.expired(Date.now());
+    const expired = this.#tables.expired(sinceBoot());
     if (expired.length > 0) this.#tables.revoke(expired);
   }
 
@@ -150,4 +150,12 @@ class EmbeddedStore implements Store {
       throw embeddedError(error, this.#directory);
     }
   }
+}
+
+/**
+ * Milliseconds since this computer was started, by a clock that nobody sets and that all its processes share: what leases
+ * are counted by.
+ */
+function sinceBoot(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }

@@ -9,8 +9,10 @@ import {
   LeaseClient,
   WatchClient,
 } from 'etcd3';
+import type { ClusterError } from '../error.ts';
 import { etcdError, isPassing, isSilent, isUnsent, unreachable } from './etcd-errors.ts';
-import { firstToAnswer } from './first.ts';
+import { EtcdGuard } from './etcd-guard.ts';
+import { firstToAnswer, firstToSucceed } from './first.ts';
 
 type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 type Metadata = Parameters<Parameters<ICallable<unknown>['withConnection']>[1]>[0]['metadata'];
@@ -119,6 +121,7 @@ class Connection implements ICallable<unknown> {
       type Call = (payload: unknown, metadata: Metadata, options: object, done: Done) => void;
       type Done = (error: Error | null, response: T) => void;
       const calls = client as unknown as Record<string, Call>;
+      // gRPC turns the time of day into a duration at once.
       const options = { deadline: Date.now() + this.#options.timeoutMs };
       return new Promise<T>((resolve, reject) => {
         calls[method]!(payload, metadata, options, (error, response) =>
@@ -143,18 +146,41 @@ class Connection implements ICallable<unknown> {
   forget(): void {
     this.#token = undefined;
   }
+
+  /** Whether the server answers and has a leader; a refusal is an answer. Takes at most the request timeout. */
+  async answers(): Promise<boolean> {
+    try {
+      await new KVClient(this).range({ key: Buffer.from([0]), limit: 1, keys_only: true });
+      return true;
+    } catch (error) {
+      return !isUnsent(error) && !isSilent(error) && !isPassing(error);
+    }
+  }
+}
+
+/** A watch stream and the endpoint that it is on. */
+export interface WatchStream {
+  readonly stream: Awaited<ReturnType<WatchClient['watch']>>;
+  readonly endpoint: Connection;
+  /** Stops watching over the endpoint. */
+  readonly release: () => void;
 }
 
 /** Every endpoint, one of them in use. Moves on to the next when the one in use cannot be reached. */
 export class EtcdClient {
   readonly #connections: readonly Connection[];
   readonly timeoutMs: number;
+  readonly #guards: readonly EtcdGuard[];
   #current = 0;
   #chosen: Promise<void> | undefined;
+  /** An endpoint failed under a request or a stream, so that an open port is no proof any more. */
+  #hasFailed = false;
 
   constructor(endpoints: readonly Endpoint[], options: EtcdOptions) {
     this.#connections = endpoints.map((endpoint) => new Connection(endpoint, options));
     this.timeoutMs = options.timeoutMs;
+    const all = this.#connections;
+    this.#guards = all.map((one, index) => new EtcdGuard(one, all[(index + 1) % all.length]!));
   }
 
   kv<T>(call: (kv: KVClient) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
@@ -169,18 +195,28 @@ export class EtcdClient {
     return this.#try((connection) => call(new LeaseClient(connection)), 'write');
   }
 
-  watchStream(): ReturnType<WatchClient['watch']> {
-    return new WatchClient(this.#connection()).watch();
+  /**
+   * A stream on an endpoint that answers. With several endpoints it is cancelled a few seconds after its own stopped
+   * answering.
+   */
+  async watchStream(): Promise<WatchStream> {
+    await this.#choose();
+    const endpoint = this.#connection();
+    const stream = await new WatchClient(endpoint).watch();
+    const guard =
+      this.#connections.length > 1 ? this.#guards[this.#connections.indexOf(endpoint)] : undefined;
+    const release = guard?.watch(() => stream.cancel()) ?? (() => undefined);
+    return { stream, endpoint, release };
   }
 
   /** After a stream broke: a new login, and another endpoint if there is one. */
-  streamFailed(): void {
-    this.#connection().forget();
-    this.#moveOn();
+  streamFailed(endpoint: Connection): void {
+    endpoint.forget();
+    this.#moveOn(endpoint);
   }
 
-  error(error: unknown): Error {
-    return etcdError(error, this.#connection().name, this.timeoutMs);
+  error(error: unknown, endpoint: Connection = this.#connection()): ClusterError {
+    return etcdError(error, endpoint.name, this.timeoutMs);
   }
 
   close(): void {
@@ -189,33 +225,38 @@ export class EtcdClient {
 
   /**
    * One that can be reached at all: what is sent to a machine that is cut off would wait for its whole time, in every
-   * command anew.
+   * command anew. After a failure, one that answers: the port of a process that hangs is open.
    */
   #choose(): Promise<void> {
     if (this.#connections.length === 1) return Promise.resolve();
-    const from = this.#current % this.#connections.length;
-    const order = [...this.#connections.slice(from), ...this.#connections.slice(0, from)];
-    this.#chosen ??= firstToAnswer(
-      order.map(({ address }) => address),
-      this.timeoutMs,
-    ).then((found) => {
-      if (found !== null) this.#current = from + found;
-      else {
-        this.#chosen = undefined;
-        throw unreachable(order.map(({ name }) => name).join(', '));
-      }
-    });
+    this.#chosen ??= this.#find();
     return this.#chosen;
   }
 
-  #moveOn(): void {
+  async #find(): Promise<void> {
+    const from = this.#current % this.#connections.length;
+    const order = [...this.#connections.slice(from), ...this.#connections.slice(0, from)];
+    const answering = this.#hasFailed ? await firstToSucceed(order.map((one) => () => one.answers())) : null;
+    const addresses = order.map(({ address }) => address);
+    const found = answering ?? (await firstToAnswer(addresses, this.timeoutMs));
+    if (found !== null) this.#current = from + found;
+    else {
+      this.#chosen = undefined;
+      throw unreachable(order.map(({ name }) => name).join(', '));
+    }
+  }
+
+  /** Requests and streams that fail together on one endpoint leave it once: the next one has done nothing wrong. */
+  #moveOn(failed: Connection): void {
+    if (failed !== this.#connection()) return;
     this.#current++;
     this.#chosen = undefined;
+    this.#hasFailed = true;
   }
 
   /** Each endpoint once while a request surely was not sent; a read once more when a connection broke under it. */
   async #try<T>(call: (connection: Connection) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
-    const started = Date.now();
+    const started = performance.now();
     let unsent = 0;
     let again = kind === 'read' ? 1 : 0;
     for (;;) {
@@ -227,8 +268,8 @@ export class EtcdClient {
         const failure = etcdError(error, connection.name, this.timeoutMs);
         const passing = isPassing(error) || (isSilent(error) && this.#connections.length > 1);
         const next = isUnsent(error) ? ++unsent < this.#connections.length : passing && again-- > 0;
-        if (isUnsent(error) || passing) this.#moveOn();
-        if (!next || Date.now() - started >= this.timeoutMs * this.#connections.length) throw failure;
+        if (isUnsent(error) || passing) this.#moveOn(connection);
+        if (!next || performance.now() - started >= this.timeoutMs * this.#connections.length) throw failure;
       }
     }
   }

@@ -6,7 +6,8 @@ import type { Revision } from './port.ts';
 
 /**
  * One watch stream: each answer's events together (etcd never splits a revision over two answers), `compacted` when the
- * history after `after` is gone. Throws when the stream ends for any other reason.
+ * history after `after` is gone. Throws
+ * a ClusterError when the stream ends for any other reason; the next one is on another endpoint then.
  */
 export async function* watchOnce(
   client: EtcdClient,
@@ -14,7 +15,7 @@ export async function* watchOnce(
   after: Revision,
   signal: AbortSignal,
 ): AsyncGenerator<readonly IEvent[] | 'compacted'> {
-  const stream = await client.watchStream();
+  const { stream, endpoint, release } = await client.watchStream();
   const cancel = (): void => stream.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
@@ -35,7 +36,12 @@ export async function* watchOnce(
       if (answer.events.length > 0) yield answer.events;
     }
     throw new Error('etcd ended the stream');
+  } catch (error) {
+    const failure = client.error(error, endpoint);
+    if (!signal.aborted) client.streamFailed(endpoint);
+    throw failure;
   } finally {
+    release();
     signal.removeEventListener('abort', cancel);
     // A cancelled call reports its end as an error, which nobody waits for any more.
     stream.on('error', () => undefined);

@@ -194,7 +194,6 @@ class EtcdStore implements Store {
         ) {
           throw failure;
         }
-        this.#client.streamFailed();
         const wait = RECONNECT_MS[Math.min(failures++, RECONNECT_MS.length - 1)];
         await sleep(wait, undefined, { signal: ended }).catch(() => undefined);
       }

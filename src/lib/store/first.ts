@@ -40,3 +40,23 @@ export function firstToAnswer(addresses: readonly string[], timeoutMs: number): 
     first?.();
   });
 }
+
+/** Which of these tries resolves to true first, the earlier ones with a head start; null when none does. */
+export function firstToSucceed(tries: readonly (() => Promise<boolean>)[]): Promise<number | null> {
+  return new Promise((resolve) => {
+    let left = tries.length;
+    const timers: NodeJS.Timeout[] = [];
+    const done = (index: number | null): void => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve(index);
+    };
+    for (const [index, attempt] of tries.entries()) {
+      const run = async (): Promise<void> => {
+        const succeeded = await attempt().catch(() => false);
+        if (succeeded) done(index);
+        else if (--left === 0) done(null);
+      };
+      timers.push(setTimeout(() => void run(), index * HEAD_START_MS));
+    }
+  });
+}

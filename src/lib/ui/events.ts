@@ -68,6 +68,12 @@ function told(event: Event): Sentence[] {
       ];
     case 'unreachable':
       return unreachable(event).map((text) => ({ to: 'stderr', text }));
+    case 'away':
+      return err(
+        `WARNING: ${machineLegend(event.machine, false)} is away: ${event.message}; it is followed again when it is back`,
+      );
+    case 'back':
+      return err(`Machine ${machineLegend(event.machine, false)} is back after ${event.seconds} s`);
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
@@ -80,6 +86,10 @@ function told(event: Event): Sentence[] {
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
     case 'waiting':
       return err(event.message);
+    // Told by ui/progress.ts, which knows what was told before.
+    case 'pending':
+    case 'summary':
+      return [];
     case 'warning':
       return err(`WARNING: ${event.message}`);
   }

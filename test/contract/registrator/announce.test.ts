@@ -147,7 +147,16 @@ test('the command: an address is never guessed, and SIGTERM leaves all as it is'
     v: 1,
     id: M1,
     target: { address: '10.1.2.3', port: 22, user: 'root' },
-    facts: {},
+    facts: {
+      machineId: M1,
+      bootId: 'b',
+      hostname: 'h',
+      os: 'Debian',
+      kernel: '6',
+      architecture: 'x86-64',
+      systemd: 252,
+      sudo: 'root',
+    },
     metadata: {},
   };
   etcd.etcdctl('put', `/cluster/machines/${M1}`, JSON.stringify(record));

@@ -53,6 +53,7 @@ test('nothing configured: the embedded store and the defaults', async () => {
   expect(await load()).toEqual({
     dataDir: join(root, 'home/.local/share/cluster'),
     etcd: null,
+    minHealthyMs: 1000,
     prefix: '/cluster',
     trafficPrefix: '/vulcand',
     ssh: {
@@ -60,6 +61,7 @@ test('nothing configured: the embedded store and the defaults', async () => {
       strictHostKeyChecking: 'yes',
       transport: 'auto',
       timeoutMs: 10_000,
+      goneAfterMs: 10_000,
       persistMs: 60_000,
       config: join(root, 'home/.ssh/config'),
       parallel: 30,

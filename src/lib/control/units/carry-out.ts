@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
-import type { InstallFile, JobOutcome, Machine } from '../../machine/index.ts';
+import type { InstallFile, JobOutcome, JobWaiting, Machine } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
 import { applyAllowed, claimsOf } from './allowed.ts';
 
@@ -11,6 +11,12 @@ export interface Work {
   readonly assignments: ReadonlyMap<string, Assignment>;
   readonly text: (hash: string) => string;
   readonly block: boolean;
+  /** How long what starts is watched. */
+  readonly minHealthyMs: number;
+  /** Hears of each unit once, when its last step here is done; null = nothing was to be waited for. */
+  readonly ended: (unit: string, outcome: JobOutcome | null) => void;
+  /** Jobs of these units are waited for from here on. */
+  readonly waits: (job: 'start' | 'stop', units: readonly string[]) => void;
   /** Changes that earlier runs left undone and that these steps do anew. */
   readonly settles: readonly string[];
   /** Whether nobody waits any more: then nothing further is begun. */
@@ -25,7 +31,7 @@ const TICKET_BYTES = 8;
  * wish to start at boot first; a file goes only after its unit's stop job has ended; a change of files is marked on the
  * machine until systemd has read it and the links of [Install] are made.
  */
-export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome[]> {
+export async function carryOut(machine: Machine, work: Work): Promise<void> {
   const isOver = work.isOver ?? (() => false);
   const named = (action: Step['action']): string[] =>
     work.steps.filter((step) => step.action === action).map((step) => step.unit);
@@ -39,11 +45,18 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   );
   if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
 
-  const outcomes: JobOutcome[] = [];
   const stuck = new Set<string>();
-  const note = (more: readonly JobOutcome[]): void => {
-    outcomes.push(...more);
-    for (const { unit } of more) stuck.add(unit);
+  const settled = new Set<string>();
+  const settle = (outcome: JobOutcome): void => {
+    if (isFailed(outcome)) stuck.add(outcome.unit);
+    else if (!kept.includes(outcome.unit)) return;
+    settled.add(outcome.unit);
+    work.ended(outcome.unit, outcome);
+  };
+  const stop = async (units: readonly string[], block: boolean): Promise<void> => {
+    if (units.length === 0) return;
+    if (block) work.waits('stop', units);
+    await machine.stop(units, block, { onOutcome: settle });
   };
 
   const enabled = [...installs].filter((unit) => /^[ \t]*\[Install\]/m.test(fileOf(work, unit).text));
@@ -53,15 +66,17 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   );
   // Before it is stopped: what is refused goes on running as it is.
   const early = claims.filter(({ unit }) => stops.includes(unit));
-  if (early.length > 0) note(await applyAllowed(machine, { install: [], remove: [], claims: early }));
+  if (early.length > 0)
+    for (const refused of await applyAllowed(machine, { install: [], remove: [], claims: early }))
+      settle(refused);
 
   // A unit whose file goes or changes is waited for in any case.
   const queued = work.block ? [] : kept;
   const waited = stops.filter((unit) => !queued.includes(unit) && !stuck.has(unit));
-  if (queued.length > 0) note(failed(await machine.stop(queued, false)));
-  if (waited.length > 0) note(failed(await machine.stop(waited, true)));
+  await stop(queued, false);
+  await stop(waited, true);
 
-  if (isOver()) return outcomes;
+  if (isOver()) return;
   const written = [...new Set([...installs, ...starts])].filter((unit) => !stuck.has(unit));
   const changesFiles = installs.size + removes.length > 0;
   const ticket = randomBytes(TICKET_BYTES).toString('hex');
@@ -71,7 +86,7 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
     remove: removes.filter((unit) => !stuck.has(unit)),
     claims: claims.filter(({ unit }) => !stuck.has(unit)),
   };
-  note(await applyAllowed(machine, change));
+  for (const refused of await applyAllowed(machine, change)) settle(refused);
 
   const allowed = enabled.filter((unit) => !stuck.has(unit));
   if (allowed.length > 0) await machine.enable(allowed);
@@ -80,13 +95,17 @@ export async function carryOut(machine: Machine, work: Work): Promise<JobOutcome
   if (change.remove.length > 0) await machine.forget(change.remove);
 
   const ready = starts.filter((unit) => !stuck.has(unit));
+  const left = new Set(work.steps.map(({ unit }) => unit).filter((unit) => !settled.has(unit)));
+  for (const unit of left) if (!ready.includes(unit)) work.ended(unit, null);
   const tickets = [ticket, ...(stuck.size === 0 ? work.settles : [])];
-  const settled = changesFiles ? machine.settle(tickets) : undefined;
-  if (ready.length > 0 && !isOver()) {
-    const [started] = await Promise.all([machine.start(ready, work.block), settled]);
-    outcomes.push(...started);
-  } else await settled;
-  return outcomes;
+  const read = changesFiles ? machine.settle(tickets) : undefined;
+  const starting = ready.length > 0 && !isOver();
+  if (starting && work.block) work.waits('start', ready);
+  const waiting: JobWaiting = {
+    minHealthyMs: work.minHealthyMs,
+    onOutcome: (outcome) => work.ended(outcome.unit, outcome),
+  };
+  await Promise.all([starting ? machine.start(ready, work.block, waiting) : undefined, read]);
 }
 
 function fileOf(work: Work, unit: string): InstallFile {
@@ -101,6 +120,7 @@ function fileOf(work: Work, unit: string): InstallFile {
   };
 }
 
-function failed(outcomes: readonly JobOutcome[]): JobOutcome[] {
-  return outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
+/** Whether a unit's job did not do what was asked for. */
+export function isFailed({ result }: JobOutcome): boolean {
+  return !['done', 'skipped', 'queued'].includes(result);
 }

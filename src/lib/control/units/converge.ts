@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { Machine } from '../../machine/index.ts';
+import type { JobOutcome, Machine } from '../../machine/index.ts';
 import { steps, UnitLinks } from '../../plan/index.ts';
 import type { Assignment, Observation, Step } from '../../plan/model.ts';
 import type { MachineRecord } from '../../registry/index.ts';
@@ -8,9 +8,10 @@ import { within } from '../../within.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, isFailed, type Work } from './carry-out.ts';
 import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
 import type { MachineScope, Scope } from './scope.ts';
+import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
 
 /** How long to wait for systemd. */
@@ -32,6 +33,8 @@ export interface ConvergeOptions extends Waiting {
 
 export interface Converged {
   readonly steps: readonly Step[];
+  /** How many units are now what they should be and were not before, over all machines. */
+  readonly done: number;
   /** What went wrong, already reported; in order of machine ids. */
   readonly failures: readonly ClusterError[];
   /** Of these, what machines that did not answer said, by machine id. */
@@ -62,6 +65,7 @@ export async function converge(
   const later = await followOthers(session, decided, scope, options);
   return {
     steps: [...first.steps, ...later.steps],
+    done: first.done + later.done,
     failures: [...later.overtaken, ...first.failures, ...later.failures],
     silent: new Map([...first.silent, ...later.silent]),
   };
@@ -93,6 +97,7 @@ export async function followOthers(
   }
   return {
     steps: rounds.flatMap(({ steps: made }) => made),
+    done: rounds.reduce((sum, { done }) => sum + done, 0),
     failures: rounds.flatMap(({ failures }) => failures),
     silent: new Map(rounds.flatMap(({ silent }) => [...silent])),
     overtaken: [...overtaken.values()],
@@ -112,22 +117,28 @@ async function convergeOnce(
 ): Promise<Round> {
   const assigned = byMachine(decided.decision.assignments);
   const silent = new Map<string, ClusterError>();
+  const waits = new Waits(session);
   const inOrder = [...scope.values()].sort((a, b) => (a.machine.id < b.machine.id ? -1 : 1));
   const results = await Promise.all(
     inOrder.map(async (item): Promise<MachineResult> => {
       const { machine: record, units } = item;
       try {
         const machine = await decided.reachability.machine(record);
-        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, options);
+        return await convergeMachine(session, machine, item, assigned.get(record.id) ?? [], decided, {
+          ...options,
+          waits,
+        });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         silent.set(record.id, error);
-        return { steps: [], failures: [reportUnreachable(session, record, error, { units })], clean: [] };
+        const failures = [reportUnreachable(session, record, error, { units })];
+        return { steps: [], done: 0, failures, clean: [] };
       }
     }),
   );
   return {
     steps: results.flatMap((result) => result.steps),
+    done: results.reduce((sum, { done }) => sum + done, 0),
     failures: results.flatMap((result) => result.failures),
     clean: results.flatMap((result) => result.clean),
     silent,
@@ -144,7 +155,7 @@ export function reportRefusals(
   return refusals.map((refusal) => reportRefused(session, refusal));
 }
 
-type MachineResult = Pick<Round, 'steps' | 'failures' | 'clean'>;
+type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;
 
 async function convergeMachine(
   session: Session,
@@ -152,10 +163,10 @@ async function convergeMachine(
   item: MachineScope,
   assignedHere: readonly Assignment[],
   { before, decision }: Decided,
-  options: ConvergeOptions,
+  options: ConvergeOptions & { readonly waits: Waits },
 ): Promise<MachineResult> {
   const { machine: record, units, everything } = item;
-  const { block, timeoutMs, asked, dryRun = false } = options;
+  const { block, timeoutMs, asked, dryRun = false, waits } = options;
   const { files, why } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
   const links = new UnitLinks(assignedHere, files);
@@ -174,36 +185,53 @@ async function convergeMachine(
 
   const todo = steps(assigned, observations, { why, files, held, join: block, ...(asked && { asked }) });
   const failures = reportHeld(session, record, launched, observations, held, asked);
-  if (dryRun) return { steps: todo, failures, clean: [] };
+  if (dryRun) return { steps: todo, done: 0, failures, clean: [] };
 
   const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
+  const name = nameOf(record);
+  const unwell = new Set<string>();
+  let done = 0;
   let isOver = false;
-  const text = (hash: string) => files.get(hash) ?? '';
-  const work = { steps: todo, assignments, text, block, settles, isOver: () => isOver };
+  const ended = (unit: string, outcome: JobOutcome | null): void => {
+    if (isOver) return;
+    waits.end(name, unit);
+    if (outcome !== null && isFailed(outcome)) {
+      unwell.add(unit);
+      failures.push(reportFailed(session, record, outcome));
+      return;
+    }
+    const state = assignments.get(unit)?.desired;
+    if (!block || state === undefined || held(unit) !== undefined) return;
+    done++;
+    session.emit({ kind: 'state', unit, state, machine: name, global: decision.globals.has(unit) });
+  };
+  const work: Work = {
+    steps: todo,
+    assignments,
+    text: (hash) => files.get(hash) ?? '',
+    block,
+    settles,
+    isOver: () => isOver,
+    minHealthyMs: session.config.minHealthyMs,
+    ended,
+    waits: (job, jobUnits) => waits.begin(name, job, jobUnits),
+  };
   const slow = todo.find((step) => step.action === 'start' || step.action === 'stop')?.unit ?? '';
-  const outcomes = await waitFor(carryOut(machine, work), timeoutMs, slow).finally(() => {
+  try {
+    await waitFor(carryOut(machine, work), timeoutMs, slow);
+  } finally {
     isOver = true;
-  });
+    for (const { unit } of todo) waits.end(name, unit);
+  }
 
   const started = todo.filter(({ action }) => action === 'start').map(({ unit }) => unit);
   const pulled = new Set(links.pulledBy(started));
-  const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, assignments, decision);
-
-  const failed = outcomes.filter(({ result }) => !['done', 'skipped', 'queued'].includes(result));
-  failures.push(...failed.map((outcome) => reportFailed(session, record, outcome)));
-  const unwell = new Set(failed.map(({ unit }) => unit));
-  const touched = new Set(todo.map(({ unit }) => unit));
-  for (const unit of block ? touched : []) {
-    const state = assignments.get(unit)?.desired;
-    if (state === undefined || unwell.has(unit) || held(unit) !== undefined) continue;
-    const global = decision.globals.has(unit);
-    session.emit({ kind: 'state', unit, state, machine: nameOf(record), global });
-  }
+  const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, work, decision);
   const looked = new Set(observations.map(({ unit }) => unit));
   const clean = [...decision.leaving].flatMap(([key, { unit, machine: id }]) =>
     id === record.id && (everything || looked.has(unit)) && !unwell.has(unit) ? [key] : [],
   );
-  return { steps: [...todo, ...undone], failures, clean };
+  return { steps: [...todo, ...undone], done, failures, clean };
 }
 
 /** Stops what systemd started with other units although an operator had stopped it. */
@@ -211,14 +239,15 @@ async function stopPulled(
   machine: Machine,
   id: string,
   pulled: ReadonlySet<string>,
-  assignments: ReadonlyMap<string, Assignment>,
+  work: Work,
   { files }: Decided['decision'],
 ): Promise<readonly Step[]> {
   const { observations } = await observe(machine, id, pulled, false);
-  const assigned = [...pulled].flatMap((unit) => assignments.get(unit) ?? []);
+  const assigned = [...pulled].flatMap((unit) => work.assignments.get(unit) ?? []);
   const todo = steps(assigned, observations, { files }).filter(({ action }) => action === 'stop');
-  const text = (hash: string) => files.get(hash) ?? '';
-  if (todo.length > 0) await carryOut(machine, { steps: todo, assignments, text, block: true, settles: [] });
+  const ended = (): void => undefined;
+  if (todo.length > 0)
+    await carryOut(machine, { ...work, steps: todo, block: true, settles: [], isOver: () => false, ended });
   return todo;
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { JournalEntry } from '../../machine/index.ts';
 import type { Session } from '../session.ts';
+import { followJournal } from './follow-journal.ts';
 import { byMachine, type Located } from './locate.ts';
 
 export interface JournalOptions {
@@ -29,7 +30,8 @@ export async function journalText(session: Session, item: Located, options: Jour
 
 /**
  * Several units on several machines as one stream, ordered by time. With `follow` it ends when `signal` is aborted.
- * @throws ClusterError of the first machine that fails.
+ * Machines that go away are told, and followed again when they are back.
+ * @throws ClusterError of the first machine that fails, or, with `follow`, of the only one that was never reached.
  */
 export async function journalStream(
   session: Session,
@@ -44,14 +46,14 @@ export async function journalStream(
   const order = new TimeOrder(onLine);
   const timer = follow ? setInterval(() => order.flush(), REORDER_MS) : undefined;
   try {
+    const machines = byMachine(located);
     await Promise.all(
-      byMachine(located).map(async ({ record, units }) => {
+      machines.map(async ({ record, units }) => {
         const push = ({ unit, text, time }: JournalEntry): void =>
           order.push({ located: { unit, machine: record }, text, time });
-        const machine = await session.machine(record);
         const query = { units, lines };
-        if (!follow) for (const entry of await machine.journal(query)) push(entry);
-        else for await (const entry of machine.followJournal(query, signal)) push(entry);
+        if (follow) return await followJournal(session, record, query, push, machines.length > 1, signal);
+        for (const entry of await (await session.machine(record)).journal(query)) push(entry);
       }),
     );
   } finally {

@@ -4,13 +4,13 @@ import { type Decision, decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
-import { type Answer, askAll, Reachability } from './ask.ts';
+import { askAll, Reachability } from './ask.ts';
 import { followOthers, type Waiting, waitFor } from './converge.ts';
-
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
+import { Waits } from './waits.ts';
 
 /** Restarts what runs, starts what is loaded; global units on each of their machines. */
 export async function restart(
@@ -55,13 +55,35 @@ async function restartLaunched(
     .filter(({ unit }) => wanted.has(unit))
     .map((refusal) => reportRefused(session, refusal));
 
+  const waits = new Waits(session);
+  let done = 0;
   const machines = [...byMachine.keys()].flatMap((id) => state.machines.get(id) ?? []);
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
-      return waitFor(machine.restart(units, block), timeoutMs, units[0] ?? '');
+      const failed: ClusterError[] = [];
+      const name = nameOf(record);
+      let over = false;
+      const onOutcome = (outcome: JobOutcome): void => {
+        if (over) return;
+        waits.end(name, outcome.unit);
+        if (outcome.result === 'done') done++;
+        failed.push(...report(session, decision, record, outcome));
+      };
+      if (block) waits.begin(name, 'restart', units);
+      const { minHealthyMs } = session.config;
+      const work = machine.restart(units, block, { minHealthyMs, onOutcome });
+      await waitFor(work, timeoutMs, units[0] ?? '').finally(() => {
+        over = true;
+        for (const unit of units) waits.end(name, unit);
+      });
+      return failed;
     });
-    return answers.flatMap((answer) => report(session, decision, answer, byMachine));
+    return answers.flatMap((answer) => {
+      if (!('error' in answer)) return answer.value;
+      const { machine, error } = answer;
+      return [reportUnreachable(session, machine, error, { units: byMachine.get(machine.id) ?? [] })];
+    });
   };
   // What was stopped or destroyed meanwhile must not run because of our restart.
   const follow = async (): Promise<ClusterError[]> => {
@@ -78,9 +100,16 @@ async function restartLaunched(
     const later = await followOthers(session, decided, scope, { block, timeoutMs, asked: wanted });
     return [...later.overtaken, ...later.failures];
   };
+  const begun = performance.now();
+  const end = async (): Promise<ClusterError[]> => {
+    const summary = { state: 'restarted', done, failed: failures.length, machines: machines.length } as const;
+    const seconds = (performance.now() - begun) / 1000;
+    if (block && done + failures.length > 1) session.emit({ kind: 'summary', ...summary, seconds });
+    return [...(await follow()), ...failures];
+  };
   if (!rolling) {
     failures.push(...(await restartOn(machines)));
-    return [...(await follow()), ...failures];
+    return await end();
   }
 
   for (const [at, record] of machines.entries()) {
@@ -92,25 +121,20 @@ async function restartLaunched(
     session.emit({ kind: 'warning', message });
     break;
   }
-  return [...(await follow()), ...failures];
+  return await end();
 }
 
 function report(
   session: Session,
   decision: Decision,
-  answer: Answer<JobOutcome[]>,
-  byMachine: ReadonlyMap<string, readonly string[]>,
+  record: MachineRecord,
+  outcome: JobOutcome,
 ): ClusterError[] {
-  const { machine: record } = answer;
-  if ('error' in answer)
-    return [reportUnreachable(session, record, answer.error, { units: byMachine.get(record.id) ?? [] })];
-  return answer.value.flatMap((outcome) => {
-    const { unit, result } = outcome;
-    const global = decision.globals.has(unit);
-    const machine = nameOf(record);
-    if (result === 'queued') session.emit({ kind: 'triggered', unit, verb: 'restart', global });
-    else if (result === 'done') session.emit({ kind: 'state', unit, state: 'restarted', machine, global });
-    else return [reportFailed(session, record, outcome)];
-    return [];
-  });
+  const { unit, result } = outcome;
+  const global = decision.globals.has(unit);
+  const machine = nameOf(record);
+  if (result === 'queued') session.emit({ kind: 'triggered', unit, verb: 'restart', global });
+  else if (result === 'done') session.emit({ kind: 'state', unit, state: 'restarted', machine, global });
+  else return [reportFailed(session, record, outcome)];
+  return [];
 }

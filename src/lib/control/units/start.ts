@@ -38,10 +38,17 @@ export async function start(
   reportTriggered(session, names, decision.globals, verb, options.block);
   const concerned = new Set([...names, ...decision.changed]);
   const refused = reportRefusals(session, decided, (unit) => concerned.has(unit));
-  const { failures } = await converge(session, decided, scopeOfUnits(before, decision, concerned), {
+  const scope = scopeOfUnits(before, decision, concerned);
+  const begun = performance.now();
+  const { done, failures, silent } = await converge(session, decided, scope, {
     ...waiting(options),
     ...(desired === 'launched' && { asked: new Set(names) }),
   });
+  const away = [...silent.keys()].reduce((sum, id) => sum + (scope.get(id)?.units.size ?? 1) - 1, 0);
+  const failed = refused.length + failures.length + away;
+  const seconds = (performance.now() - begun) / 1000;
+  if (options.block && done + failed > 1)
+    session.emit({ kind: 'summary', state: desired, done, failed, machines: scope.size, seconds });
   throwFailures([...refused, ...failures]);
 }
 

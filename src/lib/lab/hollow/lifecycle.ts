@@ -184,7 +184,7 @@ export class Lifecycle {
 
   /** Five restarts in ten seconds are systemd's default start limit. */
   #comeBack(unit: HollowUnit): void {
-    const now = Date.now();
+    const now = performance.now();
     unit.autoRestarts = [...unit.autoRestarts.filter((at) => now - at < 10_000), now];
     if (unit.autoRestarts.length > 5) {
       this.#journal.say(unit, `${unit.name}: Start request repeated too quickly.`, 4);

@@ -56,7 +56,7 @@ export async function startHollowProcess(
     ended = `exit ${signal ?? code}`;
   });
   try {
-    for (const end = Date.now() + READY_MS; Date.now() < end && ended === null; ) {
+    for (const end = performance.now() + READY_MS; performance.now() < end && ended === null; ) {
       const state = await hollowStatus(stateDir);
       if (state) return state;
       await sleep(20);

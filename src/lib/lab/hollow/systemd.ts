@@ -76,6 +76,7 @@ export class HollowSystemd {
     const unit = this.#units.peek(name);
     if (!unit) throw new BusError('org.freedesktop.systemd1.NoSuchUnit', `Unit ${name} not loaded.`);
     unit.autoRestarts = [];
+    unit.restarts = 0;
     if (unit.active === 'failed') this.#units.become(unit, 'inactive', 'dead');
     unit.result = 'success';
     this.#units.collect(unit);

@@ -45,11 +45,11 @@ export function cgroupsWithPrefix(prefix: string): string[] {
 
 /** Kills every process of a machine at once (a crash, not a shutdown) and waits until they are gone. */
 export async function killCgroup(cgroup: string, timeoutMs = 15_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const pids = cgroupPids(cgroup);
     if (pids.length === 0) return;
-    if (Date.now() > deadline) throw new Error(`processes of ${cgroup} do not die: ${pids.join(' ')}`);
+    if (performance.now() > deadline) throw new Error(`processes of ${cgroup} do not die: ${pids.join(' ')}`);
     for (const pid of pids) kill(pid);
     await sleep(30);
   }

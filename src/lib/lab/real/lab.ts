@@ -119,11 +119,11 @@ export async function labReboot(name: string, machine: string | number, stateDir
   }
   // systemd's signal for reboot.target (SIGRTMIN+5) also works when the machine is cut off.
   process.kill(before, 39);
-  const deadline = Date.now() + READY_MS;
+  const deadline = performance.now() + READY_MS;
   for (;;) {
     const now = leaderPid(cgroup);
     if (now !== undefined && now !== before) break;
-    if (Date.now() > deadline || cgroupPids(cgroup).length === 0) {
+    if (performance.now() > deadline || cgroupPids(cgroup).length === 0) {
       throw new ClusterError('lab-machine-failed', `${target.name} did not come back from its reboot`, {
         hint: `look at ${machinePaths(lab, index).console}`,
       });

@@ -127,15 +127,17 @@ export async function waitReady(
   timeoutMs: number,
 ): Promise<void> {
   const paths = machinePaths(lab, index);
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   let last = 'sshd does not answer';
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
     if (cgroupPids(paths.cgroup).length === 0) {
       throw notReady(machine, `it ended while booting: ${consoleWords(paths)}`, paths);
     }
     if (await sshAnswers(machine.address, 500)) {
       const argv = [...labSshArgs(machine), 'systemctl is-system-running --wait'];
-      const result = await run('ssh', argv, { timeoutMs: Math.max(1000, deadline - Date.now()) });
+      const result = await run('ssh', argv, {
+        timeoutMs: Math.ceil(Math.max(1000, deadline - performance.now())),
+      });
       const words = result.stdout.trim();
       if (words === 'running' || words === 'degraded') return;
       last = words || result.stderr.trim() || `ssh ended with ${result.code}`;

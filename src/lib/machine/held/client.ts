@@ -9,6 +9,7 @@ const LATE = Symbol('late');
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+  readonly onPart?: ((part: unknown) => void) | undefined;
 }
 
 /** The holder is gone, or too slow. */
@@ -24,6 +25,7 @@ export class HolderClient {
     this.#socket = socket;
     receive<Answer>(socket, (answer) => {
       const waiting = this.#waiting.get(answer.id);
+      if ('part' in answer) return waiting?.onPart?.(answer.part);
       this.#waiting.delete(answer.id);
       if ('error' in answer) waiting?.reject(errorFromData(answer.error));
       else waiting?.resolve(answer.value);
@@ -48,18 +50,18 @@ export class HolderClient {
   }
 
   /** A machine may take any time for a call or its next changes; other questions are answered soon or not at all. */
-  async ask(question: Question): Promise<unknown> {
-    if (question.ask === 'call' || question.ask === 'next') return await this.#asked(question);
+  async ask(question: Question, onPart?: (part: unknown) => void): Promise<unknown> {
+    if (question.ask === 'call' || question.ask === 'next') return await this.#asked(question, onPart);
     const answer = await within(ANSWER_MS, this.#asked(question), LATE);
     if (answer === LATE) throw new HolderLost('no answer in time');
     return answer;
   }
 
-  #asked(question: Question): Promise<unknown> {
+  #asked(question: Question, onPart?: (part: unknown) => void): Promise<unknown> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new HolderLost('the holder is gone'));
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { resolve, reject, onPart });
       send(this.#socket, { ...question, id });
     });
   }

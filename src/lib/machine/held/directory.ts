@@ -39,7 +39,9 @@ export async function noteUse(marker: string, withinMs: number): Promise<boolean
   const now = new Date();
   if (last === null) await writeFile(marker, '', { mode: 0o600 });
   else await utimes(marker, now, now);
-  return last !== null && now.getTime() - last.mtimeMs < withinMs;
+  // A mark from the future was made before somebody set the clock: it tells nothing.
+  const agoMs = last === null ? null : now.getTime() - last.mtimeMs;
+  return agoMs !== null && agoMs > -withinMs && agoMs < withinMs;
 }
 
 /** The sockets of all holders, whatever options they were started with. */

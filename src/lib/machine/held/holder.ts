@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { within } from '../../within.ts';
 import { connectMachine } from '../connect.ts';
 import { unreachable } from '../errors.ts';
-import type { Machine, MachineTarget, SshOptions } from '../port.ts';
+import type { JobWaiting, Machine, MachineTarget, SshOptions } from '../port.ts';
 import { Limit } from '../ssh/limit.ts';
 import { HolderClient } from './client.ts';
 import { Watches } from './watches.ts';
@@ -39,6 +39,7 @@ export interface HolderOptions {
 interface Held {
   readonly target: MachineTarget;
   readonly machine: Machine;
+  /** By the clock that nobody sets, as `used`. */
   readonly since: number;
   used: number;
   /** Calls and watches that are going on. */
@@ -107,7 +108,7 @@ class Holder {
             machine.close();
             throw error;
           });
-          const now = Date.now();
+          const now = performance.now();
           this.#held.set(key, { target, machine, since: now, used: now, calls: 0 });
         } catch {
           // The next command meets the same error on its own connection and reports it.
@@ -124,19 +125,19 @@ class Holder {
     socket.on('close', () => watches.endAll());
     receive<Request>(socket, ({ id, ...question }) => {
       const answer = (message: Answer): unknown => !socket.destroyed && send(socket, message);
-      this.#answer(question as Question, watches).then(
+      this.#answer(question as Question, watches, (part) => answer({ id, part })).then(
         (value) => answer({ id, value: value ?? null }),
         (error: unknown) => answer({ id, error: errorToData(error) }),
       );
     });
   }
 
-  async #answer(question: Question, watches: Watches): Promise<unknown> {
+  async #answer(question: Question, watches: Watches, tell: (part: unknown) => void): Promise<unknown> {
     switch (question.ask) {
       case 'use':
         return await this.#isAlive(question.target);
       case 'call':
-        return await this.#call(question);
+        return await this.#call(question, tell);
       case 'watch':
         return this.#watch(question, watches);
       case 'next':
@@ -157,16 +158,19 @@ class Holder {
     }
   }
 
-  async #call({ target, call, args }: Question & { ask: 'call' }): Promise<unknown> {
+  async #call(
+    { target, call, args, parts }: Question & { ask: 'call' },
+    tell: (part: unknown) => void,
+  ): Promise<unknown> {
     const held = this.#find(target);
     if (!CALLS.includes(call)) throw new Error(`a machine has no ${call}`);
     const method = held.machine[call] as (...args: unknown[]) => Promise<unknown>;
     held.calls++;
     try {
-      return await method.apply(held.machine, args);
+      return await method.apply(held.machine, parts ? withParts(args, tell) : [...args]);
     } finally {
       held.calls--;
-      held.used = Date.now();
+      held.used = performance.now();
     }
   }
 
@@ -175,7 +179,7 @@ class Holder {
     held.calls++;
     return watches.begin(held.machine, units, () => {
       held.calls--;
-      held.used = Date.now();
+      held.used = performance.now();
     });
   }
 
@@ -193,7 +197,7 @@ class Holder {
       this.#drop(key);
       return false;
     }
-    held.used = Date.now();
+    held.used = performance.now();
     return true;
   }
 
@@ -214,7 +218,7 @@ class Holder {
   }
 
   async #tick(): Promise<void> {
-    const oldest = Date.now() - this.#options.idleMs;
+    const oldest = performance.now() - this.#options.idleMs;
     for (const [key, { used, calls }] of this.#held) if (used <= oldest && calls === 0) this.#drop(key);
     const isOver = this.#held.size === 0 && this.#opening.size === 0;
     if (isOver || !(await this.#isOurs())) this.#finish();
@@ -223,6 +227,12 @@ class Holder {
   async #isOurs(): Promise<boolean> {
     return (await lstat(this.#options.socket).catch(() => null))?.ino === this.#inode;
   }
+}
+
+/** The arguments of a job call, with the function in them that JSON cannot carry. */
+function withParts(args: readonly unknown[], tell: (part: unknown) => void): unknown[] {
+  const [units, block, waiting] = args;
+  return [units, block, { ...(waiting as JobWaiting), onOutcome: tell }];
 }
 
 function answers(machine: Machine): Promise<boolean> {
@@ -234,6 +244,6 @@ function answers(machine: Machine): Promise<boolean> {
 }
 
 function connectionOf({ target, since, used }: Held): HeldConnection {
-  const now = Date.now();
-  return { target, heldMs: now - since, unusedMs: now - used };
+  const now = performance.now();
+  return { target, heldMs: Math.round(now - since), unusedMs: Math.round(now - used) };
 }

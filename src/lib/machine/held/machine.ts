@@ -1,5 +1,14 @@
 import { unreachable } from '../errors.ts';
-import type { FileChange, JournalQuery, Machine, MachineTarget, UnitChanges, WatchOptions } from '../port.ts';
+import type {
+  FileChange,
+  JobOutcome,
+  JobWaiting,
+  JournalQuery,
+  Machine,
+  MachineTarget,
+  UnitChanges,
+  WatchOptions,
+} from '../port.ts';
 import { type HolderClient, HolderLost } from './client.ts';
 import type { Call, CallArgs, CallResult, Question } from './wire.ts';
 
@@ -48,16 +57,16 @@ export class HeldMachine implements Machine {
     return this.#call('reload');
   }
 
-  start(units: readonly string[], block: boolean) {
-    return this.#call('start', units, block);
+  start(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('start', units, block, waiting);
   }
 
-  stop(units: readonly string[], block: boolean) {
-    return this.#call('stop', units, block);
+  stop(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('stop', units, block, waiting);
   }
 
-  restart(units: readonly string[], block: boolean) {
-    return this.#call('restart', units, block);
+  restart(units: readonly string[], block: boolean, waiting?: JobWaiting) {
+    return this.#jobs('restart', units, block, waiting);
   }
 
   forget(units: readonly string[]) {
@@ -138,14 +147,26 @@ export class HeldMachine implements Machine {
     return this.#own;
   }
 
+  /** The holder tells each outcome when it is there. */
+  async #jobs(
+    call: 'start' | 'stop' | 'restart',
+    units: readonly string[],
+    block: boolean,
+    { onOutcome, ...waiting }: JobWaiting = {},
+  ): Promise<JobOutcome[]> {
+    const question = { ask: 'call', target: this.target, call, args: [units, block, waiting] } as const;
+    const heard = (part: unknown): void => onOutcome?.(part as JobOutcome);
+    return (await this.#asked({ ...question, parts: onOutcome !== undefined }, heard)) as JobOutcome[];
+  }
+
   async #call<Name extends Call>(call: Name, ...args: CallArgs<Name>): Promise<CallResult<Name>> {
     const value = await this.#asked({ ask: 'call', target: this.target, call, args: [...args] });
     return value as CallResult<Name>;
   }
 
-  async #asked(question: Question): Promise<unknown> {
+  async #asked(question: Question, onPart?: (part: unknown) => void): Promise<unknown> {
     try {
-      return await this.#holder.ask(question);
+      return await this.#holder.ask(question, onPart);
     } catch (error) {
       if (error instanceof HolderLost) throw unreachable(this.target, 'the connection was lost', error);
       throw error;

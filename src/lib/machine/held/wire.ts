@@ -25,7 +25,14 @@ export interface HeldConnection {
  */
 export type Question =
   | { readonly ask: 'use'; readonly target: MachineTarget }
-  | { readonly ask: 'call'; readonly target: MachineTarget; readonly call: Call; readonly args: unknown[] }
+  | {
+      readonly ask: 'call';
+      readonly target: MachineTarget;
+      readonly call: Call;
+      readonly args: readonly unknown[];
+      /** Of jobs: tell each outcome as a part when it is there. */
+      readonly parts?: boolean;
+    }
   | { readonly ask: 'watch'; readonly target: MachineTarget; readonly units?: readonly string[] }
   | { readonly ask: 'next' | 'unwatch'; readonly watch: number }
   | { readonly ask: 'hold' | 'drop'; readonly targets: readonly MachineTarget[] }
@@ -33,7 +40,9 @@ export type Question =
   | { readonly ask: 'end' };
 
 export type Request = Question & { readonly id: number };
+/** A `part` comes any number of times before the answer itself. */
 export type Answer =
+  | { readonly id: number; readonly part: unknown }
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: ErrorData };
 

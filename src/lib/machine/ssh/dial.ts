@@ -6,11 +6,11 @@ import { ClusterError } from '../../error.ts';
 import { authRefused, needsOpenssh, unreachable } from '../errors.ts';
 import type { MachineTarget, SshOptions } from '../port.ts';
 import { type AuthLog, agentSocket, authMethods, KeyRing } from './auth.ts';
+import { keepAliveOf } from './keep-alive.ts';
 import { type HostConfig, lookupHost, parseSpec, resolveTarget } from './ssh-config.ts';
 import { trustFor } from './trust.ts';
 
 const RETRY_JITTER_MS = { least: 50, most: 300 };
-const KEEPALIVE_MS = 15_000;
 /** More machines than this, one behind the other, are a loop in the configuration. */
 const MOST_JUMPS = 8;
 
@@ -183,7 +183,7 @@ function openSocket({ target, config, timeoutMs }: Way): Promise<Socket> {
 }
 
 async function handshake(
-  { target, config: host, timeoutMs }: Way,
+  { target, options, config: host, timeoutMs }: Way,
   sock: Duplex,
   trust: Awaited<ReturnType<typeof trustFor>>,
   methods: AsyncGenerator<AnyAuthMethod, void>,
@@ -233,12 +233,13 @@ async function handshake(
     client.once('close', () => {
       fail(keyed ? refused() : new Dropped('sshd closed the connection at once'));
     });
+    const alive = keepAliveOf(options, host);
     const config: ConnectConfig = {
       sock: sock as NonNullable<ConnectConfig['sock']>,
       username: target.user,
       readyTimeout: 0,
-      keepaliveInterval: host.keepAliveMs ?? KEEPALIVE_MS,
-      ...(host.keepAliveCount === undefined ? {} : { keepaliveCountMax: host.keepAliveCount }),
+      keepaliveInterval: alive.intervalMs,
+      ...(alive.count === undefined ? {} : { keepaliveCountMax: alive.count }),
       strictVendor: false,
       algorithms: { serverHostKey: trust.algorithms as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer, verify: (ok: boolean) => void) => {

@@ -104,7 +104,8 @@ export function refusal(error: BusError, status: UnitStatus): Failure {
   return { result: status.load === 'loaded' ? name : status.load, how: error.message, run: null };
 }
 
-async function property(bus: Bus, unit: string, iface: string, name: string): Promise<unknown> {
+/** A property of a unit; undefined where there is none. */
+export async function property(bus: Bus, unit: string, iface: string, name: string): Promise<unknown> {
   const answer = await bus
     .call({
       destination: SYSTEMD,

@@ -98,6 +98,7 @@ export async function registrator(
     store: own,
     prefix: '/cluster',
     trafficPrefix: '/vulcand',
+    ready: () => undefined,
     report: new Reporter(
       'info',
       (line, severity) => {

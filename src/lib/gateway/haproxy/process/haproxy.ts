@@ -89,7 +89,7 @@ export class Haproxy {
     });
     child.unref();
     await file?.close();
-    for (const until = Date.now() + START_MS; Date.now() < until; await sleep(STEP_MS)) {
+    for (const until = performance.now() + START_MS; performance.now() < until; await sleep(STEP_MS)) {
       if (over !== null) break;
       const state = await this.state();
       if (state !== null && state.pid === child.pid && (await this.answers(state))) return state;
@@ -115,7 +115,7 @@ export class Haproxy {
     if (before === null) throw this.#failed('its master process does not answer');
     // The master restarts itself and drops the connection without an answer.
     await ask(this.paths.master, ['reload'], 2000).catch(() => undefined);
-    for (const until = Date.now() + RELOAD_MS; Date.now() < until; await sleep(STEP_MS)) {
+    for (const until = performance.now() + RELOAD_MS; performance.now() < until; await sleep(STEP_MS)) {
       const state = await this.state();
       if (state === null) {
         if (!isAlive(before.pid)) throw this.#failed('it ended');

@@ -15,7 +15,8 @@ export interface OwnConfig {
   readonly globalKeys: readonly string[];
   /** Whether the client's configuration says `StrictHostKeyChecking accept-new`. */
   readonly acceptNew: boolean;
-  readonly keepAliveSeconds: number | null;
+  /** ServerAliveInterval in seconds and ServerAliveCountMax; null = those of the client's configuration. */
+  readonly keepAlive: { readonly interval: number; readonly count: number } | null;
 }
 
 /**
@@ -36,7 +37,9 @@ export function ownConfig(own: OwnConfig): string {
     `BatchMode ${asks ? 'no' : 'yes'}`,
     `StrictHostKeyChecking ${strict}`,
     `ConnectTimeout ${connectSeconds}`,
-    ...(own.keepAliveSeconds === null ? [] : [`ServerAliveInterval ${own.keepAliveSeconds}`]),
+    ...(own.keepAlive === null
+      ? []
+      : [`ServerAliveInterval ${own.keepAlive.interval}`, `ServerAliveCountMax ${own.keepAlive.count}`]),
     'ClearAllForwardings yes',
     'PermitLocalCommand no',
     'RemoteCommand none',

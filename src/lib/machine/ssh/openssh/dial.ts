@@ -5,6 +5,7 @@ import { ClusterError } from '../../../error.ts';
 import { needsOpenssh } from '../../errors.ts';
 import type { MachineTarget, SshOptions } from '../../port.ts';
 import { loginTimeout } from '../dial.ts';
+import { inSeconds, keepAliveOf } from '../keep-alive.ts';
 import { Limit } from '../limit.ts';
 import { lookupHost } from '../ssh-config.ts';
 import type { Transport } from '../transport.ts';
@@ -16,7 +17,6 @@ import { makePlace, removePlace } from './place.ts';
 import { OpenSshTransport } from './transport.ts';
 
 const LINGER_SECONDS = 10;
-const KEEPALIVE_SECONDS = 15;
 /** Beyond the connection's own limit: for keys, agents and commands that ssh asks. */
 const LOGIN_EXTRA_MS = 10_000;
 /** A person at a terminal; sshd itself gives two minutes. */
@@ -51,6 +51,7 @@ async function attempt(target: MachineTarget, options: SshOptions, asks: boolean
   const at = (name: string) => join(directory, name);
   const shared = await sharedLines(target, options, host);
   if (shared !== '') writeFileSync(at('known'), shared, { mode: 0o600 });
+  const ownAlive = options.goneAfterChosen === true || host.keepAliveMs === undefined;
   const config = ownConfig({
     target,
     options,
@@ -59,7 +60,7 @@ async function attempt(target: MachineTarget, options: SshOptions, asks: boolean
     ...(shared === '' ? {} : { sharedKeys: at('known') }),
     globalKeys: host.globalKnownHostsFiles ?? ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'],
     acceptNew: host.acceptNew,
-    keepAliveSeconds: host.keepAliveMs === undefined ? KEEPALIVE_SECONDS : null,
+    keepAlive: ownAlive ? inSeconds(keepAliveOf(options, host)) : null,
   });
   writeFileSync(at('config'), config, { mode: 0o600 });
   const args = masterArgs({
