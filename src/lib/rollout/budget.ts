@@ -22,10 +22,6 @@ export function allowed(limit: Limit, total: number): number {
   return Math.max(1, Math.floor((total * limit.percent) / 100));
 }
 
-/** As a person writes it. */
-export const limitText = (limit: Limit): string =>
-  'count' in limit ? String(limit.count) : `${limit.percent}%`;
-
 function badBudget(message: string): ClusterError {
   return new ClusterError('bad-budget', message, {
     hint: 'give a number from 1, such as 2, or a percentage from 1% to 100%; nothing was changed',

@@ -3,12 +3,11 @@
  * seen and the time go in; what to record and what to do come out. It must not know machines, the registry or a clock.
  */
 export { batches } from './batches.ts';
-export { allowed, limitText, parseLimit } from './budget.ts';
+export { allowed, parseLimit } from './budget.ts';
 export { holderOf, overlap } from './claims.ts';
 export { type HealthFacts, judge } from './health.ts';
 export { isInFlight, isLive, isSettled, targetOf } from './item.ts';
 export type * from './model.ts';
-export { nameItem, nameSome } from './names.ts';
+export { nameItem } from './names.ts';
 export { next } from './next.ts';
 export { abort, pause, resume, rollback } from './turn.ts';
-export { formatSeconds } from './words.ts';

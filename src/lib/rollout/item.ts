@@ -27,7 +27,7 @@ export function advance(rollout: Rollout, item: RolloutItem, seen: Seen, now: nu
   if (strange !== null) return { ...item, state: 'skipped', why: strange };
   if (item.state === 'acting') return acted(rollout, item, seen);
   if (item.state === 'returning') return returned(rollout, item, seen, now);
-  return item.state === 'healthy' ? relapsed(rollout, item, seen, now) : item;
+  return item.state === 'healthy' ? relapsed(rollout, item, seen, now) : unneeded(rollout, item, seen);
 }
 
 /** What somebody else did to the unit, where the rollout has nothing to do with it any more. */
@@ -47,6 +47,14 @@ function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): strin
   return wanted.hash === origin?.hash ? null : 'was given another file meanwhile';
 }
 
+/** A unit that is as it should be before its turn comes needs no step. */
+function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health }: Seen): RolloutItem {
+  const target = targetOf(rollout, item);
+  const isThere = wanted?.hash === target?.hash && wanted?.desired === target?.desired;
+  if (rollout.kind !== 'file' || item.again || !isThere || health.verdict !== 'good') return item;
+  return { ...item, state: 'healthy' };
+}
+
 function acted(rollout: Rollout, item: RolloutItem, { ended, failure, run }: Seen): RolloutItem {
   if (failure !== undefined) return { ...item, state: 'failed', why: failure };
   // A driver that died had its restart done: the unit is in another run.
@@ -60,7 +68,8 @@ function returned(rollout: Rollout, item: RolloutItem, seen: Seen, now: number):
   const { health, goodSince, since } = seen;
   if (health.verdict === 'sick') return { ...item, state: 'failed', why: health.why };
   if (health.verdict === 'good' && goodSince !== null) {
-    if (now - goodSince < minHealthyMs) return item;
+    const needed = targetOf(rollout, item)?.desired === 'launched' ? minHealthyMs : 0;
+    if (now - goodSince < needed) return item;
     const { again: _again, ...rest } = item;
     return { ...rest, state: 'healthy' };
   }

@@ -109,8 +109,14 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
 function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): Set<number> {
   const { items } = rollout;
   const cap = Math.min(allowed(rollout.budget.maxUnavailable, items.length), most);
-  const answers = (at: number) => seen.items[at]!.health.verdict !== 'unknown';
-  const waiting = [...items.keys()].filter((at) => items[at]!.state === 'waiting' && answers(at));
+  const isOpen = (at: number): boolean => {
+    const { health, busy } = seen.items[at]!;
+    return items[at]!.state === 'waiting' && health.verdict !== 'unknown' && !busy;
+  };
+  const open = [...items.keys()].filter(isOpen);
+  const launched = open.filter((at) => targetOf(rollout, items[at]!)?.desired === 'launched');
+  // Templates and what is loaded only come last: while they wait, their old file is what new instances get.
+  const waiting = launched.length > 0 ? launched : open;
   const free = waiting.filter((at) => !takesDown(rollout, items[at]!, seen, at)).slice(0, cap);
   const room = allowed(rollout.budget.maxUnavailable, items.length) - downNow(rollout, seen).length;
   const up = waiting.filter((at) => takesDown(rollout, items[at]!, seen, at));

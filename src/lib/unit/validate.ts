@@ -1,6 +1,7 @@
 import { ClusterError, type ErrorPlace } from '../error.ts';
 import { parseUnitFile, type UnitFile, unitHash } from './file.ts';
 import { fleetGlob, type Glob } from './glob.ts';
+import { healthCheckOf } from './health-check.ts';
 import { parseUnitName, type UnitName } from './name.ts';
 import { CONFLICTS, MACHINE_OF, REPLACES, unitWarnings } from './warnings.ts';
 import {
@@ -23,7 +24,7 @@ export interface ValidatedUnit {
 
 /**
  * Checks a unit's name, syntax and [X-Fleet] rules; a file may be empty or hold only [X-Fleet]. Throws the first
- * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key` and `bad-requirements` (rules
+ * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key`, `bad-health-check` and `bad-requirements` (rules
  * that exclude each other, in fleet's words). What fleet ignores is a warning.
  */
 export function validateUnit(
@@ -40,6 +41,7 @@ export function validateUnit(
   });
   refuseUnknownKeys(file, name, place);
   const found = fleetValues(unit, file);
+  healthCheckOf(name, file);
   const wanted = toRequirements(found);
   const clash = clashOf(wanted, wanted.conflicts.map(fleetGlob), wanted.replaces.map(fleetGlob));
   if (clash !== null) {

@@ -15,6 +15,7 @@ export const FLEET_KEYS: readonly string[] = [
   'Conflicts',
   'Global',
   'Replaces',
+  'HealthCheck',
   'X-ConditionMachineID',
   'X-ConditionMachineBootID',
   'X-ConditionMachineOf',

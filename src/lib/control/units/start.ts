@@ -26,9 +26,10 @@ export async function start(
   session: Session,
   args: readonly string[],
   desired: Desired,
-  options: VerbOptions & { readonly differing: Differing },
+  options: VerbOptions & { readonly differing: Differing; readonly siblings?: boolean },
 ): Promise<void> {
-  const decided = await write(session, (state) => intendFiles(state, args, desired, options.differing));
+  const { differing, siblings } = options;
+  const decided = await write(session, (state) => intendFiles(state, args, desired, differing, siblings));
   const { before, decision } = decided;
   const { names, events } = decided.value;
   for (const event of events) session.emit(event);
@@ -58,6 +59,7 @@ export async function intendFiles(
   args: readonly string[],
   desired: Desired,
   differing: Differing,
+  siblings = true,
 ): Promise<Intended<Requested>> {
   const replace = differing === 'replace';
   const active = desired !== 'inactive';
@@ -65,6 +67,6 @@ export async function intendFiles(
   const found = await findFiles(state, args, replace, active ? noTemplate : undefined);
   if (differing === 'refuse') refuseDiffering(found);
   if (active) refuseCircles(state, found, replace);
-  const { intent, events } = intentOfFiles(state, found, desired, replace);
+  const { intent, events } = intentOfFiles(state, found, desired, replace, siblings);
   return { intent, value: { names: found.map(({ name }) => name), events, changes: changedFiles(found) } };
 }
