@@ -17,6 +17,7 @@ export const budgetFlags = {
   pause: Flags.boolean({
     description: 'pause when the canary is healthy; cluster rollout resume goes on',
     env: 'CLUSTER_PAUSE',
+    default: false,
   }),
   deadline: text('deadline', 'how long a unit may take to become healthy (default 2m)'),
   'max-failures': Flags.integer({
@@ -27,14 +28,17 @@ export const budgetFlags = {
   'auto-rollback': Flags.boolean({
     description: 'bring the former files back by itself when the rollout would halt',
     env: 'CLUSTER_AUTO_ROLLBACK',
+    default: false,
   }),
   'wait-for-others': Flags.boolean({
     description: 'wait while another rollout changes the same units, instead of being refused',
     env: 'CLUSTER_WAIT_FOR_OTHERS',
+    default: false,
   }),
   'dry-run': Flags.boolean({
     description: 'show the batches without changing anything',
     env: 'CLUSTER_DRY_RUN',
+    default: false,
   }),
 };
 

@@ -27,6 +27,7 @@ export default class Start extends ClusterCommand {
     'all-at-once': Flags.boolean({
       description: 'with --replace: exchange all instances at the same time, without a rollout',
       env: 'CLUSTER_ALL_AT_ONCE',
+      default: false,
     }),
   };
 

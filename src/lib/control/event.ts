@@ -104,6 +104,7 @@ export type Event =
       readonly units: number;
       readonly healthy: number;
       readonly failed: number;
+      readonly skipped: number;
       readonly reason?: string;
       /** Since this driver began. */
       readonly seconds: number;

@@ -43,7 +43,8 @@ export function judge(facts: HealthFacts): Health {
     return { verdict: 'sick', why: 'ended and is about to be restarted by systemd' };
   if (STARTING.has(active)) return { verdict: 'starting', why: `is ${active}` };
   if (active === 'inactive' && endsByItself) return { verdict: 'good', why: 'has done its work' };
-  if (active !== 'active') return { verdict: 'sick', why: `is ${active} (${sub})` };
+  if (active !== 'active')
+    return { verdict: 'sick', why: sub === active ? `is ${active}` : `is ${active} (${sub})` };
   const bad = checks.find(({ ok }) => !ok);
   return bad === undefined ? { verdict: 'good', why: 'active' } : { verdict: 'starting', why: bad.text };
 }

@@ -139,6 +139,8 @@ export interface RolloutStep {
 export interface Next {
   /** What to record before the steps; the same object where nothing changed. */
   readonly rollout: Rollout;
+  /** The rollout as it was when it turned around by itself, with what failed; never recorded. */
+  readonly failed?: Rollout;
   readonly steps: readonly RolloutStep[];
   /** What is waited for, or why nothing more is done: one line each. */
   readonly why: readonly string[];

@@ -61,11 +61,18 @@ function checked(rollout: Rollout, seen: RolloutObservation): Next {
 function halted(rollout: Rollout, reason: string): Next {
   const { budget, back, items } = rollout;
   const stopped: Rollout = { ...rollout, state: 'halted', reason };
-  const touched = items.filter(({ state }) => state !== 'waiting' && state !== 'skipped');
+  const changed = items.filter(
+    ({ state, from }) => state !== 'waiting' && state !== 'skipped' && from !== null,
+  );
   const canGoBack = budget.autoRollback && !back && rollout.kind === 'file';
+  if (!canGoBack) return stay(stopped, [], true);
   // Going back to what was sick as well would change running units for nothing.
-  if (!canGoBack || !touched.some(({ wasHealthy }) => wasHealthy)) return stay(stopped, [], true);
-  return stay(turnBack(stopped, reason), []);
+  const wasSick = changed.find(({ wasHealthy }) => !wasHealthy);
+  if (wasSick !== undefined) {
+    const why = `${reason}; it does not go back, since ${nameItem(wasSick)} was not healthy before either`;
+    return stay({ ...stopped, reason: why }, [], true);
+  }
+  return { ...stay(turnBack(stopped, reason), []), failed: stopped };
 }
 
 function failureText(failed: readonly RolloutItem[]): string {

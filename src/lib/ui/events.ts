@@ -76,7 +76,7 @@ function told(event: Event): Sentence[] {
     case 'back':
       return err(`Machine ${machineLegend(event.machine, false)} is back after ${event.seconds} s`);
     case 'rollout':
-      return out(rolloutLine(event));
+      return event.state === 'checking' || event.state === 'running' ? [] : out(rolloutLine(event));
     case 'rollout-unit':
       return rolloutUnitLines(event).map((text): Sentence => ({ to: 'stdout', text }));
     case 'machine-added':

@@ -12,18 +12,10 @@ const units = (count: number): string => `${count} unit${count === 1 ? '' : 's'}
 const SHORT_HASH = 7;
 
 /** A rollout's new state, on one line. */
-export function rolloutLine({
-  id,
-  change,
-  state,
-  units: all,
-  healthy,
-  failed,
-  reason,
-  seconds,
-}: Changed): string {
+export function rolloutLine(event: Changed): string {
+  const { id, change, state, units: all, healthy, failed, skipped, reason, seconds } = event;
   const because = reason === undefined ? '' : `: ${reason}`;
-  const bad = failed === 0 ? '' : `, ${failed} failed`;
+  const bad = `${failed === 0 ? '' : `, ${failed} failed`}${skipped === 0 ? '' : `, ${skipped} passed over`}`;
   switch (state) {
     case 'planned':
       return `Rollout ${id} (${change}) of ${units(all)} begins`;
@@ -31,7 +23,7 @@ export function rolloutLine({
     case 'rolled-back':
       return `Rollout ${id} ${state === 'done' ? 'done' : 'rolled back'}: ${healthy} of ${units(all)} healthy${bad}, in ${seconds.toFixed(1)} s`;
     default:
-      return `Rollout ${id} ${state}${state === 'running' ? '' : because}`;
+      return `Rollout ${id} ${state}${because}`;
   }
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../../src/lib/rollout/index.ts';
 import { GOOD, itemOf, NEW, OLD, observed, rolloutOf, seenOf } from './support.ts';
 
-const SICK: Health = { verdict: 'sick', why: 'is failed (failed)' };
+const SICK: Health = { verdict: 'sick', why: 'is failed' };
 const STARTING: Health = { verdict: 'starting', why: 'health check answers 500' };
 const codeOf = (work: () => unknown): string => {
   try {
@@ -53,7 +53,7 @@ describe('next', () => {
   });
 
   test.each([
-    ['sick', SICK, 0, 'web@1.service is failed (failed)'],
+    ['sick', SICK, 0, 'web@1.service is failed'],
     [
       'past its deadline',
       STARTING,
@@ -73,7 +73,7 @@ describe('next', () => {
     const seen = [seenOf({ wanted: NEW, health: SICK, goodSince: null }), seenOf({ wanted: NEW }), seenOf()];
     expect(next(rollout, observed(seen), 1).rollout).toMatchObject({
       state: 'halted',
-      reason: 'web@1.service is failed (failed) after it had been healthy',
+      reason: 'web@1.service is failed after it had been healthy',
     });
   });
 

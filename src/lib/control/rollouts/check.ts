@@ -32,10 +32,12 @@ function failed(error: unknown): Checked {
 async function askHttp(machine: Machine, { url }: Extract<HealthCheck, { kind: 'http' }>): Promise<Checked> {
   const { hostname, port, pathname, search, host } = new URL(url);
   const stream = await machine.forward({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
+  const timer = setTimeout(() => stream.destroy(new Error('no answer')), CHECK_MS);
   try {
     const status = await statusOf(stream, { host, path: pathname + search });
     return { ok: status >= 200 && status < 400, text: `health check answers ${status}` };
   } finally {
+    clearTimeout(timer);
     stream.destroy();
   }
 }
@@ -47,8 +49,7 @@ function statusOf(stream: Duplex, { host, path }: { host: string; path: string }
       answer.resume();
       resolve(answer.statusCode ?? 0);
     });
-    asked.setTimeout(CHECK_MS, () => asked.destroy(new Error('no answer')));
-    asked.once('error', reject);
+    asked.on('error', reject);
     asked.end();
   });
 }

@@ -107,7 +107,10 @@ class Driver {
         next(rollout, this.#memory.observation(rollout, looks, snapshot, now), now);
       let result = decide(entry.rollout);
       // What needs neither a step nor time is decided at once, and recorded once.
-      for (let last = entry.rollout; result.rollout !== last && result.steps.length === 0 && !result.over; ) {
+      for (
+        let last = entry.rollout;
+        result.rollout !== last && result.steps.length === 0 && !result.over && result.failed === undefined;
+      ) {
         last = result.rollout;
         result = decide(last);
       }
@@ -117,8 +120,11 @@ class Driver {
           await sleep(50);
           continue;
         }
-        await reportItems(this.#session, entry.rollout, written.rollout, looks, this.#memory, now);
+        const { failed = entry.rollout } = result;
+        await reportItems(this.#session, entry.rollout, failed, looks, this.#memory, now);
+        await reportItems(this.#session, failed, written.rollout, looks, this.#memory, now);
         this.#tellState(entry.rollout, written.rollout);
+        this.#memory.note(written.rollout, now);
         entry = written;
       }
       if (result.over && !this.#memory.isBusy) return entry.rollout;

@@ -51,11 +51,18 @@ export class Memory {
     return { busy: new Map(this.#busy), ended: new Map(this.#ended) };
   }
 
-  observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
-    const items = rollout.items.map((item, at): Seen => {
-      const { wanted, health, run } = looks.items[at]!;
+  /** The items are in these states from now on, where they were in others before. */
+  note(rollout: Rollout, now: number): void {
+    for (const [at, item] of rollout.items.entries()) {
       const state = `${item.state} ${rollout.back}`;
       if (this.#since.get(at)?.state !== state) this.#since.set(at, { state, at: now });
+    }
+  }
+
+  observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
+    this.note(rollout, now);
+    const items = rollout.items.map((_, at): Seen => {
+      const { wanted, health, run } = looks.items[at]!;
       const isGood = health.verdict === 'good';
       const [kept, gone] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
       gone.delete(at);

@@ -20,6 +20,7 @@ export function reportState(session: Session, rollout: Rollout, ms: number): voi
     units: items.length,
     healthy: count('healthy'),
     failed: count('failed'),
+    skipped: count('skipped'),
     ...(reason !== undefined && { reason }),
     seconds: ms / 1000,
   });
@@ -48,7 +49,7 @@ export async function reportItems(
       unit: item.unit,
       machine: machine === null ? null : nameOf(machine),
       state: item.state,
-      batch: after.batch,
+      batch: item.state === 'acting' ? after.batch : before.batch,
       ...(item.why !== undefined && { why: item.why }),
       ...(journal.length > 0 && { journal }),
       seconds: Math.max(0, memory.lasted(at, now)) / 1000,
