@@ -17,7 +17,9 @@ async function useEtcd(): Promise<void> {
   if (!existsSync(endpointFile)) return;
   env.CLUSTER_ENDPOINT = readFileSync(endpointFile, 'utf8');
   const units = await cluster(['list-unit-files', '--no-legend'], { show: false, mayFail: true });
-  if (units === '') delete env.CLUSTER_ENDPOINT;
+  if (units !== '') return;
+  delete env.CLUSTER_ENDPOINT;
+  await cluster(['registry', 'reopen'], { show: false });
 }
 
 await forgetGone();

@@ -5,6 +5,7 @@ import { surroundings } from './cli/surroundings.ts';
 import { camelKeys } from './flags.ts';
 import { type Config, type ConfigFlags, loadConfig } from './lib/config/index.ts';
 import type { Event } from './lib/control/event.ts';
+import { commandLine, operator } from './lib/control/operator.ts';
 import { Session, type SessionOptions } from './lib/control/session.ts';
 import { printable, printableInColour, printableJson, printableLines } from './lib/printable.ts';
 import { Progress } from './lib/ui/progress.ts';
@@ -54,6 +55,7 @@ const globalFlags = {
     'yes, or accept-new to remember unknown host keys',
     'CLUSTER_STRICT_HOST_KEY_CHECKING',
   ),
+  message: text('why you change something, for history and events', 'CLUSTER_MESSAGE'),
   debug: Flags.boolean({ description: 'show where an error comes from', env: 'CLUSTER_DEBUG', helpGroup }),
   json: Flags.boolean({ description: 'print JSON', env: 'CLUSTER_JSON', helpGroup }),
 };
@@ -63,6 +65,8 @@ export abstract class ClusterCommand extends Command {
   static override baseFlags = globalFlags;
   /** oclif's own --json has another format for errors. */
   static override enableJsonFlag = false;
+  /** Questions come one after another. */
+  #asked: Promise<unknown> = Promise.resolve();
   readonly #events: Event[] = [];
   #json = false;
   #printed = false;
@@ -86,6 +90,11 @@ export abstract class ClusterCommand extends Command {
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
+      author: {
+        who: operator(),
+        command: commandLine(this.config.bin, process.argv.slice(2)),
+        ...(typeof flags.message === 'string' && flags.message !== '' && { message: flags.message }),
+      },
       ...(this.onTerminal(json) ? terminal() : {}),
     });
     try {
@@ -123,6 +132,16 @@ export abstract class ClusterCommand extends Command {
   /** For terminal sequences of our own, and for what is passed through byte for byte. */
   protected printRaw(text: string): void {
     process.stdout.write(text);
+  }
+
+  /** A yes for this: given by `yes`, else asked for on a terminal; without one, no. */
+  protected confirm(question: string, { yes, json }: { yes: boolean; json: boolean }): Promise<boolean> {
+    if (yes || !this.onTerminal(json)) return Promise.resolve(yes);
+    const answer = this.#asked.then(async () =>
+      (await import('./lib/ui/prompt.ts')).askYes(`${question} (yes/no)? `),
+    );
+    this.#asked = answer.catch(() => undefined);
+    return answer;
   }
 
   /** With --json a command that changes something prints one document, if only of what happened. */

@@ -6,7 +6,7 @@ const variable = (name: string): string => `CLUSTER_${name.toUpperCase().replace
 export const text = (
   name: string,
   description: string,
-  more: { aliases?: string[]; char?: 'b' | 'f' | 's' } = {},
+  more: { aliases?: string[]; char?: 'b' | 'f' | 'p' | 's' } = {},
 ) => Flags.string({ description, env: variable(name), ...more });
 
 /** A flag with a whole number. */
@@ -45,6 +45,16 @@ export const healthFlag = {
     description:
       'how long services that cannot report readiness (Type=simple, exec) must stay up to count as started; 0: not watched',
     env: 'CLUSTER_MIN_HEALTHY',
+  }),
+};
+
+/** What becomes of a request that cannot be met now. */
+export const forgetFlag = {
+  'or-forget': Flags.boolean({
+    description:
+      'withdraw the request for units that no machine can have now, instead of keeping it for later',
+    default: false,
+    env: 'CLUSTER_OR_FORGET',
   }),
 };
 

@@ -44,9 +44,10 @@ async function etcdOn(machines: readonly Machine[]): Promise<void> {
   say(
     'So far the registry was a file on this computer. It moves to that etcd, for gateways and for colleagues:',
   );
+  // Written first: a run that ends in between looks there, and comes back here where nothing arrived.
+  await writeFile(endpointFile, endpoints);
   await cluster(['registry', 'copy', '--to', endpoints]);
   env.CLUSTER_ENDPOINT = endpoints;
-  await writeFile(endpointFile, endpoints);
 }
 
 /** Slides 6 and 8: registrator and load balancer on every machine, as global units. */

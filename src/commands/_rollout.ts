@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { text } from '../flags.ts';
+import { operator } from '../lib/control/operator.ts';
 import { type BudgetFlags, budgetOf } from '../lib/control/rollouts/budget.ts';
-import { rolloutOperator } from '../lib/control/rollouts/operator.ts';
 import type { RollOptions } from '../lib/control/rollouts/start.ts';
 import type { Session } from '../lib/control/session.ts';
 import { ClusterError, EXIT } from '../lib/error.ts';
@@ -71,7 +71,7 @@ export function rollOptions(session: Session, flags: Given): Omit<RollOptions, '
 }
 
 /** Who drives, and that Ctrl-C ends the driving only. */
-export const driving = () => ({ who: rolloutOperator(), signal: untilSignal() });
+export const driving = () => ({ who: operator(), signal: untilSignal() });
 
 export const rolloutArgument = {
   rollout: Args.string({ description: 'number of the rollout; without one the newest' }),

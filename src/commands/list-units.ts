@@ -31,6 +31,7 @@ export default class ListUnits extends ClusterCommand {
       names: argv as string[],
       states: (flags.state ?? []).flatMap((words) => words.split(',')),
       machine: flags.machine,
+      reasons: flags.json || /\bwhy\b/.test(flags.fields ?? standard),
       ages: flags.json || /\b(since|restarts)\b/.test(flags.fields ?? standard),
     };
     const { rows, errors } = await this.withSession(flags, (session) => listUnits(session, query));

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
-import { healthFlag, replaceFlag, waitFlags } from '../flags.ts';
+import { forgetFlag, healthFlag, replaceFlag, waitFlags } from '../flags.ts';
 import { asksForRollout } from '../lib/control/rollouts/budget.ts';
 import { planFiles, startRolling } from '../lib/control/rollouts/start.ts';
 import { start } from '../lib/control/units/start.ts';
@@ -23,6 +23,7 @@ export default class Start extends ClusterCommand {
     ...waitFlags,
     ...healthFlag,
     ...replaceFlag,
+    ...forgetFlag,
     ...budgetFlags,
     'all-at-once': Flags.boolean({
       description: 'with --replace: exchange all instances at the same time, without a rollout',
@@ -37,7 +38,11 @@ export default class Start extends ClusterCommand {
     const rolls = flags.replace && !flags['all-at-once'];
     if (!rolls)
       refuseBudget(this.argv, flags, flags.replace ? 'not with --all-at-once' : 'only with --replace');
-    const waiting = { block: !flags['no-block'], attempts: flags['block-attempts'] };
+    const waiting = {
+      block: !flags['no-block'],
+      attempts: flags['block-attempts'],
+      orForget: flags['or-forget'],
+    };
     const differing = flags.replace ? 'replace' : flags.keep ? 'keep' : 'refuse';
     await this.withSession(flags, async (session) => {
       if (!rolls) return await start(session, units, 'launched', { ...waiting, differing });

@@ -22,14 +22,16 @@ export default class Status extends ClusterCommand {
     );
     if (flags.json)
       this.printJson(
-        answers.map(({ located, code, text }) => ({
+        answers.map(({ located, code, text, why }) => ({
           unit: located.unit,
           machine: located.machine.id,
           code,
           text,
+          why,
         })),
       );
-    else this.print(answers.map(({ text }) => text).join('\n'));
+    else
+      this.print(answers.map(({ text, why }) => `${text}${why ? `        Why: ${why}\n` : ''}`).join('\n'));
     process.exitCode = answers.find(({ code }) => code !== 0)?.code ?? 0;
   }
 }

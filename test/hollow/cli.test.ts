@@ -64,6 +64,22 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('destroy', 'demo@4.service')).code).toBe(0);
   });
 
+  test('a request that is refused is withdrawn where that was asked for', async () => {
+    for (const verb of ['start', 'load']) {
+      const ran = await at.run(verb, '--or-forget', 'demo@4.service');
+      expect(ran.code).toBe(1);
+      expect(ran.stderr).toContain('the request is withdrawn');
+      expect((await rows('list-unit-files')).find(([unit]) => unit === 'demo@4.service')).toContain(
+        'inactive',
+      );
+      expect(await at.run('reconcile')).toMatchObject({ code: 0, stdout: 'Nothing to do.\n' });
+    }
+    expect(await at.run('unload', 'demo@1.service')).toMatchObject({ code: 0 });
+    expect((await rows('list-units')).map(([unit]) => unit)).not.toContain('demo@4.service');
+    expect(await at.run('start', 'demo@1.service')).toMatchObject({ code: 0 });
+    expect((await at.run('destroy', 'demo@4.service')).code).toBe(0);
+  });
+
   test('a sidekick follows its leader', async () => {
     expect((await at.run('start', 'side@2.service')).code).toBe(0);
     const list = await rows('list-units');

@@ -83,9 +83,9 @@ describe('the conversation with the real client', () => {
   test('install, start, look, stop, remove', async () => {
     const { at, inside } = fresh();
     const machine = await connect(at);
-    expect(await machine.manifest()).toEqual([]);
+    expect((await machine.manifest()).units).toEqual([]);
     await install(machine, { 'demo@1.service': RUNS, 'demo@2.service': RUNS });
-    expect(await machine.manifest()).toEqual([
+    expect((await machine.manifest()).units).toEqual([
       { unit: 'demo@1.service', hash: 'abc1234', boot: true },
       { unit: 'demo@2.service', hash: 'abc1234', boot: true },
     ]);
@@ -109,7 +109,9 @@ describe('the conversation with the real client', () => {
     });
     await machine.apply({ install: [], remove: ['demo@1.service'] });
     await machine.reload();
-    expect(await machine.manifest()).toEqual([{ unit: 'demo@2.service', hash: 'abc1234', boot: true }]);
+    expect((await machine.manifest()).units).toEqual([
+      { unit: 'demo@2.service', hash: 'abc1234', boot: true },
+    ]);
     expect((await machine.statuses(['demo@1.service']))[0]?.load).toBe('not-found');
   });
 
@@ -223,7 +225,7 @@ describe('faults', () => {
     inside.faults.diskFull = true;
     expect(await failed(install(machine, { 'a.service': RUNS }))).toMatchObject({ code: 'disk-full' });
     inside.faults.diskFull = false;
-    expect(await machine.manifest()).toEqual([]);
+    expect((await machine.manifest()).units).toEqual([]);
   });
 
   test('login: refused key, silence, changed host key', async () => {

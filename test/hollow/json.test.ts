@@ -65,6 +65,7 @@ const WALK: readonly string[] = [
   'listener upsert --id l1 --proto http --addr 127.0.0.1:8182',
   'listener rm --id l1',
   'log set_severity --severity info',
+  'registry reopen',
   'lab up --hollow 1 --name json-walk',
   'lab down --name json-walk',
 ];

@@ -11,7 +11,9 @@ import { start } from '../../src/lib/control/units/start.ts';
 import { stop } from '../../src/lib/control/units/stop.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { decide } from '../../src/lib/plan/index.ts';
-import { Death, Killed, sessionOn } from '../support/dying.ts';
+import { Death, Killed, mayRemove, sessionOn } from '../support/dying.ts';
+
+/** Nothing that these tests leave behind is unknown to the registry. */
 
 const WAIT = { block: true, attempts: 0, differing: 'keep' as const };
 const REPLACE = { ...WAIT, differing: 'replace' as const };
@@ -150,9 +152,9 @@ test.each(CASES)(
     for (let after = 0; ; after++) {
       const death = new Death(after);
       const ended = await run(verb, death);
-      await run((session) => reconcile(session, undefined, false));
+      await run((session) => reconcile(session, undefined, { dryRun: false, mayRemove }));
       await expectHealed();
-      const again = await run((session) => reconcile(session, undefined, true));
+      const again = await run((session) => reconcile(session, undefined, { dryRun: true, mayRemove }));
       expect(again).toMatchObject({ steps: [], failures: [] });
       if (ended !== 'killed') {
         expect(death.passed).toBeGreaterThanOrEqual(effects);

@@ -10,10 +10,12 @@ import { start } from '../../src/lib/control/units/start.ts';
 import { stop } from '../../src/lib/control/units/stop.ts';
 import { ClusterError } from '../../src/lib/error.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
-import { sessionOn } from '../support/dying.ts';
+import { mayRemove, sessionOn } from '../support/dying.ts';
+
+/** Nothing that these tests leave behind is unknown to the registry. */
 
 const WAIT = { block: true, attempts: 0, differing: 'refuse' } as const;
-const LINKS = ['BindsTo', 'Requires', 'PartOf', 'Wants', 'WantedBy', 'RequiredBy'];
+const LINKS = ['BindsTo', 'Requires', 'Requisite', 'PartOf', 'Wants', 'Upholds', 'WantedBy', 'RequiredBy'];
 const VERBS = ['stop', 'unload', 'destroy'] as const;
 
 let dir: string;
@@ -72,12 +74,20 @@ async function act(verb: string, unit: string): Promise<void> {
 }
 
 async function expectSettled(what: string): Promise<void> {
-  await reconcile(session, undefined, false);
-  const again = await reconcile(session, undefined, false);
+  await reconcile(session, undefined, { dryRun: false, mayRemove });
+  const again = await reconcile(session, undefined, { dryRun: false, mayRemove });
   expect(again.steps, what).toEqual([]);
   const { units } = await session.state();
   for (const unit of ['app@1.service', 'reg@1.service'])
-    if (units.get(unit)?.desired !== 'launched') expect(isActive(unit), `${what}: ${unit}`).toBe(false);
+    if (units.get(unit)?.desired !== 'launched' && !isUpheld(unit, units))
+      expect(isActive(unit), `${what}: ${unit}`).toBe(false);
+}
+
+/** systemd starts app again whenever it stops, as long as it is installed and reg runs, which upholds it. */
+function isUpheld(unit: string, units: ReadonlyMap<string, { readonly desired: string }>): boolean {
+  if (unit !== 'app@1.service' || units.get(unit)?.desired !== 'loaded') return false;
+  const def = lab.simulations.flatMap(({ systemd }) => systemd.peek('reg@1.service')?.def.upholds ?? []);
+  return def.includes(unit) && units.get('reg@1.service')?.desired === 'launched';
 }
 
 const CASES = LINKS.flatMap((link) => [true, false].map((follows) => [link, follows] as const));
@@ -104,13 +114,59 @@ test('a stop of the unit that another one is bound to stays, and the other says 
   await begin('BindsTo', true);
   await act('stop', 'app@1.service');
   for (let round = 0; round < 3; round++)
-    expect((await reconcile(session, undefined, false)).steps).toEqual([]);
+    expect((await reconcile(session, undefined, { dryRun: false, mayRemove })).steps).toEqual([]);
   expect([isActive('app@1.service'), isActive('reg@1.service')]).toEqual([false, false]);
   await expect(start(session, [path('reg@1.service')], 'launched', WAIT)).rejects.toMatchObject({
     code: 'unit-held',
     exit: 1,
   });
   await act('start', 'app@1.service');
-  await reconcile(session, undefined, false);
+  await reconcile(session, undefined, { dryRun: false, mayRemove });
   expect([isActive('app@1.service'), isActive('reg@1.service')]).toEqual([true, true]);
+});
+
+const TRIGGERS = {
+  timer: '[Timer]\nOnCalendar=daily\n',
+  socket: '[Socket]\nListenStream=127.0.0.1:1\n',
+  path: '[Path]\nPathExists=/nowhere\n',
+};
+
+test.each(Object.entries(TRIGGERS))(
+  'a %s and its service: a second reconcile has nothing to do, whatever was done',
+  async (type, settings) => {
+    const { units } = await session.state();
+    if (units.size > 0) await destroy(session, [...units.keys()], WAIT);
+    const names = ['x.service', `x.${type}`];
+    await writeFile(path('x.service'), '[Service]\nExecStart=/bin/sleep infinity\n');
+    const install = `[Install]\nWantedBy=${type}s.target\n[X-Fleet]\nMachineOf=x.service\n`;
+    await writeFile(path(`x.${type}`), `${settings}${install}`);
+    for (const desired of ['loaded', 'launched'] as const)
+      for (const unit of names)
+        for (const verb of VERBS) {
+          const what = `${desired} service, ${verb} ${unit}`;
+          await start(session, [path('x.service')], desired, WAIT);
+          await act('start', `x.${type}`);
+          await act(verb, unit);
+          await reconcile(session, undefined, { dryRun: false, mayRemove });
+          expect((await reconcile(session, undefined, { dryRun: false, mayRemove })).steps, what).toEqual([]);
+          const known = (await session.state()).units;
+          for (const name of names)
+            expect(isActive(name), `${what}: ${name}`).toBe(
+              known.get(name)?.desired === 'launched' && known.get(name)?.machine !== null,
+            );
+          await act('start', unit);
+        }
+  },
+  60_000,
+);
+
+test('what systemd starts again at once, for a unit that upholds it, is not said to be stopped', async () => {
+  await begin('Upholds', true);
+  await expect(stop(session, ['app@1.service'], 'loaded', WAIT)).rejects.toMatchObject({
+    errors: [{ code: 'unit-upheld' }],
+  });
+  expect(isActive('app@1.service')).toBe(true);
+  await act('stop', 'reg@1.service');
+  await expectSettled('stop both');
+  expect([isActive('app@1.service'), isActive('reg@1.service')]).toEqual([false, false]);
 });

@@ -194,7 +194,7 @@ real('a login with sudo does as well; what is not ours stays', async () => {
   try {
     await there(
       1,
-      'rm -rf /opt/* /usr/local/bin/cluster /etc/cluster/environment; echo mine > /usr/local/bin/cluster',
+      'rm -rf /opt/* /usr/local/bin/cluster /etc/cluster/environment /etc/cluster/cluster; echo mine > /usr/local/bin/cluster',
     );
     expect(await other.run('machine', 'add', `admin@${lab.address}`)).toMatchObject({ code: 0 });
     const first = await other.run('machine', 'install', '--release', release, ...ENDPOINT);

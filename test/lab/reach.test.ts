@@ -37,7 +37,7 @@ real('a key that only ssh-agent has lets in, and is lent to a machine when asked
   const mine = await workplace({ CLUSTER_KNOWN_HOSTS_FILE: first().knownHosts, SSH_AUTH_SOCK: socket });
   try {
     complains(await plain.run('machine', 'add', root()), 4, /there is no key to try/);
-    await mine.ok('machine', 'add', root());
+    await mine.ok('machine', 'add', '--take-over', root());
     await mine.file('by-agent.service', '[Service]\nExecStart=/bin/sleep infinity\n');
     await mine.ok('start', 'by-agent.service');
     const key = readFileSync(`${first().identity}.pub`, 'utf8').split(' ')[1];
@@ -68,7 +68,7 @@ real('etcd on the loopback of a machine is reached through --tunnel', async () =
   try {
     await expect.poll(async () => (await mine.run('list-machines', ...tunnel)).code).toBe(0);
     const added = machines.map(({ address }) => `root@${address}`);
-    await mine.ok('machine', 'add', ...added, ...tunnel);
+    await mine.ok('machine', 'add', '--take-over', ...added, ...tunnel);
     await mine.file('tunnelled@.service', '[Service]\nExecStart=/bin/sleep infinity\n');
     await mine.ok(...tunnel, 'start', 'tunnelled@<1..2>.service');
     const { stdout } = await mine.ok(...tunnel, 'list-units', '--fields', 'unit,active', '--no-legend');

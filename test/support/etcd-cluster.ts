@@ -17,14 +17,16 @@ export interface EtcdCluster {
   stop(): Promise<void>;
 }
 
-/** Starts three members and waits until they have a leader. */
-export async function startEtcdCluster(): Promise<EtcdCluster> {
+/** Starts three members, on these addresses of this computer, and waits until they have a leader. */
+export async function startEtcdCluster(
+  addresses: readonly string[] = ['127.0.0.1', '127.0.0.1', '127.0.0.1'],
+): Promise<EtcdCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'cluster-etcd3-'));
   const members = await Promise.all(
-    [0, 1, 2].map(async (number) => ({
+    addresses.map(async (address, number) => ({
       name: `m${number}`,
-      client: `http://127.0.0.1:${await freePort()}`,
-      peer: `http://127.0.0.1:${await freePort()}`,
+      client: `http://${address}:${await freePort()}`,
+      peer: `http://${address}:${await freePort()}`,
     })),
   );
   const all = members.map(({ name, peer }) => `${name}=${peer}`).join(',');

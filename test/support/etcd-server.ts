@@ -13,6 +13,8 @@ export interface EtcdServer {
   kill(): Promise<void>;
   /** Again on the same port and data. */
   start(): Promise<void>;
+  /** Its data is lost: it begins anew on the same port, with the same cluster id. */
+  wipe(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
   etcdctl(...args: string[]): string;
@@ -109,6 +111,11 @@ export async function startEtcd(tls?: EtcdTls): Promise<EtcdServer> {
     endpoint,
     start,
     kill,
+    wipe: async () => {
+      await kill();
+      await rm(join(directory, 'data'), { recursive: true });
+      await start();
+    },
     stop: async () => {
       await kill();
       await rm(directory, { recursive: true, force: true });

@@ -54,7 +54,7 @@ function roomOf(file: string): string | undefined {
 const TEMPTING: readonly (readonly [from: string, imports: string, rule: string])[] = [
   // The two that an earlier check let pass.
   ['src/lib/machine', 'src/lib/ui/format.ts', 'machine-arrows'],
-  ['src/lib/store', 'src/lib/control/traffic/operator.ts', 'store-arrows'],
+  ['src/lib/store', 'src/lib/control/traffic/objects.ts', 'store-arrows'],
 
   ['src/lib/unit', 'src/lib/config/index.ts', 'unit-arrows'],
   ['src/lib/unit', 'node:fs', 'unit-is-pure'],

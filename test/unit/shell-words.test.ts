@@ -98,8 +98,11 @@ test('the constant scripts take any words as words: a program of theirs gets wha
     fc.assert(
       fc.property(unit, (name) => {
         writeFileSync(join(dir, 'said'), '');
-        const [command = '', ...args] = systemdScript('last-lines', '5', name);
+        const [command = '', ...args] = systemdScript('last-lines', '5', name, name, name);
         execFileSync(command, args, { env });
+        const said = readFileSync(join(dir, 'said'), 'utf8').split('\0');
+        if (name !== '')
+          expect(said).toEqual(expect.arrayContaining([`--since=${name}`, `--priority=${name}`]));
         expect(readFileSync(join(dir, 'said'), 'utf8').split('\0')).toContain(`--unit=${name}`);
       }),
       { numRuns: 60 },

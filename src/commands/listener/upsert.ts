@@ -17,6 +17,8 @@ export default class ListenerUpsert extends TrafficCommand {
     'socket-mode': text('socket-mode', 'mode of that socket, 0660 where it is not set'),
     scope: text('scope', 'route that all its requests must match, such as Host("a.example.test")'),
     'proxy-header': text('proxy-header', 'PROXY_V1, or none'),
+    'client-auth': text('client-auth', 'certificates of clients: required, optional or none'),
+    'client-ca': text('client-ca', 'PEM file with the authorities that sign them; alone: required'),
     ...tlsFlags,
     ...gatewayWaitFlags,
   };

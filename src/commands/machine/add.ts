@@ -27,6 +27,11 @@ export default class MachineAdd extends ClusterCommand {
       default: false,
       env: 'CLUSTER_SHARE_HOST_KEY',
     }),
+    'take-over': Flags.boolean({
+      description: 'also machines of another cluster, or that have seen a newer registry than this one',
+      default: false,
+      env: 'CLUSTER_TAKE_OVER',
+    }),
   };
 
   async run(): Promise<void> {
@@ -34,7 +39,7 @@ export default class MachineAdd extends ClusterCommand {
     if (argv.length === 0)
       throw new ClusterError('no-address', 'No address given', { hint: 'cluster machine add root@10.0.0.5' });
     const metadata = flags.metadata === undefined ? null : readMetadata(flags.metadata);
-    const options = { metadata, shareHostKey: flags['share-host-key'] };
+    const options = { metadata, shareHostKey: flags['share-host-key'], takeOver: flags['take-over'] };
     await this.withSession(flags, (session) => addMachines(session, argv as string[], options));
   }
 }

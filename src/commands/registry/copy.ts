@@ -8,7 +8,7 @@ export default class RegistryCopy extends ClusterCommand {
   static override summary =
     'Copy the registry to an etcd that has none yet, for example from the embedded store';
   static override description =
-    'The old registry stays as it is. From then on, give every command the etcd: --endpoint, CLUSTER_ENDPOINT or cluster.yaml.';
+    'The old registry is marked as moved: commands say where it went and change nothing there. From then on, give every command the etcd: --endpoint, CLUSTER_ENDPOINT or cluster.yaml. To go back to the old one: registry reopen.';
   static override examples = [
     '<%= config.bin %> registry copy --to http://10.0.0.5:2379,http://10.0.0.6:2379',
   ];

@@ -49,6 +49,13 @@ export type Event =
       readonly why: string;
     }
   | {
+      /** Not wanted running, and not stopped: why. */
+      readonly kind: 'upheld';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly why: string;
+    }
+  | {
       /** Somebody else changed the unit while we carried out what we had recorded; null = destroyed. */
       readonly kind: 'overtaken';
       readonly unit: string;
@@ -56,13 +63,27 @@ export type Event =
     }
   | { readonly kind: 'leaving'; readonly unit: string; readonly machines: readonly MachineName[] }
   | { readonly kind: 'inactive'; readonly unit: string }
+  | {
+      readonly kind: 'taking';
+      readonly action: 'stop' | 'remove';
+      readonly unit: string;
+      readonly machine: MachineName;
+      readonly reason: string;
+    }
+  | { readonly kind: 'unknown-units'; readonly machine: MachineName; readonly units: readonly string[] }
   | { readonly kind: 'destroyed'; readonly unit: string }
   | { readonly kind: 'triggered'; readonly unit: string; readonly verb: Verb; readonly global: boolean }
   | { readonly kind: 'same'; readonly unit: string }
   | { readonly kind: 'differs'; readonly unit: string; readonly path: string; readonly template: boolean }
   | { readonly kind: 'outdated'; readonly template: string; readonly units: readonly string[] }
   | { readonly kind: 'unreplaceable'; readonly unit: string; readonly desired: string }
-  | { readonly kind: 'refused'; readonly unit: string; readonly reasons: readonly Exclusion[] }
+  | {
+      readonly kind: 'refused';
+      readonly unit: string;
+      readonly reasons: readonly Exclusion[];
+      /** Nobody wants it any more; otherwise it is placed as soon as a machine fits. */
+      readonly withdrawn: boolean;
+    }
   | {
       readonly kind: 'failed';
       readonly unit: string;

@@ -44,8 +44,8 @@ export function reportPassedOver(session: Session, record: MachineRecord, error:
 }
 
 /** A unit has no machine. Where one would do if it answered, the exit code is that of a machine that is away. */
-export function reportRefused(session: Session, { unit, reasons }: Refusal): ClusterError {
-  session.emit({ kind: 'refused', unit, reasons });
+export function reportRefused(session: Session, { unit, reasons }: Refusal, withdrawn = false): ClusterError {
+  session.emit({ kind: 'refused', unit, reasons, withdrawn });
   const away = reasons.some(({ rule }) => rule === 'unreachable');
   return new ClusterError('unplaceable', `unit ${unit} cannot be placed`, {
     unit,
@@ -64,6 +64,18 @@ export function reportFailed(session: Session, record: MachineRecord, outcome: J
     unit,
     machine: record.id,
     ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Units on a machine that the registry has no record of, which were left there. */
+export function reportUnknown(
+  session: Session,
+  record: MachineRecord,
+  units: readonly string[],
+): ClusterError {
+  session.emit({ kind: 'unknown-units', machine: nameOf(record), units });
+  return new ClusterError('units-unknown', `${units.length} units on ${record.target.address} are unknown`, {
+    machine: record.id,
   });
 }
 

@@ -1,11 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClusterError, EXIT } from '../error.ts';
 import type { Machine, MachinePool, MachineTarget, SshOptions } from '../machine/index.ts';
 import {
+  type Author,
+  audited,
+  EventRegistry,
   GatewayRegistry,
   GatewaySettingsRegistry,
+  HistoryRegistry,
   type MachineRecord,
+  MovedMark,
+  movedError,
+  movedHint,
+  movedText,
   RegistratorRegistry,
   Registry,
   type RegistryState,
@@ -17,6 +26,10 @@ import {
 import type { Store } from '../store/port.ts';
 import { nameMachine } from './away.ts';
 import type { Event } from './event.ts';
+import { operator } from './operator.ts';
+
+/** The share of runs with a change that look for events that are too old or too many. */
+const PRUNES = 1 / 50;
 
 export interface SessionOptions {
   readonly config: Config;
@@ -26,6 +39,8 @@ export interface SessionOptions {
   readonly askHostKey?: NonNullable<SshOptions['askHostKey']>;
   /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
   readonly program?: { readonly entry: string; readonly version: string };
+  /** Whom this run's changes are recorded under; absent = they are not recorded. */
+  readonly author?: Author;
 }
 
 /** What one run of a command works with: registry and machine connections, opened when first used. */
@@ -34,10 +49,12 @@ export class Session {
   readonly emit: (event: Event) => void;
   readonly #questions: Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>;
   readonly #program: SessionOptions['program'];
+  readonly #author: Author | null;
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
   #pool: Promise<MachinePool> | undefined;
   #ssh: SshOptions | undefined;
+  #isRecorded = false;
 
   constructor(options: SessionOptions) {
     this.config = options.config;
@@ -45,16 +62,24 @@ export class Session {
     const { askPassphrase, askHostKey } = options;
     this.#questions = { ...(askPassphrase && { askPassphrase }), ...(askHostKey && { askHostKey }) };
     this.#program = options.program;
+    this.#author = options.author ?? null;
   }
 
   registry(): Promise<Registry> {
-    this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix));
+    this.#registry ??= this.store().then((store) => new Registry(store, this.config.prefix, this.#author));
     return this.#registry;
+  }
+
+  /** user@computer of whoever runs this. */
+  get who(): string {
+    return this.#author?.who ?? operator();
   }
 
   /** Frontends, backends, servers: vulcand's keys in the same store. */
   async traffic(): Promise<TrafficRegistry> {
-    return new TrafficRegistry(await this.store(), this.config.trafficPrefix);
+    const store = await this.store();
+    const { prefix, trafficPrefix } = this.config;
+    return new TrafficRegistry(store, trafficPrefix, new MovedMark(store, prefix));
   }
 
   async gateways(): Promise<GatewayRegistry> {
@@ -78,6 +103,16 @@ export class Session {
     return new RolloutRegistry(await this.store(), this.config.prefix);
   }
 
+  /** What was written, by whom. */
+  async events(): Promise<EventRegistry> {
+    return new EventRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** Former texts of unit files. */
+  async history(): Promise<HistoryRegistry> {
+    return new HistoryRegistry(await this.store(), this.config.prefix);
+  }
+
   async switches(): Promise<SwitchRegistry> {
     return new SwitchRegistry(await this.store(), this.config.prefix);
   }
@@ -88,9 +123,18 @@ export class Session {
     return this.#store;
   }
 
-  /** The registry's content; broken values are announced once per call and left alone. */
-  async state(): Promise<RegistryState> {
+  /**
+   * The registry's content; broken values are announced once per call and left alone. Of a registry that was copied to
+   * another place this is said, or with `toChange`:
+   * @throws `registry-moved` (exit 6).
+   */
+  async state({ toChange = false } = {}): Promise<RegistryState> {
     const state = await (await this.registry()).load();
+    if (state.moved !== null) {
+      if (toChange) throw movedError(state.moved);
+      const message = `${movedText(state.moved)}; try: ${movedHint(state.moved)}`;
+      this.emit({ kind: 'warning', message });
+    }
     for (const { key, message } of state.problems) this.emit({ kind: 'problem', key, message });
     return state;
   }
@@ -160,7 +204,15 @@ export class Session {
   async close(): Promise<void> {
     if (this.#pool) await (await this.#pool).closeAll();
     const store = await this.#store?.catch(() => undefined);
+    if (store !== undefined) await this.#prune().catch(() => undefined);
     await store?.close();
+  }
+
+  /** Histories are kept short by those who make them longer; events, which are many, by one in so many of these. */
+  async #prune(): Promise<void> {
+    const { newer } = (await this.#registry) ?? {};
+    if (newer !== undefined && newer.size > 0) await (await this.history()).prune(newer);
+    if (this.#isRecorded && Math.random() < PRUNES) await (await this.events()).prune(new Date());
   }
 
   async #open(): Promise<Store> {
@@ -168,7 +220,19 @@ export class Session {
     const tunnel = this.config.etcd?.tunnel;
     // First of all: etcd's deadline is shorter than a login may take, and would hide why there is none.
     if (tunnel !== undefined) await this.#tunnelMachine(tunnel);
-    return openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
+    const store = await openStore(this.config, (machine, host, port) => this.#tunnel(machine, host, port));
+    if (this.#author === null) return store;
+    const { prefix, trafficPrefix } = this.config;
+    return audited(store, {
+      prefix,
+      trafficPrefix,
+      author: this.#author,
+      now: () => new Date(),
+      random: () => randomBytes(4).toString('hex'),
+      recorded: () => {
+        this.#isRecorded = true;
+      },
+    });
   }
 
   async #tunnel(spec: string, host: string, port: number): Promise<import('node:stream').Duplex> {

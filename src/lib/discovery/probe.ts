@@ -1,8 +1,10 @@
 import { request as plainRequest } from 'node:http';
-import { request as tlsRequest } from 'node:https';
+import { type RequestOptions, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { formatGoDuration } from '../traffic/index.ts';
+import { serverName, trustedAuthorities } from './authorities.ts';
 import type { ProbeResult } from './offers/health.ts';
+import type { HttpQuestion } from './offers/model.ts';
 
 export interface HostPort {
   readonly address: string;
@@ -10,33 +12,50 @@ export interface HostPort {
 }
 
 /**
- * One GET; only 200 is good, and redirects are not followed. Certificates are not checked: servers are asked by address,
- * and the question is whether they answer, not who they are.
+ * One request; redirects are not followed. Certificates are only checked where that is asked for: servers are asked by
+ * address, and the question is whether they answer, not who they are. Never rejects.
  */
-export function probeHttp(
+export async function probeHttp(
   scheme: 'http' | 'https',
   { address, port }: HostPort,
-  path: string,
+  { method, path, host, statuses, verify }: Omit<HttpQuestion, 'kind'>,
   timeoutMs: number,
 ): Promise<ProbeResult> {
+  const headers = {
+    'User-Agent': 'cluster-registrator',
+    Accept: '*/*',
+    Connection: 'close',
+    ...(host !== null && { Host: host }),
+  };
+  const options = { host: address, port, path, method, headers, agent: false as const };
+  const tls = scheme === 'https' ? { ...options, ...(await tlsOptions(host, verify)) } : null;
   return new Promise((resolve) => {
-    const headers = { 'User-Agent': 'cluster-registrator', Accept: '*/*', Connection: 'close' };
-    const options = { host: address, port, path, headers, agent: false as const };
-    const call =
-      scheme === 'https' ? tlsRequest({ ...options, rejectUnauthorized: false }) : plainRequest(options);
+    const call = tls === null ? plainRequest(options) : tlsRequest(tls);
     const late = setTimeout(() => {
       resolve(noAnswer(timeoutMs));
       call.destroy();
     }, timeoutMs);
     call.on('close', () => clearTimeout(late));
     call.on('response', (response) => {
-      resolve({ good: response.statusCode === 200, text: `HTTP code ${response.statusCode}` });
+      const { statusCode: code = 0 } = response;
+      const good = statuses.some(([first, last]) => first <= code && code <= last);
+      resolve({ good, text: `HTTP code ${code}` });
       // Read to its end, so that the server sees no reset; a body without an end is cut off by the timeout.
       response.on('error', () => undefined).resume();
     });
     call.on('error', (error) => resolve(failure(error)));
     call.end();
   });
+}
+
+/** @param host as in a Host header: a port may follow. */
+async function tlsOptions(host: string | null, verify: boolean): Promise<RequestOptions> {
+  const name = serverName(host);
+  return {
+    ...(name !== null && { servername: name }),
+    rejectUnauthorized: verify,
+    ...(verify && { secureContext: await trustedAuthorities() }),
+  };
 }
 
 /** One connection, closed at once. */

@@ -1,9 +1,10 @@
 import type { Target } from './checker.ts';
 import type { ContainerRuntime } from './containers/port.ts';
 import type { ProbeResult } from './offers/health.ts';
-import type { Check, Offer } from './offers/model.ts';
+import type { Check, GrpcQuestion, HttpQuestion, Offer } from './offers/model.ts';
 import { presencePath } from './offers/presence.ts';
 import { noAnswer, probeHttp, probeTcp } from './probe.ts';
+import { probeGrpc } from './probe-grpc.ts';
 
 /** For services without a check, while the runtime does not say whether their containers run. */
 const FALLBACK: Check = { how: { kind: 'tcp' }, intervalMs: 1000, timeoutMs: 1000, rise: 1, fall: 1 };
@@ -36,7 +37,9 @@ export function addressOf(offer: Offer, check: Check | null = offer.check): stri
   switch (check?.how.kind) {
     case 'http':
     case 'https':
-      return `${schemeOf(offer, check.how.kind)}://${host}:${port}${check.how.path}`;
+      return `${usesTls(offer, check.how) ? 'https' : 'http'}://${host}:${port}${check.how.path}`;
+    case 'grpc':
+      return `grpc://${host}:${port}${check.how.service === '' ? '' : `/${check.how.service}`}`;
     case 'script':
       return check.how.command;
     default:
@@ -44,16 +47,18 @@ export function addressOf(offer: Offer, check: Check | null = offer.check): stri
   }
 }
 
-/** A check by `SERVICE_CHECK_HTTP` uses TLS where the server does. */
-function schemeOf({ url }: Offer, kind: 'http' | 'https'): 'http' | 'https' {
-  return kind === 'https' || url.startsWith('https:') ? 'https' : 'http';
+/** A check uses TLS where the server does, too. */
+function usesTls({ url }: Offer, how: HttpQuestion | GrpcQuestion): boolean {
+  return how.kind === 'https' || (how.kind === 'grpc' && how.tls) || url.startsWith('https:');
 }
 
 function probe(offer: Offer, { how, timeoutMs }: Check, runtime: ContainerRuntime): Promise<ProbeResult> {
   switch (how.kind) {
     case 'http':
     case 'https':
-      return probeHttp(schemeOf(offer, how.kind), offer.service, how.path, timeoutMs);
+      return probeHttp(usesTls(offer, how) ? 'https' : 'http', offer.service, how, timeoutMs);
+    case 'grpc':
+      return probeGrpc(usesTls(offer, how), offer.service, how, timeoutMs);
     case 'tcp':
       return probeTcp(offer.service, timeoutMs);
     case 'script':

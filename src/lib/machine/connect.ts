@@ -9,6 +9,7 @@ import type {
   FileChange,
   JobOutcome,
   JobWaiting,
+  JournalChoice,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -23,6 +24,7 @@ import { unitAges } from './systemd/ages.ts';
 import { analyzeUnit } from './systemd/analyze.ts';
 import type { RunCommand } from './systemd/commands.ts';
 import { type Bus, BusClosed, BusError, connectBus } from './systemd/dbus.ts';
+import { withReasons } from './systemd/down.ts';
 import { type JobKind, type ReadJournals, runJobs } from './systemd/jobs.ts';
 import { failureJournals, followEntries, journalText, lastEntries } from './systemd/journal.ts';
 import { enableUnits, forgetUnits, reload, unitStatuses } from './systemd/manager.ts';
@@ -64,8 +66,11 @@ class SshMachine implements Machine {
     return parseFacts(this.target, stdout);
   }
 
-  statuses(units: readonly string[]) {
-    return this.#ask((bus) => unitStatuses(bus, units));
+  statuses(units: readonly string[], reasons = false) {
+    return this.#ask(async (bus) => {
+      const statuses = await unitStatuses(bus, units);
+      return reasons ? await withReasons(bus, statuses) : statuses;
+    });
   }
 
   ages(units: readonly string[]) {
@@ -125,14 +130,14 @@ class SshMachine implements Machine {
   }
 
   journal(query: JournalQuery) {
-    return lastEntries(this.#run, query);
+    return lastEntries(this.#run, this.target, query);
   }
 
   followJournal(query: JournalQuery, signal: AbortSignal) {
-    return followEntries(this.#run, query, signal);
+    return followEntries(this.#run, this.target, query, signal);
   }
 
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+  journalText(unit: string, options: JournalChoice & { readonly output: string }) {
     return journalText(this.#run, this.target, unit, options);
   }
 

@@ -34,6 +34,22 @@ export function unreachable(where: Where, why: string, cause?: unknown): Cluster
   );
 }
 
+/** The machine carries another cluster's id. `registry` is ours; absent = not known here. */
+export function machineOwned(where: Where, owner: string, registry?: string): ClusterError {
+  const { address, user, port } = where;
+  const spec = `${user}@${address}${port === 22 ? '' : `:${port}`}`;
+  const ours = registry === undefined ? '' : `; this registry is cluster ${registry.slice(0, 8)}`;
+  return new ClusterError(
+    'machine-owned',
+    `machine ${address} belongs to cluster ${owner.slice(0, 8)}${ours}`,
+    {
+      machine: address,
+      hint: `name that cluster's registry (--endpoint, --data-dir, --etcd-key-prefix); to move the machine here: cluster machine add --take-over ${spec}`,
+      exit: EXIT.machine,
+    },
+  );
+}
+
 /** What happened at a login that was refused. */
 export interface RefusedLogin {
   /** Keys that were offered, as a person names them. */

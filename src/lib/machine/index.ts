@@ -3,6 +3,7 @@
  * command (held/), behind one port. Must not know the registry, a plan or what a person is shown.
  */
 export { connectMachine } from './connect.ts';
+export { machineOwned } from './errors.ts';
 export {
   foreignInstall,
   type Installed,
@@ -23,6 +24,7 @@ export {
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  OWNER_FILE,
   PENDING,
   SCRIPT,
   SETTLE_SCRIPT,

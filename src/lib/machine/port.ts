@@ -69,6 +69,33 @@ export interface UnitStatus {
   readonly load: string;
   readonly active: string;
   readonly sub: string;
+  /** Why it does not run, in words; only where that was asked for and systemd knows. */
+  readonly why?: string;
+  /** Its last start was passed over, since a Condition...= of its file was not met. */
+  readonly unmet?: true;
+}
+
+/** Of which cluster a machine is, and which change of its registry was carried out here last. */
+export interface MachineOwner {
+  /** The cluster's id. */
+  readonly cluster: string;
+  /** The registry's own count of changes. */
+  readonly generation: number;
+  /** Tells two histories of one registry apart, at that generation. */
+  readonly mark: string;
+}
+
+/**
+ * Written with a change. `set`: refused for a machine of another cluster; of two generations the later one stays.
+ * `take`: whatever the machine carries. `leave`: the machine belongs to no cluster afterwards.
+ */
+export type OwnerChange = { readonly how: 'set' | 'take' | 'leave' } & MachineOwner;
+
+/** What cluster left on a machine. */
+export interface Manifest {
+  /** null: of no cluster. */
+  readonly owner: MachineOwner | null;
+  readonly units: readonly ManifestEntry[];
 }
 
 /** Since when a unit is in its state, and how often systemd restarted it by itself. */
@@ -134,13 +161,28 @@ export interface JournalEntry {
   readonly text: string;
   /** Microseconds since 1970, by the machine's clock. */
   readonly time: number;
+  /** The entry as `journalctl --output json` prints it; only where that was asked for. */
+  readonly json?: string;
 }
 
-export interface JournalQuery {
-  readonly units: readonly string[];
+/** Which entries of a journal are wanted, besides the units. Texts are as journalctl takes them. */
+export interface JournalChoice {
   /** The last lines of each unit. */
-  readonly lines: number;
+  readonly lines: number | 'all';
+  /** Not older than this, by the machine's clock and time zone. */
+  readonly since?: string | undefined;
+  /** Of this priority and above, such as `warning`, or a range. */
+  readonly priority?: string | undefined;
 }
+
+export interface JournalQuery extends JournalChoice {
+  readonly units: readonly string[];
+  /** Whether entries are wanted with their JSON. */
+  readonly json?: boolean;
+}
+
+/** Stands in a followed journal between the last lines and those that are written. */
+export type CaughtUp = 'caught-up';
 
 /** What changed since the last look. A unit is named once, with its newest state. */
 export interface UnitChanges {
@@ -176,13 +218,15 @@ export interface Claim {
 
 /**
  * One atomic change of our files on a machine. Refused as a whole when a unit to be written or a name that is claimed
- * is that of a unit which is not ours.
+ * is that of a unit which is not ours, or when the machine is another cluster's.
  */
 export interface FileChange {
   readonly install: readonly InstallFile[];
   /** What these units will claim when they are enabled. */
   readonly claims?: readonly Claim[];
   readonly remove: readonly string[];
+  /** Absent = the machine stays whose it is. */
+  readonly owner?: OwnerChange;
   /** Hexadecimal; the manifest shows the units of this change as unsettled until `settle` is called with it. */
   readonly ticket?: string;
 }
@@ -203,12 +247,15 @@ export interface Machine {
   facts(): Promise<MachineFacts>;
   /** The facts and what else unit files can refer to by specifiers. */
   details(): Promise<MachineDetails>;
-  /** States of these units; a name that systemd does not know comes back with load `not-found`. */
-  statuses(units: readonly string[]): Promise<UnitStatus[]>;
+  /**
+   * States of these units; a name that systemd does not know comes back with load `not-found`. `reasons`: also why
+   * units do not run, for two more round trips where there are such units, however many.
+   */
+  statuses(units: readonly string[], reasons?: boolean): Promise<UnitStatus[]>;
   /** Ages of these units, in this order; asked together, in one round trip. */
   ages(units: readonly string[]): Promise<UnitAge[]>;
-  /** What cluster installed here (/etc/cluster/units/). */
-  manifest(): Promise<ManifestEntry[]>;
+  /** Whose the machine is, and what cluster installed here (/etc/cluster/). */
+  manifest(): Promise<Manifest>;
   apply(change: FileChange): Promise<void>;
   /** Says that systemd has read these changes and that all that goes with them is done. */
   settle(tickets: readonly string[]): Promise<void>;
@@ -223,12 +270,12 @@ export interface Machine {
   enable(units: readonly string[]): Promise<void>;
   /** `systemctl status` of each unit, in this order. */
   status(units: readonly string[]): Promise<UnitReport[]>;
-  /** The last lines of each unit, unit by unit. */
+  /** The last lines of each unit, unit by unit. @throws `journal-failed`. */
   journal(query: JournalQuery): Promise<JournalEntry[]>;
   /** The last lines of each unit, then those that are written; ends by `signal` only. @throws `interrupted`. */
-  followJournal(query: JournalQuery, signal: AbortSignal): AsyncIterable<JournalEntry>;
+  followJournal(query: JournalQuery, signal: AbortSignal): AsyncIterable<JournalEntry | CaughtUp>;
   /** The journal of one unit as journalctl prints it in this output mode. @throws `journal-failed`. */
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }): Promise<string>;
+  journalText(unit: string, options: JournalChoice & { readonly output: string }): Promise<string>;
   /** What `systemd-analyze verify` says about this text of a unit file, line by line; its paths are left out. */
   analyze(unit: string, text: string): Promise<string[]>;
   /**

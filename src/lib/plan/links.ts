@@ -14,12 +14,15 @@ interface Links {
   readonly needs: readonly string[];
   /** systemd starts them too, and does not mind when they fail. */
   readonly wants: readonly string[];
+  /** Of those, the ones that systemd starts again whenever they stop while this one runs. */
+  readonly upholds: readonly string[];
+  readonly upheldBy: readonly string[];
   /** Units that need or want this one, by its [Install] section. */
   readonly neededBy: readonly string[];
   readonly wantedBy: readonly string[];
 }
 
-const NO_LINKS: Links = { needs: [], wants: [], neededBy: [], wantedBy: [] };
+const NO_LINKS: Links = { needs: [], wants: [], upholds: [], upheldBy: [], neededBy: [], wantedBy: [] };
 const LINKING = /^\s*(Requires|Requisite|BindsTo|Wants|Upholds|RequiredBy|WantedBy|UpheldBy)\s*=/m;
 
 /** What is known of units that a machine is not assigned. */
@@ -67,6 +70,20 @@ export class UnitLinks {
       if (further !== undefined) return further;
     }
     return undefined;
+  }
+
+  /**
+   * Why a unit that should not run cannot be stopped: systemd would start it again at once, for a unit that runs;
+   * undefined when nothing stands against it.
+   */
+  whyUpheld(unit: string): string | undefined {
+    const by = [...this.#assigned.values()].find(
+      (one) =>
+        one.desired === 'launched' &&
+        one.unit !== unit &&
+        (this.#of(one.unit).upholds.includes(unit) || this.#of(unit).upheldBy.includes(one.unit)),
+    );
+    return by === undefined ? undefined : `${by.unit} upholds it, so that systemd would start it again`;
   }
 
   /** Units that should be loaded only and that systemd starts with these. */
@@ -124,6 +141,8 @@ function linksOf(unit: string, file: UnitFile): Links {
   return {
     needs: names('Unit', 'Requires', 'Requisite', 'BindsTo'),
     wants: names('Unit', 'Wants', 'Upholds'),
+    upholds: names('Unit', 'Upholds'),
+    upheldBy: names('Install', 'UpheldBy'),
     neededBy: names('Install', 'RequiredBy'),
     wantedBy: names('Install', 'WantedBy', 'UpheldBy'),
   };

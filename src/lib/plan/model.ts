@@ -153,6 +153,10 @@ export interface Observation {
   readonly active: string;
   readonly sub: string;
   readonly load: string;
+  /** Why it does not run, where the machine knows. */
+  readonly why?: string;
+  /** A condition of its file was not met when it was last started: another start would end like that one. */
+  readonly unmet?: boolean;
   /** Whether it would start at boot (its link in cluster.target.wants). Absent = not known. */
   readonly boot?: boolean;
   /** A run changed its file and ended before systemd had read it and its [Install] links were made. */

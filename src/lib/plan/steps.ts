@@ -14,6 +14,8 @@ export interface StepOptions {
   readonly join?: boolean;
   /** Why a unit must not be started now, although it is wanted launched. */
   readonly held?: (unit: string) => string | undefined;
+  /** Why a unit that should be loaded only cannot be stopped. */
+  readonly upheld?: (unit: string) => string | undefined;
 }
 
 type Wish = { readonly action: Exclude<Action, 'reload'>; readonly unit: string; readonly reason: string };
@@ -77,7 +79,11 @@ function wishesFor(
       wishes.push(...launching(want, seen, options));
     } else wishes.push(...stopping(seen));
   }
-  return wishes.filter(({ action, unit }) => action !== 'start' || options.held?.(unit) === undefined);
+  return wishes.filter(({ action, unit }) => {
+    if (action === 'start') return options.held?.(unit) === undefined;
+    const isKept = action === 'stop' && wanted?.get(unit)?.desired === 'loaded';
+    return !isKept || options.upheld?.(unit) === undefined;
+  });
 }
 
 function leaving(seen: Observation, reason: string): Wish[] {
@@ -119,8 +125,15 @@ function launching({ unit, hash }: Assignment, seen: Observation, options: StepO
     return sub.startsWith('auto-restart') ? [{ ...start, action: 'stop' }, start] : [start];
   }
   if (RUNNING.has(active)) return [];
+  if (seen.unmet && !asked) return [];
   if (active === 'inactive' && !asked && endsByItself(options.files?.get(hash) ?? '')) return [];
-  return [{ action: 'start', unit, reason: `should be launched and is ${active}` }];
+  return [
+    {
+      action: 'start',
+      unit,
+      reason: `should be launched and is ${active}${seen.why ? `: ${seen.why}` : ''}`,
+    },
+  ];
 }
 
 /** A unit that is still on its way down has to be waited for before its file goes. */

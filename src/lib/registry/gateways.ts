@@ -1,6 +1,7 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Lease, Range, Store, StoreEvent } from '../store/port.ts';
+import type { Entry, Lease, Range, Store, StoreEvent } from '../store/port.ts';
 import { below } from './keys.ts';
+import { MovedMark } from './moved.ts';
 import { changesOf } from './watch.ts';
 
 /** A running gateway, as it describes itself; on a lease, so that nobody waits for a dead one. */
@@ -64,7 +65,7 @@ export class GatewayRegistry {
   async removeEarlier({ machine, admin }: GatewayRecord): Promise<void> {
     const key = this.#prefix + machine;
     const entry = await this.#store.get(key);
-    if (entry === null || readGateway(entry.value)?.admin !== admin) return;
+    if (entry === null || readGateway(entry)?.admin !== admin) return;
     await this.#store.commit({ compare: [{ key, revision: entry.revision }], writes: [{ remove: key }] });
   }
 
@@ -75,8 +76,9 @@ export class GatewayRegistry {
 
   #read({ entries, revision }: Range): GatewaysState {
     const gateways = new Map<string, GatewayRecord>();
-    for (const { key, value } of entries) {
-      const record = readGateway(value);
+    for (const entry of entries) {
+      const { key } = entry;
+      const record = readGateway(entry);
       if (record !== null) gateways.set(key.slice(this.#prefix.length), record);
     }
     return { gateways, revision };
@@ -86,7 +88,7 @@ export class GatewayRegistry {
     const next = new Map(gateways);
     for (const event of events) {
       const name = keyOf(event).slice(this.#prefix.length);
-      const record = event.type === 'put' ? readGateway(event.entry.value) : null;
+      const record = event.type === 'put' ? readGateway(event.entry) : null;
       if (record === null) next.delete(name);
       else next.set(name, record);
     }
@@ -94,13 +96,18 @@ export class GatewayRegistry {
   }
 }
 
-/** null for what is not a gateway's record. */
-function readGateway(value: string): GatewayRecord | null {
+/**
+ * null for what is not a gateway's record. A gateway writes its record after it has seen the revision: one that claims
+ * a later revision than that of its own key has it from a history that is gone (the store was wiped, or restored from a
+ * backup), and serves nothing of this one.
+ */
+function readGateway({ value, revision }: Entry): GatewayRecord | null {
   try {
     const record = JSON.parse(value) as GatewayRecord;
     const valid =
       record.v === 1 && typeof record.machine === 'string' && Number.isSafeInteger(record.revision);
-    return valid ? record : null;
+    if (!valid) return null;
+    return record.revision > revision ? { ...record, revision: 0 } : record;
   } catch {
     return null;
   }
@@ -126,9 +133,11 @@ export interface GatewaySettingsState {
 export class GatewaySettingsRegistry {
   readonly #store: Store;
   readonly #key: string;
+  readonly #moved: MovedMark;
 
   constructor(store: Store, prefix: string) {
     this.#store = store;
+    this.#moved = new MovedMark(store, prefix);
     this.#key = below(prefix, 'gateway-settings');
   }
 
@@ -147,13 +156,14 @@ export class GatewaySettingsRegistry {
     }
   }
 
-  /** Replaces the settings, if they are still as `state` has them. @throws `changed-meanwhile` (exit 6). */
+  /** Replaces the settings, if they are still as `state` has them. @throws `changed-meanwhile` (exit 6), `registry-moved`. */
   async set({ written }: GatewaySettingsState, settings: GatewaySettings): Promise<void> {
     const done = await this.#store.commit({
-      compare: [{ key: this.#key, revision: written }],
+      compare: [{ key: this.#key, revision: written }, this.#moved.isHere],
       writes: [{ put: this.#key, value: JSON.stringify(settings) }],
     });
     if (done !== null) return;
+    await this.#moved.check();
     throw new ClusterError(
       'changed-meanwhile',
       "somebody else changed the gateways' settings at the same moment",

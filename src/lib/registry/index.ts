@@ -3,7 +3,10 @@
  * somebody follows it, and its writes. It must not decide anything, and no other room reads or writes keys.
  */
 export { readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+export { audited, type Change, type EventRecord } from './audit.ts';
+export type { Author } from './author.ts';
 export { copyKeys } from './copy.ts';
+export { EventRegistry } from './events.ts';
 export {
   type GatewayRecord,
   GatewayRegistry,
@@ -11,7 +14,16 @@ export {
   GatewaySettingsRegistry,
   type GatewaySettingsState,
 } from './gateways.ts';
+export { type FileVersion, fileOf, HistoryRegistry } from './history.ts';
+export {
+  compareIdentity,
+  type MovedTo,
+  NO_IDENTITY,
+  type RegistryIdentity,
+  seenOf,
+} from './identity.ts';
 export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
+export { MovedMark, movedError, movedHint, movedText } from './moved.ts';
 export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {

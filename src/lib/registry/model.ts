@@ -1,5 +1,6 @@
 import type { MachineFacts, MachineTarget } from '../machine/port.ts';
 import type { Desired, LeavingUnit } from '../plan/model.ts';
+import type { MovedTo, RegistryIdentity } from './identity.ts';
 
 /** A machine as the registry knows it: how to reach it and what was read from it when it was added. */
 export interface MachineRecord {
@@ -8,6 +9,8 @@ export interface MachineRecord {
   readonly target: MachineTarget;
   readonly facts: MachineFacts;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The machine was given the cluster's id: without one, it was made anew. Absent = added by an older program. */
+  readonly owned?: true;
 }
 
 /** What a unit should be. Instances of one template share one stored file through `hash`. */
@@ -41,7 +44,10 @@ export interface RegistryState {
   readonly problems: readonly Problem[];
   /** Names of units that are recorded and cannot be read: what machines have of them is left alone. */
   readonly unreadable: ReadonlySet<string>;
-  /** Revision of the last write per key of these kinds, and of `schedule`; absent = no such key. */
+  readonly identity: RegistryIdentity;
+  /** `registry copy` took everything to another place; null = this is the registry. */
+  readonly moved: MovedTo | null;
+  /** Revision of the last write per key of these kinds, and of `schedule`, `id`, `generation` and `moved`; absent = no such key. */
   readonly revisions: ReadonlyMap<string, number>;
   readonly revision: number;
 }
@@ -60,4 +66,6 @@ export interface Written {
   readonly schedule: number;
   /** Of each path that was written. */
   readonly revisions: ReadonlyMap<string, number>;
+  /** The registry's identity after the change. */
+  readonly identity: RegistryIdentity;
 }

@@ -1,8 +1,12 @@
 import { ClusterError, EXIT } from '../error.ts';
 import { inBatches } from '../store/limits.ts';
 import type { Compare, Revision, Store, Write } from '../store/port.ts';
+import type { Author } from './author.ts';
+import { HistoryRegistry, versionsIn } from './history.ts';
+import { nextIdentity, type RegistryIdentity } from './identity.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState, UnitRecord, Written } from './model.ts';
+import { movedError } from './moved.ts';
 import { applyEvents, readState } from './state.ts';
 import { changesOf } from './watch.ts';
 
@@ -10,10 +14,21 @@ import { changesOf } from './watch.ts';
 export class Registry {
   readonly #store: Store;
   readonly #prefix: string;
+  readonly #author: Author | null;
+  readonly #history: HistoryRegistry;
+  readonly #newer = new Set<string>();
 
-  constructor(store: Store, prefix: string) {
+  /** With an author the texts of unit files are kept in their history. */
+  constructor(store: Store, prefix: string, author: Author | null = null) {
     this.#store = store;
     this.#prefix = below(prefix);
+    this.#author = author;
+    this.#history = new HistoryRegistry(store, prefix);
+  }
+
+  /** Unit files whose history has grown by this object's writes. */
+  get newer(): ReadonlySet<string> {
+    return this.#newer;
   }
 
   /** Everything, in one consistent read. Values that cannot be read are in `problems`, never an error. */
@@ -39,34 +54,56 @@ export class Registry {
   /**
    * Writes a change that rests on `state`. Every key it touches must still be as it was read, and so must the
    * schedule as a whole (`schedule` key), since a placement rests on all others.
+   * `commits` names the commit of a file by its hash, for the history.
+   * All of a change is one generation of the registry; the first one gives the registry its id.
    * @returns what was written; 'moved' when only the schedule changed meanwhile (read again and decide again).
-   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed.
+   * @throws ClusterError `changed-meanwhile` (exit 6) naming the unit or machine that somebody else changed,
+   * `registry-moved`, `registry-nameless`.
    */
-  async change(state: RegistryState, change: RegistryChange): Promise<Written | 'moved'> {
-    const writes = this.#writes(state, change);
+  async change(
+    state: RegistryState,
+    change: RegistryChange,
+    commits: ReadonlyMap<string, string> = new Map(),
+  ): Promise<Written | 'moved'> {
+    if (state.moved !== null) throw movedError(state.moved);
+    this.#requireIdentity(state);
+    const writes = [...this.#writes(state, change), ...this.#versions(state, change, commits)];
     const revisions = new Map<string, Revision>();
     let schedule = state.revisions.get('schedule') ?? 0;
-    for (const batch of inBatches(writes, charactersOf)) {
-      const compare: Compare[] = batch.map(({ path }) => ({
-        key: this.#prefix + path,
-        revision: state.revisions.get(path) ?? 0,
-      }));
-      compare.push({ key: `${this.#prefix}schedule`, revision: schedule });
+    if (writes.length === 0 && state.identity.id !== null)
+      return { schedule, revisions, identity: state.identity };
+    const identity = nextIdentity(state.identity);
+    const { id, generation, marks } = identity;
+    const counted = [this.#put('generation', { v: 1, generation, marks })];
+    if (state.identity.id === null) counted.push(this.#put('id', { v: 1, id }));
+    const batches = writes.length === 0 ? [[]] : inBatches(writes, charactersOf);
+    for (const [at, batch] of batches.entries()) {
+      const paths = batch.map(({ path }) => path).filter((path) => !/^(files|history)\//.test(path));
+      const singles = at === 0 ? ['id', 'moved'] : ['moved'];
+      const compare = [...paths, ...singles].map((path) => this.#asRead(state, path));
       const done = await this.#store.commit({
-        compare: compare.filter((item) => !item.key.startsWith(`${this.#prefix}files/`)),
-        writes: [...batch.map(({ write }) => write), { put: `${this.#prefix}schedule`, value: '{"v":1}' }],
+        compare: [...compare, { key: `${this.#prefix}schedule`, revision: schedule }],
+        writes: [
+          ...batch.map(({ write }) => write),
+          ...(at === 0 ? counted : []),
+          this.#put('schedule', { v: 1 }),
+        ],
       });
       if (done === null) {
-        await this.#explain(
-          state,
-          batch.map(({ path }) => path),
-        );
+        await this.#explain(state, paths);
         return 'moved';
       }
       schedule = done;
       for (const { path } of batch) revisions.set(path, done);
     }
-    return { schedule, revisions };
+    for (const path of revisions.keys())
+      if (path.startsWith('history/')) this.#newer.add(path.split('/')[1] ?? '');
+    return { schedule, revisions, identity };
+  }
+
+  /** The identity as it is now. */
+  async identity(): Promise<RegistryIdentity> {
+    return (await this.load()).identity;
   }
 
   /** Revision of the last change of a machine, a unit or a placement; 0 = there was none. */
@@ -86,10 +123,41 @@ export class Registry {
       if ((await commit(batch)) === null) for (const one of batch) await commit([one]);
   }
 
+  #versions(state: RegistryState, change: RegistryChange, commits: ReadonlyMap<string, string>): PathWrite[] {
+    if (this.#author === null) return [];
+    const versions = versionsIn(state, change, { author: this.#author, at: new Date(), commits });
+    return this.#history
+      .writesToKeep(versions)
+      .map((write) => ({ path: write.put.slice(this.#prefix.length), write }));
+  }
+
+  /** An identity that cannot be read is not replaced by a new one: every machine would refuse that. */
+  #requireIdentity({ problems }: RegistryState): void {
+    const keys = ['id', 'generation'].map((path) => this.#prefix + path);
+    const problem = problems.find(({ key }) => keys.includes(key));
+    if (problem === undefined) return;
+    throw new ClusterError(
+      'registry-nameless',
+      `${problem.key} cannot be read (${problem.message}), so nobody knows which registry this is: nothing was changed`,
+      {
+        key: problem.key,
+        hint: `put a backup of this key back; else cluster registry rm-key ${problem.key}, then cluster machine add --take-over for each machine`,
+        exit: EXIT.conflict,
+      },
+    );
+  }
+
+  #asRead(state: RegistryState, path: string): Compare {
+    return { key: this.#prefix + path, revision: state.revisions.get(path) ?? 0 };
+  }
+
+  #put(path: string, value: unknown): Write {
+    return { put: this.#prefix + path, value: JSON.stringify(value) };
+  }
+
   /** @throws when one of these keys is no longer as `state` has it. */
   async #explain(state: RegistryState, paths: readonly string[]): Promise<void> {
     for (const path of paths) {
-      if (path.startsWith('files/')) continue;
       const now = await this.#store.get(this.#prefix + path);
       if ((now?.revision ?? 0) === (state.revisions.get(path) ?? 0)) continue;
       const [kind = '', name = ''] = path.split('/', 2);
@@ -108,7 +176,7 @@ export class Registry {
   #writes(state: RegistryState, change: RegistryChange): PathWrite[] {
     const out: PathWrite[] = [];
     const put = (path: string, value: unknown): void => {
-      out.push({ path, write: { put: this.#prefix + path, value: JSON.stringify(value) } });
+      out.push({ path, write: this.#put(path, value) });
     };
     const remove = (path: string): void => {
       if (state.revisions.has(path)) out.push({ path, write: { remove: this.#prefix + path } });

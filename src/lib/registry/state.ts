@@ -1,6 +1,15 @@
 import { UnitFacts } from '../plan/index.ts';
 import type { LeavingUnit } from '../plan/model.ts';
 import type { Entry, Range, Revision, StoreEvent } from '../store/port.ts';
+import {
+  MOVED_SOMEWHERE,
+  type MovedTo,
+  NO_IDENTITY,
+  type RegistryIdentity,
+  readGeneration,
+  readId,
+  readMoved,
+} from './identity.ts';
 import type { MachineRecord, Problem, RegistryState, UnitRecord } from './model.ts';
 import { readFileText, readLeaving, readMachine, readUnit } from './validate.ts';
 
@@ -52,9 +61,11 @@ function kindOf(path: string): Kind | null {
   return KINDS.find((kind) => kind === folder) ?? null;
 }
 
+const SINGLE: ReadonlySet<string> = new Set(['schedule', 'id', 'generation', 'moved']);
+
 /** Whether a state holds this path. Of the schedule only the revision matters. */
 function isRead(path: string): boolean {
-  return kindOf(path) !== null || path === 'schedule';
+  return kindOf(path) !== null || SINGLE.has(path);
 }
 
 class Draft {
@@ -66,6 +77,8 @@ class Draft {
   /** By key. */
   readonly #problems: Map<string, Problem>;
   readonly #revisions: Map<string, Revision>;
+  #identity: RegistryIdentity;
+  #moved: MovedTo | null;
   readonly #facts = new UnitFacts();
 
   constructor(prefix: string, state?: RegistryState) {
@@ -76,6 +89,8 @@ class Draft {
     this.#leaving = new Map(state?.leaving);
     this.#problems = new Map(state?.problems.map((problem) => [problem.key, problem]));
     this.#revisions = new Map(state?.revisions);
+    this.#identity = state?.identity ?? NO_IDENTITY;
+    this.#moved = state?.moved ?? null;
   }
 
   put(entry: Entry): void {
@@ -83,18 +98,36 @@ class Draft {
     if (!isRead(path)) return;
     this.remove(entry.key);
     this.#revisions.set(path, entry.revision);
+    if (path === 'schedule') return;
     const kind = kindOf(path);
-    if (kind === null) return;
-    const name = path.slice(kind.length + 1);
     try {
       const value = parsed(entry.value);
+      if (kind === null) {
+        this.#putSingle(path, value);
+        return;
+      }
+      const name = path.slice(kind.length + 1);
       if (kind === 'machines') this.#machines.set(name, readMachine(value, name));
       else if (kind === 'units') this.#units.set(name, readUnit(value, name));
       else if (kind === 'leaving') this.#leaving.set(name, readLeaving(value, name));
       else this.#files.set(name, readFileText(value));
     } catch (error) {
+      if (path === 'moved') this.#moved = MOVED_SOMEWHERE;
       this.#problems.set(entry.key, { key: entry.key, message: (error as Error).message });
     }
+  }
+
+  #putSingle(path: string, value: unknown): void {
+    if (path === 'id') this.#identity = { ...this.#identity, id: readId(value) };
+    else if (path === 'generation') this.#identity = { ...this.#identity, ...readGeneration(value) };
+    else this.#moved = readMoved(value);
+  }
+
+  #removeSingle(path: string): void {
+    const { id, ...rest } = this.#identity;
+    if (path === 'id') this.#identity = { ...rest, id: null };
+    else if (path === 'generation') this.#identity = { ...NO_IDENTITY, id };
+    else if (path === 'moved') this.#moved = null;
   }
 
   remove(key: string): void {
@@ -102,7 +135,10 @@ class Draft {
     this.#revisions.delete(path);
     this.#problems.delete(key);
     const kind = kindOf(path);
-    if (kind === null) return;
+    if (kind === null) {
+      this.#removeSingle(path);
+      return;
+    }
     const name = path.slice(kind.length + 1);
     const all: Readonly<Record<Kind, Map<string, unknown>>> = {
       machines: this.#machines,
@@ -129,6 +165,8 @@ class Draft {
       files: this.#files,
       leaving: this.#leaving,
       problems: [...this.#problems.values()],
+      identity: this.#identity,
+      moved: this.#moved,
       unreadable: new Set(unreadable.map((key) => key.slice(folder.length))),
       revisions: this.#revisions,
       revision,

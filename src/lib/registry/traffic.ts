@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../error.ts';
-import type { Entry, Range, Store, StoreEvent, Write } from '../store/port.ts';
+import type { Compare, Entry, Range, Store, StoreEvent, Write } from '../store/port.ts';
 import {
   applyTraffic,
   encode,
@@ -11,6 +11,7 @@ import {
   type TrafficState,
 } from '../traffic/index.ts';
 import { below } from './keys.ts';
+import type { MovedMark } from './moved.ts';
 import { changesOf } from './watch.ts';
 
 /** One write, by path below the prefix. Fields of the stored value that `value` does not have are kept. */
@@ -29,8 +30,12 @@ export class TrafficRegistry {
   readonly #store: Store;
   readonly prefix: string;
 
-  constructor(store: Store, prefix: string) {
+  readonly #moved: MovedMark | undefined;
+
+  /** @param moved with it, nothing is changed in a registry that was copied to another place. */
+  constructor(store: Store, prefix: string, moved?: MovedMark) {
     this.#store = store;
+    this.#moved = moved;
     this.prefix = below(prefix);
   }
 
@@ -79,7 +84,7 @@ export class TrafficRegistry {
    * Writes all of it or nothing, if every path it touches and every one of `guards` is still as `state` has it. `also`
    * are writes to other keys of the store, by their full names, that go with it.
    * @returns the revision of the write; `state.revision` where there is nothing to write.
-   * @throws `changed-meanwhile` (exit 6) naming the key.
+   * @throws `changed-meanwhile` (exit 6) naming the key, `registry-moved`.
    */
   async change(
     state: TrafficState,
@@ -89,14 +94,17 @@ export class TrafficRegistry {
   ): Promise<number> {
     if (edits.length === 0 && also.length === 0) return state.revision;
     const paths = new Set([...edits.map((edit) => ('put' in edit ? edit.put : edit.remove)), ...guards]);
+    const compare: Compare[] = [...paths].map((path) => ({
+      key: this.prefix + path,
+      revision: state.stored.get(path)?.revision ?? 0,
+    }));
+    if (this.#moved !== undefined) compare.push(this.#moved.isHere);
     const revision = await this.#store.commit({
-      compare: [...paths].map((path) => ({
-        key: this.prefix + path,
-        revision: state.stored.get(path)?.revision ?? 0,
-      })),
+      compare,
       writes: [...edits.map((edit) => this.#write(state, edit)), ...also],
     });
     if (revision !== null) return revision;
+    await this.#moved?.check();
     throw await this.#lost(state, [...paths]);
   }
 

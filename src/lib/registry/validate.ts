@@ -79,6 +79,7 @@ export function readMachine(value: unknown, id: string): MachineRecord {
     target: target as unknown as MachineRecord['target'],
     facts: facts as unknown as MachineRecord['facts'],
     metadata: of.metadata as Record<string, string>,
+    ...(of.owned === true && { owned: true }),
   };
 }
 

@@ -88,10 +88,12 @@ export class Tables {
     return this.#change(changes);
   }
 
-  /** Every change after `last`, or as many as fit one read; `trimmed` when the log no longer reaches back. */
+  /** Every change after `last`, or as many as fit one read; `trimmed` when the log no longer reaches back, or not so far yet. */
   since(last: Revision): { events: StoreEvent[]; until: Revision; more: boolean } | 'trimmed' {
     const { revision, logStart } = this.#state();
-    if (last >= revision) return { events: [], until: last, more: false };
+    // An older copy of the files was put in our place.
+    if (last > revision) return 'trimmed';
+    if (last === revision) return { events: [], until: last, more: false };
     if (last + 1 < logStart) return 'trimmed';
     const until = Math.min(revision, last + READ_REVISIONS);
     const events: StoreEvent[] = [];

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IEvent, IKeyValue, IRequestOp } from 'etcd3';
 import { ClusterError, EXIT } from '../error.ts';
+import { EtcdAnchor } from './etcd-anchor.ts';
 import { type Endpoint, EtcdClient } from './etcd-client.ts';
 import { isLeaseGone } from './etcd-errors.ts';
 import { watchOnce } from './etcd-watch.ts';
@@ -167,17 +168,30 @@ class EtcdStore implements Store {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     let last = after;
     let failures = 0;
+    let anchor: EtcdAnchor | null = null;
     while (!ended.aborted) {
       try {
+        anchor = await this.#verified(anchor, prefix, last);
+        if (anchor === null) {
+          const range = await this.range(prefix);
+          last = range.revision;
+          yield { type: 'resync', range };
+          continue;
+        }
         for await (const part of watchOnce(this.#client, prefix, last, ended)) {
           failures = 0;
           if (part === 'compacted') {
             const range = await this.range(prefix);
             last = range.revision;
+            anchor = null;
             yield { type: 'resync', range };
             break;
           }
-          last = Number(part.at(-1)?.kv.mod_revision ?? last);
+          const newest = part.at(-1);
+          if (newest !== undefined) {
+            last = Number(newest.kv.mod_revision);
+            anchor = anchor.after({ kv: newest.kv, removed: isRemoval(newest) });
+          }
           for (const event of part) {
             if (ended.aborted) return;
             yield eventOf(event);
@@ -198,6 +212,12 @@ class EtcdStore implements Store {
         await sleep(wait, undefined, { signal: ended }).catch(() => undefined);
       }
     }
+  }
+
+  /** The point where a watch goes on; null where etcd's history does not go through it, so that all is read anew. */
+  async #verified(anchor: EtcdAnchor | null, prefix: string, last: Revision): Promise<EtcdAnchor | null> {
+    if (anchor === null) return EtcdAnchor.at(this.#client, prefix, last);
+    return (await anchor.holds(this.#client)) ? anchor : null;
   }
 
   async members(): Promise<readonly StoreMember[]> {
@@ -234,7 +254,12 @@ function entryOf({ key, value, mod_revision, lease }: IKeyValue): Entry {
   };
 }
 
-function eventOf({ type, kv }: IEvent): StoreEvent {
-  if (String(type).toUpperCase() !== 'DELETE') return { type: 'put', entry: entryOf(kv) };
+function isRemoval({ type }: IEvent): boolean {
+  return String(type).toUpperCase() === 'DELETE';
+}
+
+function eventOf(event: IEvent): StoreEvent {
+  const { kv } = event;
+  if (!isRemoval(event)) return { type: 'put', entry: entryOf(kv) };
   return { type: 'remove', key: kv.key.toString(), revision: Number(kv.mod_revision) };
 }

@@ -59,7 +59,8 @@ export interface Store {
   lease(ttlSeconds: number): Promise<Lease>;
   /**
    * Every change under prefix after `revision`, in order, each exactly once, across reconnects. Yields
-   * `{resync: true, ...}` with the full state when the history needed is compacted. Ends when signal aborts.
+   * `{type: 'resync', ...}` with the full state when the history needed is compacted, or is no longer the store's (its
+   * data was wiped or restored). Ends when signal aborts.
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent | Resync>;
   /** The servers that make up the store, as their own list has them; absent where there is none. */

@@ -1,7 +1,7 @@
 import { ClusterError } from '../error.ts';
 import { impossible, parseRoute } from '../route/index.ts';
 import { formatGoDuration, parseGoDuration } from './duration.ts';
-import type { Backend, Frontend, Host, Listener, Server, TlsSettings } from './model.ts';
+import type { Backend, ClientAuth, Frontend, Host, Listener, Server, TlsSettings } from './model.ts';
 import { readBackend, readHost } from './read.ts';
 import { LISTENER_DIRECTORY, listenerSocket } from './url.ts';
 
@@ -50,6 +50,10 @@ export type ListenerEdit = TlsEdit &
     scope: string;
     proxyHeader: string;
     socketMode: string;
+    /** `required`, `optional` or `none`. */
+    clientAuth: string;
+    /** PEM, not the name of a file. */
+    clientCa: string;
   }>;
 
 export type HostEdit = Said<{
@@ -157,7 +161,39 @@ export function editListener(id: string, listener: Listener | null, said: Listen
     Scope: said.scope ?? listener?.Scope ?? '',
     ProxyProtocol: said.proxyHeader?.replace(/^none$/, '') ?? listener?.ProxyProtocol ?? '',
     Settings: Protocol === 'https' ? { TLS: editTls(tls, said) } : null,
+    ClientAuth: editClientAuth(listener?.ClientAuth ?? null, Protocol, said),
   };
+}
+
+/** Authorities alone mean that a certificate is required. @throws `bad-value`, `client-auth`. */
+function editClientAuth(
+  before: ClientAuth | null,
+  protocol: string,
+  { clientAuth, clientCa }: ListenerEdit,
+): ClientAuth | null {
+  const mode = clientAuth ?? before?.Mode ?? (clientCa === undefined ? 'none' : 'required');
+  if (mode !== 'none' && mode !== 'required' && mode !== 'optional')
+    throw refused('--client-auth', mode, 'required, optional or none', 'required');
+  const ca = clientCa ?? before?.CA;
+  if (mode === 'none') {
+    if (clientCa === undefined) return null;
+    throw new ClusterError(
+      'client-auth',
+      '--client-ca is given, but clients are not asked for a certificate',
+      {
+        hint: '--client-auth required or optional',
+      },
+    );
+  }
+  if (ca === undefined)
+    throw new ClusterError('client-auth', `--client-auth ${mode}: no authority is known to check them by`, {
+      hint: '--client-ca FILE, with the certificates of the authorities in PEM',
+    });
+  if (protocol !== 'https')
+    throw new ClusterError('client-auth', 'only a listener with https can ask clients for a certificate', {
+      hint: '--proto https, or --client-auth none',
+    });
+  return { Mode: mode, CA: ca };
 }
 
 /** @throws `bad-value` for a path that is not in the directory of gateways' own sockets. */

@@ -81,6 +81,14 @@ export interface Listener {
   readonly Scope: string;
   readonly ProxyProtocol: '' | 'PROXY_V1';
   readonly Settings: { readonly TLS: TlsSettings } | null;
+  /** Ours; a real vulcand ignores it. Certificates that clients must or may show; null = they are not asked for one. */
+  readonly ClientAuth: ClientAuth | null;
+}
+
+export interface ClientAuth {
+  readonly Mode: 'required' | 'optional';
+  /** Certificates of the authorities that sign clients' certificates, as PEM. */
+  readonly CA: string;
 }
 
 interface MiddlewareOf<Type extends string, Body> {

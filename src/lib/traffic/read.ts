@@ -4,6 +4,7 @@ import { Fields } from './fields.ts';
 import type {
   Backend,
   BackendSettings,
+  ClientAuth,
   Frontend,
   FrontendSettings,
   Host,
@@ -119,7 +120,18 @@ export function readListener(id: string, value: JsonObject): Listener {
     Scope: scope,
     ProxyProtocol: fields.oneOf('ProxyProtocol', ['', 'PROXY_V1']),
     Settings: tls === null ? null : { TLS: readTls(tls) },
+    ClientAuth: readClientAuth(fields),
   };
+}
+
+/** A listener whose words about clients cannot be honoured is refused as a whole: it must not let everybody in. */
+function readClientAuth(fields: Fields): ClientAuth | null {
+  const auth = fields.optional('ClientAuth');
+  if (auth === null) return null;
+  if (readProtocol(fields) !== 'https') throw new Error('ClientAuth needs the protocol https');
+  const ca = auth.string('CA');
+  if (!/-----BEGIN CERTIFICATE-----/.test(ca)) throw new Error('ClientAuth.CA has no certificate in PEM');
+  return { Mode: auth.oneOf('Mode', ['required', 'optional']), CA: ca };
 }
 
 /** In vctl's words where it is neither. */

@@ -39,10 +39,13 @@ export function storedHost(host: Host): JsonObject {
 }
 
 export function storedListener(listener: Listener, previous: JsonObject | null): JsonObject {
-  const { Id, Protocol, Address, Scope, ProxyProtocol, Settings, SocketMode } = listener;
+  const { Id, Protocol, Address, Scope, ProxyProtocol, Settings, SocketMode, ClientAuth } = listener;
   const settings = Settings === null ? null : { TLS: storedTls(Settings.TLS) };
   const written = settings !== null || has(previous, 'Settings');
-  const ours = { ...((SocketMode !== '' || has(previous, 'SocketMode')) && { SocketMode }) };
+  const ours = {
+    ...((SocketMode !== '' || has(previous, 'SocketMode')) && { SocketMode }),
+    ...((ClientAuth !== null || has(previous, 'ClientAuth')) && { ClientAuth }),
+  };
   return { Id, Protocol, Address, Scope, ProxyProtocol, ...(written && { Settings: settings }), ...ours };
 }
 

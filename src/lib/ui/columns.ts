@@ -14,6 +14,7 @@ export function unitColumns(full: boolean, now: number): Columns<UnitRow> {
     active: (row) => row.active,
     sub: (row) => (row.leaving ? 'leaving' : row.sub),
     since: (row) => (row.since ? age(now - row.since) : '-'),
+    why: (row) => row.why ?? row.error ?? '-',
     restarts: (row) => String(row.restarts ?? '-'),
     hash: (row) => hash(row.hash, full),
   };

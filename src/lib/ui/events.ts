@@ -25,6 +25,10 @@ function told(event: Event): Sentence[] {
       return err(
         `WARNING: ${event.unit} is not started on ${machineLegend(event.machine, false)}: ${event.why}`,
       );
+    case 'upheld':
+      return err(
+        `WARNING: ${event.unit} runs on, on ${machineLegend(event.machine, false)}: ${event.why}; stop that one, too`,
+      );
     case 'overtaken':
       return [
         ...err(
@@ -39,6 +43,22 @@ function told(event: Event): Sentence[] {
     case 'created':
     case 'inactive':
       return out(`Unit ${event.unit} inactive`);
+    case 'taking': {
+      const verb = event.action === 'stop' ? 'Stopping' : 'Removing';
+      return out(`${verb} ${event.unit} on ${machineLegend(event.machine, false)}: ${event.reason}`);
+    }
+    case 'unknown-units': {
+      const { length } = event.units;
+      const what = length === 1 ? 'a unit' : `${length} units`;
+      return [
+        ...err(
+          `Error: ${machineLegend(event.machine, false)}: cluster installed ${what} there that this registry has no record of: ${event.units.join(' ')}; left as it is`,
+        ),
+        ...err(
+          '  try: cluster reconcile --dry-run; cluster reconcile --yes stops and removes what is unknown',
+        ),
+      ];
+    }
     case 'state':
       return out(`Unit ${event.unit} ${event.state} on ${machineLegend(event.machine, false)}`);
     case 'destroyed':
@@ -60,7 +80,10 @@ function told(event: Event): Sentence[] {
         `Warning: can not replace Unit(${event.unit}) in state '${event.desired}', use the appropriate command`,
       );
     case 'refused':
-      return refusal(event.unit, event.reasons, true).map((text) => ({ to: 'stderr', text }));
+      return refusal(event.unit, event.reasons, event.withdrawn ? 'withdrawn' : 'kept').map((text) => ({
+        to: 'stderr',
+        text,
+      }));
     case 'failed':
       return [
         ...err(`Error: unit ${event.unit} failed on ${machineLegend(event.machine, false)}: ${event.how}`),
@@ -110,15 +133,23 @@ function unreachable(event: Extract<Event, { kind: 'unreachable' }>): string[] {
 /** How many machines are spelled out before the rest is only counted. */
 const SPELLED = 10;
 
-/** Which rule keeps a unit off each machine. `isWanted`: it stays wanted in the registry, and may surprise somebody later. */
-export function refusal(unit: string, reasons: readonly Exclusion[], isWanted = false): string[] {
+/** Which rule keeps a unit off each machine. `request`: what becomes of it, since a kept one may surprise somebody later. */
+export function refusal(
+  unit: string,
+  reasons: readonly Exclusion[],
+  request: 'planned' | 'kept' | 'withdrawn' = 'planned',
+): string[] {
   const lines = [`Error: unit ${unit} cannot be placed on any of ${reasons.length} machines:`];
   for (const { machine, rule, detail } of reasons.slice(0, SPELLED))
     lines.push(`  ${planMachine(machine)}  ${rule}: ${detail}`);
   if (reasons.length > SPELLED)
     lines.push(`  and ${reasons.length - SPELLED} more; cluster plan --json lists all`);
   const later = 'it is placed as soon as a machine fits';
-  const wish = isWanted ? `the request stays, and ${later}; withdraw it with cluster unload ${unit}` : later;
+  const wish = {
+    planned: later,
+    kept: `the request stays, and ${later}; withdraw it with cluster unload ${unit} (start --or-forget keeps none)`,
+    withdrawn: 'the request is withdrawn',
+  }[request];
   lines.push(`  try: cluster list-machines, or change its [X-Fleet] section; ${wish}`);
   return lines;
 }

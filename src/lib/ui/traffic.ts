@@ -55,18 +55,28 @@ export function hostsTable(hosts: readonly Host[], title = 'Hosts'): string {
   );
 }
 
-/** vctl has the same title for one. */
+/** vctl has the same title for one. What clients must show is a column where any must, which vctl does not know. */
 export function listenersTable(listeners: readonly Listener[]): string {
+  const asking = listeners.some(({ ClientAuth }) => ClientAuth !== null);
   return trafficTable(
     'Listeners',
-    ['Id', 'Protocol', 'Network', 'Address', 'Scope', 'ProxyProtocol'],
-    listeners.map(({ Id, Protocol, Address, Scope, ProxyProtocol }) => [
+    [
+      'Id',
+      'Protocol',
+      'Network',
+      'Address',
+      'Scope',
+      'ProxyProtocol',
+      ...(asking ? ['Client certificates'] : []),
+    ],
+    listeners.map(({ Id, Protocol, Address, Scope, ProxyProtocol, ClientAuth }) => [
       Id,
       Protocol,
       Address.Network,
       Address.Address,
       Scope,
       ProxyProtocol,
+      ...(asking ? [ClientAuth?.Mode ?? 'none'] : []),
     ]),
   );
 }

@@ -139,6 +139,6 @@ function lostRestarts(file: UnitFile): string[] {
     .filter((name) => name.endsWith('.service'))
     .map(
       (name) =>
-        `Requires=${name} stops it with ${name}, and Restart=${restart} does not start it again; Wants=${name} does not stop it`,
+        `Requires=${name} stops it with ${name}, and Restart=${restart} does not start it again; Wants=${name} and After=${name} let it run on and come back`,
     );
 }

@@ -178,6 +178,13 @@ const listener = fc.record({
   ),
   Scope: fc.oneof(fc.constant(''), route),
   ProxyProtocol: fc.constantFrom('', 'PROXY_V1'),
+  ClientAuth: fc.oneof(
+    fc.constant(null),
+    fc.record({
+      Mode: fc.constantFrom('required', 'optional'),
+      CA: nasty.map((text) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`),
+    }),
+  ),
 });
 const host = fc.record({ Settings: fc.record({ Default: fc.boolean(), KeyPair: nasty }) });
 

@@ -54,7 +54,9 @@ const parseLine = (line: string) => {
   const [method = '', host = '', path = '', ...rest] = line.split(' ');
   const text = rest.join(' ');
   const [, name = '', value = ''] = /^([^:]+): ?(.*)$/.exec(text) ?? [];
-  return { method, path, headers: { host, ...(name !== '' && { [name]: value }) } };
+  // A request without a host is 400 whatever the routes are.
+  const named = host === '' ? 'nobody.invalid' : host;
+  return { method, path, headers: { host: named, ...(name !== '' && { [name]: value }) } };
 };
 
 /** Tells who would serve the request instead of passing it on. */

@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import {
+  b,
   etcd,
   frontend,
   gateway,
   haproxy,
   listen,
+  place,
   served,
   start,
   startAgain,
   status,
+  url,
   withGateway,
   write,
 } from './support/gateway.ts';
@@ -66,4 +69,31 @@ test('etcd away: serving goes on, also after a restart without it; changes come 
   });
   await eventually('served', async () => (await get(listen, 'x')).body === 'a', 8000);
   await served(revision);
+});
+
+test('etcd wiped: a command that waits for the gateway is told no sooner than the route is served', async () => {
+  await etcd.wipe();
+  const cluster = (...args: string[]) => place.run(...args, '--endpoint', etcd.endpoint);
+  await eventually(
+    'etcd answers',
+    async () => (await cluster('backend', 'upsert', '-id', 'N')).code === 0,
+    20_000,
+  );
+  expect(await cluster('server', 'upsert', '-b', 'N', '-id', 'n', '-url', url(b).URL)).toMatchObject({
+    code: 0,
+  });
+  const upsert = await cluster(
+    'frontend',
+    'upsert',
+    '-id',
+    'new',
+    '-b',
+    'N',
+    '-route',
+    'Host("new")',
+    '--wait',
+  );
+  expect(upsert, upsert.stderr).toMatchObject({ code: 0 });
+  expect((await get(listen, 'new')).body).toBe('b');
+  await eventually('what was before is gone', async () => (await get(listen, 'x')).status === 404);
 });

@@ -246,3 +246,58 @@ describe('the length of the header', () => {
   test('far beyond them HAProxy itself answers 400', async () =>
     expect((await get(big(40_000))).status).toBe(400));
 });
+
+/** Bytes as they are, until the gateway closes the connection. */
+function raw(bytes: Buffer | string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect(port, '127.0.0.1');
+    const timer = setTimeout(() => socket.destroy(), 3000);
+    socket.on('data', (part) => (text += part));
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve(text);
+    });
+    socket.write(bytes);
+  });
+}
+
+/** HAProxy's own page, which no setting replaces before the fix of its issue 3032. */
+const PAGE = '<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid request.\n</body></html>\n';
+const WORDS = '{"error":"bad request: malformed, or its header is too large"}';
+
+describe('what is no HTTP is answered 400, and the connection is closed', () => {
+  const head = 'GET / HTTP/1.1\r\nHost: x\r\n';
+  const post = 'POST / HTTP/1.1\r\nHost: x\r\n';
+  test.each([
+    ['no request line', 'hello\r\n\r\n'],
+    ['no version', 'GET /\r\n\r\n'],
+    ['TLS', Buffer.from('16030100c8010000c40303', 'hex')],
+    ['a byte of zero', 'GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a byte above ASCII in the path', Buffer.from('GET /\xfc HTTP/1.1\r\nHost: x\r\n\r\n', 'latin1')],
+    ['an odd method', 'G{T / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a header without a colon', `${head}Oops\r\n\r\n`],
+    ['a blank in the name of a header', `${head}A b: c\r\n\r\n`],
+    ['half a line end in a header', `${head}A: b\rc\r\n\r\n`],
+    ['two lengths', `${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`],
+    ['a length that is no number', `${head}Content-Length: -1\r\n\r\n`],
+    ['an unknown encoding', `${head}Transfer-Encoding: gzip\r\n\r\n`],
+    ['chunked twice', `${head}Transfer-Encoding: chunked, chunked\r\n\r\n`],
+    ['no chunks', `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n`],
+    ['two hosts', `${head}Host: y\r\n\r\n`],
+    ['a tunnel to nowhere', 'CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['a header of 100 KB', `${head}A: ${'x'.repeat(100_000)}\r\n\r\n`],
+    ['1000 lines', `${head}${'A: b\r\n'.repeat(1000)}\r\n`],
+    ['a target of 100 KB', `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ])('%s', async (_, bytes) => {
+    const text = await raw(bytes);
+    expect(text).toMatch(/^HTTP\/1.1 400 /);
+    expect([PAGE, WORDS]).toContain(text.split('\r\n\r\n')[1]);
+  });
+});
+
+test('CONNECT is refused: behind it a client could say what it likes', async () => {
+  const { status, body } = await send('CONNECT x:443 HTTP/1.1', 'Host: x:443');
+  expect([status, body]).toEqual([405, '{"error":"method not allowed"}']);
+});

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, request } from 'node:https';
@@ -153,6 +154,37 @@ test('certificates by SNI, the default for others, HTTP/2, and servers hear of T
   });
   session.close();
   expect(answered).toMatch(/^200 .*"host":"a.test"/);
+});
+
+test('a WebSocket over HTTP/2, which begins with CONNECT there', async () => {
+  plain.server.on('upgrade', ({ headers }, socket) => {
+    const key = `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash('sha1').update(key).digest('base64');
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n');
+    socket.end(`Sec-WebSocket-Accept: ${accept}\r\n\r\nhello`);
+  });
+  const session = connectHttp2(`https://127.0.0.1:${tls}`, {
+    servername: 'a.test',
+    rejectUnauthorized: false,
+  });
+  await new Promise((resolve) => session.once('remoteSettings', resolve));
+  const told = await new Promise<string>((resolve, reject) => {
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':path': '/',
+      ':authority': 'a.test',
+      'sec-websocket-version': '13',
+    });
+    let text = '';
+    stream.on('response', (headers) => (text += `${headers[':status']} `));
+    stream.on('data', (part) => (text += part));
+    stream.on('end', () => resolve(text));
+    stream.on('error', reject);
+    session.on('error', reject);
+  });
+  session.close();
+  expect(told).toBe('200 hello');
 });
 
 test('a changed certificate is served without a dropped request; a host that goes leaves the default one', async () => {

@@ -144,7 +144,9 @@ describe.each([
     await registry.change(await registry.load(), { units: many('loaded'), files: file('h1') });
     await eventually('all came', () => states.at(-1)?.units.size === 90);
     for (const desired of ['launched', 'inactive', 'loaded', 'launched'] as const) {
-      expect(await registry.change(states.at(-1) as RegistryState, { units: many(desired) })).not.toBe('moved');
+      expect(await registry.change(states.at(-1) as RegistryState, { units: many(desired) })).not.toBe(
+        'moved',
+      );
       await eventually(desired, () => states.at(-1)?.units.get('u@0.service')?.desired === desired);
     }
     for (const state of states) {

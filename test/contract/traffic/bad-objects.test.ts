@@ -3,6 +3,9 @@ import { addr, at, KEY, listener, pair, refuses, url, withObjects, words } from 
 
 withObjects();
 
+const secure = (file: string, auth = 'required') =>
+  listener('-addr', ':81', '--proto', 'https', '--client-ca', file, '--client-auth', auth);
+
 refuses([
   ['a URL with a path', url('http://10.0.0.1:80/x'), 1, /'http:\/\/10\.0\.0\.1:80\/x' is not valid/],
   ['a URL with a query', url('http://a:80?x=1'), 1, /is not valid/],
@@ -73,6 +76,27 @@ refuses([
     /unsupported protocol 'ftp', supported protocols are http and https/,
   ],
   ['a scope that does not parse', listener('-addr', ':80', '-scope', 'x('), 1, /Scope should be.*x\(/],
+  ['authorities in no file', secure('none.pem'), 1, /--client-ca none\.pem: ENOENT/],
+  ['a key for authorities', secure('a.key'), 1, /--client-ca a\.key: it has no certificate/],
+  ['authorities that nobody is asked by', secure('a.pem', 'none'), 1, /clients are not asked/],
+  [
+    'a word for asking clients that is none',
+    secure('a.pem', 'maybe'),
+    1,
+    /"maybe" is not required, optional/,
+  ],
+  [
+    'clients asked for certificates of nobody',
+    listener('-addr', ':81', '--proto', 'https', '--client-auth', 'required'),
+    1,
+    /no authority is known[\s\S]*--client-ca FILE/,
+  ],
+  [
+    'certificates without TLS',
+    listener('-addr', ':81', '--client-ca', 'a.pem'),
+    1,
+    /only a listener with https[\s\S]*--proto https/,
+  ],
   ['a TLS version that is none', words('backend upsert -id new -tlsMinV 1.2'), 1, /MinVersion is "1\.2"/],
   [
     'a session cache that is none',

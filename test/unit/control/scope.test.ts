@@ -44,6 +44,8 @@ function state(ids: string, units: readonly Placed[]): RegistryState {
     leaving: new Map(),
     unreadable: new Set(),
     problems: [],
+    identity: { id: null, generation: 0, marks: '' },
+    moved: null,
     revisions: new Map(),
     revision: 0,
   };

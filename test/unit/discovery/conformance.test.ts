@@ -112,7 +112,14 @@ test('reg-vulcand-002: one instance', () => {
 
 test('reg-vulcand-003, 005: as the fork checks, but before the first traffic', () => {
   expect(readCheck({ check_http: '/health', check_interval: '3s' }).check).toEqual({
-    how: { kind: 'http', path: '/health' },
+    how: {
+      kind: 'http',
+      path: '/health',
+      method: 'GET',
+      host: null,
+      statuses: [[200, 200]],
+      verify: false,
+    },
     intervalMs: 3000,
     timeoutMs: 3000,
     rise: 1,

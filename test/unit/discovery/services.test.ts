@@ -225,6 +225,34 @@ describe('a name and a check, but no host name', () => {
 test.each([
   [{ check_http: 'health' }, { how: { kind: 'http', path: '/health' } }, 0],
   [{ check_http: '/a b' }, { how: { kind: 'tcp' } }, 1],
+  [{ check_http: '/', check_http_method: 'HEAD' }, { how: { method: 'HEAD' } }, 0],
+  [{ check_http: '/', check_http_method: 'get\r\nX: y' }, { how: { method: 'GET' } }, 1],
+  [{ check_http: '/', check_status: '204' }, { how: { statuses: [[204, 204]] } }, 0],
+  [
+    { check_http: '/', check_status: '200-299, 401,3XX' },
+    {
+      how: {
+        statuses: [
+          [200, 299],
+          [401, 401],
+          [300, 399],
+        ],
+      },
+    },
+    0,
+  ],
+  [{ check_http: '/', check_host: 'a.test:8080' }, { how: { host: 'a.test:8080' } }, 0],
+  [{ check_http: '/', check_host: '[::1]:80' }, { how: { host: '[::1]:80' } }, 0],
+  [{ check_http: '/', check_host: 'bücher.test' }, { how: { host: 'xn--bcher-kva.test' } }, 0],
+  [{ check_https: '/', check_tls_verify: 'true' }, { how: { verify: true } }, 0],
+  [{ check_https: '/', check_tls_verify: 'no' }, { how: { verify: false } }, 0],
+  [{ check_https: '/', check_tls_verify: 'perhaps' }, { how: { verify: true } }, 1],
+  [{ check_grpc: 'true' }, { how: { kind: 'grpc', service: '', tls: false, verify: false } }, 0],
+  [
+    { check_grpc: 'shop.v1.Cart', check_grpc_use_tls: '1' },
+    { how: { service: 'shop.v1.Cart', tls: true } },
+    0,
+  ],
   [{ check_tcp: 'true', check_interval: 'soon' }, { how: { kind: 'tcp' }, intervalMs: 11_000 }, 1],
   [{ check_tcp: 'true', check_interval: '-3s' }, { intervalMs: 11_000 }, 1],
   [{ check_tcp: 'true', check_timeout: '30s', check_interval: '2s' }, { timeoutMs: 2000 }, 0],
@@ -234,6 +262,21 @@ test.each([
   const read = readCheck(attributes);
   expect(read.check).toMatchObject(check);
   expect(read.problems).toHaveLength(problems);
+});
+
+test.each(['', ',', '2', '2xxx', '999', '300-200', '200-', 'ok', '200 201'])(
+  'no codes: %j',
+  (check_status) => {
+    const { check, problems } = readCheck({ check_http: '/', check_status });
+    expect(check).toMatchObject({ how: { statuses: [[200, 200]] } });
+    expect(problems).toHaveLength(1);
+  },
+);
+
+test.each(['a b', 'a\r\nX: y', 'http://a', 'a/b', 'a:b'])('no host: %j', (check_host) => {
+  const { check, problems } = readCheck({ check_http: '/', check_host });
+  expect(check).toMatchObject({ how: { host: null } });
+  expect(problems).toHaveLength(1);
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { failureJournals, lastEntries, parseEntry } from '../../../src/lib/machi
 
 const line = (fields: object): string =>
   JSON.stringify({ __CURSOR: 'c', __REALTIME_TIMESTAMP: '1700000000000001', ...fields });
+const TARGET = { address: '10.0.0.1', port: 22, user: 'root' };
 const answer = (stdout: string) => ({ code: 0, signal: null, stdout, stderr: '' });
 
 test('an entry is of the unit that it names in any field that journalctl looks at', () => {
@@ -21,12 +22,21 @@ test('the last lines of many units come by one command, each under its unit', as
   const entries = await lastEntries(
     async (argv) => {
       commands++;
-      expect(argv.slice(3)).toEqual(['cluster-last-lines', '2', 'a.service', 'b.service', 'c.service']);
+      expect(argv.slice(3)).toEqual([
+        'cluster-last-lines',
+        '2',
+        '-1h',
+        'err',
+        'a.service',
+        'b.service',
+        'c.service',
+      ]);
       return answer(
         `${line({ MESSAGE: 'a1' })}\n${line({ MESSAGE: null })}\n\0\0${line({ MESSAGE: 'c1' })}\n\0`,
       );
     },
-    { units: ['a.service', 'b.service', 'c.service'], lines: 2 },
+    TARGET,
+    { units: ['a.service', 'b.service', 'c.service'], lines: 2, since: '-1h', priority: 'err' },
   );
   expect(commands).toBe(1);
   expect(entries.map(({ unit, text }) => [unit, text])).toEqual([

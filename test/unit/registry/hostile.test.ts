@@ -6,6 +6,8 @@ import { loadConfig } from '../../../src/lib/config/index.ts';
 import { registryProblems, removeProblem } from '../../../src/lib/control/registry-problems.ts';
 import { Session } from '../../../src/lib/control/session.ts';
 import { listUnitFiles, listUnits } from '../../../src/lib/control/units/list.ts';
+import { locate } from '../../../src/lib/control/units/locate.ts';
+import { nameUnits } from '../../../src/lib/control/units/name-units.ts';
 import { plan } from '../../../src/lib/control/units/plan.ts';
 import { decide } from '../../../src/lib/plan/index.ts';
 import type { Store } from '../../../src/lib/store/port.ts';
@@ -64,6 +66,11 @@ test.each(NAMES)('a unit key named %j is reported, and all else works', async (n
 const TEXTS = {
   'an unknown key': '[X-Fleet]\nNonsense=1\n',
   'rules that exclude each other': '[X-Fleet]\nGlobal=true\nMachineOf=x.service\n',
+  'control bytes': '[Service]\nExecStart=/bin/true\n\0\u0001\n',
+  'bytes that are no text': '[Service]\nExecStart=/bin/\ufffd\u0007\n',
+  'no end of a section': '[Service\nExecStart=/bin/true\n',
+  'text that is no option': '[Service]\nwhat is this\n',
+  'more than systemd reads': `[Service]\n#${'x'.repeat(1024 * 1024)}\n`,
   'a variable that nobody sets': '[X-Fleet]\nMachineOf=${X}.service\n',
 };
 
@@ -74,6 +81,10 @@ test.each(Object.entries(TEXTS))(
     await put('files/h2', { v: 1, text });
     expect((await registryProblems(session)).map(({ key }) => key)).toEqual(['/cluster/units/bad.service']);
     expect((await listUnits(session)).rows.map(({ unit }) => unit)).toEqual(['good.service']);
+    expect((await listUnitFiles(session)).map(({ unit }) => unit)).toContain('good.service');
+    // What status, journal and ssh --unit rest on: that the unit is on no machine is said of it and not of the other.
+    await expect(locate(session, ['good'])).rejects.toMatchObject({ errors: [{ code: 'not-loaded' }] });
+    expect(nameUnits(await session.state(), ['*']).map(({ name }) => name.full)).toContain('good.service');
   },
 );
 

@@ -199,7 +199,7 @@ describe('probably not what was meant', () => {
     ],
     [
       '[Unit]\nRequires=docker.service\n[Service]\nExecStart=/bin/true\nRestart=always\n',
-      'Requires=docker.service stops it with docker.service, and Restart=always does not start it again; Wants=docker.service does not stop it',
+      'Requires=docker.service stops it with docker.service, and Restart=always does not start it again; Wants=docker.service and After=docker.service let it run on and come back',
     ],
   ])('%j', (text, warning) => {
     expect(warningsOf(text)).toContain(warning);

@@ -9,9 +9,11 @@ import {
   resolveTarget,
   unfollowedOptions,
 } from '../../machine/index.ts';
-import type { MachineRecord } from '../../registry/index.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
+import { askAll, Reachability } from '../units/ask.ts';
+import { changeOwner, checkOwner } from '../units/owner.ts';
 import { joinScopes, type Scope, scopeOnMachine } from '../units/scope.ts';
 import { type Decided, write } from '../units/write.ts';
 import { convergeMachines } from './converge-machines.ts';
@@ -22,6 +24,8 @@ export interface AddOptions {
   readonly metadata: Record<string, string> | null;
   /** Keep the host keys that this operator trusts in the registry, for others. */
   readonly shareHostKey?: boolean;
+  /** Also machines of another cluster, or of another history of this registry. */
+  readonly takeOver?: boolean;
 }
 
 /** Connects, reads what the machine is, registers it, and starts the global units that fit it. */
@@ -42,11 +46,11 @@ export async function addMachines(
 export async function addTargets(
   session: Session,
   targets: readonly MachineTarget[],
-  { metadata, shareHostKey = false }: AddOptions,
+  { metadata, shareHostKey = false, takeOver = false }: AddOptions,
 ): Promise<void> {
   const errors: ClusterError[] = [];
   const found: Found[] = [];
-  const state = await (await session.registry()).load();
+  const state = await session.state({ toChange: true });
   const known = [...state.machines.values()].map((machine) => machine.target);
   await Promise.all(
     targets.map(async (given) => {
@@ -56,9 +60,11 @@ export async function addTargets(
         const machine = await session.connect(target);
         const facts = await machine.facts();
         await checkUsable(machine, facts.sudo);
+        const { owner } = await machine.manifest();
+        if (!takeOver) await checkOwner(session, { target }, owner, state.identity);
         const hostKeys = shareHostKey ? await hostKeysOf(session, target) : shared;
         const kept = { ...given, ...(hostKeys && { hostKeys }) };
-        found.push({ v: 1, id: facts.machineId, target: kept, facts });
+        found.push({ v: 1, id: facts.machineId, target: kept, facts, owned: true });
       } catch (error) {
         if (!(error instanceof ClusterError)) throw error;
         errors.push(error);
@@ -68,14 +74,22 @@ export async function addTargets(
   refuseTwins(found, errors);
   await refuseClones(session, found, errors);
   if (found.length === 0) throw new ClusterErrors(errors);
-  const decided = await write(session, (state) => {
+  const ids = new Set(found.map(({ id }) => id));
+  const intend = (now: RegistryState) => {
     const records = found.map((item) => ({
       ...item,
-      metadata: metadata ?? state.machines.get(item.id)?.metadata ?? {},
+      metadata: metadata ?? now.machines.get(item.id)?.metadata ?? {},
     }));
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
-  });
-  const { before } = decided;
+  };
+  const reachability = new Reachability(session, takeOver ? ids : undefined);
+  const decided = await write(session, intend, { reachability });
+  const { before, identity } = decided;
+  const added = [...decided.decision.machines.values()].filter(({ id }) => ids.has(id));
+  const owned = await askAll(session, added, (machine) =>
+    changeOwner(machine, identity, takeOver ? 'take' : 'set'),
+  );
+  for (const answer of owned) if ('error' in answer) errors.push(answer.error);
   for (const item of found) {
     const { hostname, os, systemd } = item.facts;
     session.emit({
@@ -87,7 +101,7 @@ export async function addTargets(
   }
 
   const strays = await straysOn(session, decided, found);
-  const failures = await convergeMachines(session, decided, new Set(found.map(({ id }) => id)), strays);
+  const failures = await convergeMachines(session, decided, ids, strays);
   if (errors.length > 0) throw new ClusterErrors([...errors, ...failures]);
   throwFailures(failures);
 }
@@ -135,7 +149,7 @@ async function straysOn(session: Session, decided: Decided, found: readonly Foun
   const scopes = await Promise.all(
     found.map(async ({ id, target }): Promise<Scope> => {
       const record = decision.machines.get(id);
-      const entries = await (await session.connect(target)).manifest();
+      const { units: entries } = await (await session.connect(target)).manifest();
       const wanted = new Set(
         decision.assignments.filter((one) => one.machine === id).map(({ unit }) => unit),
       );
@@ -150,7 +164,7 @@ async function straysOn(session: Session, decided: Decided, found: readonly Foun
         session.emit({ kind: 'warning', message: `${target.address} still has ${units.join(' ')}, ${what}` });
       };
       say(known, 'which belong elsewhere now: they are stopped and removed there');
-      say(unknown, 'which this registry does not know: cluster reconcile removes them');
+      say(unknown, 'which this registry does not know: cluster reconcile --yes removes them');
       return record === undefined ? new Map() : scopeOnMachine(record, known ?? []);
     }),
   );

@@ -19,6 +19,7 @@ import { findMachine } from '../find-machine.ts';
 import { nameOf, reportUnreachable } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
 import { askAll } from '../units/ask.ts';
+import { checkOwner } from '../units/owner.ts';
 import {
   isLocalEndpoint,
   readCertificates,
@@ -80,7 +81,7 @@ export async function installMachines(
 ): Promise<ClusterError[]> {
   const endpoints = machineEndpoints(session, options.machineEndpoint);
   const certificates = await readCertificates(session.config);
-  const state = await session.state();
+  const state = await session.state({ toChange: true });
   requireMachines(state);
   const chosen = wanted.map((name) => findMachine(state, name));
   const machines = chosen.length > 0 ? [...new Set(chosen)] : [...state.machines.values()];
@@ -95,6 +96,8 @@ export async function installMachines(
   const failures: ClusterError[] = [];
   let withoutStore = false;
   const answers = await askAll(session, machines, async (machine, record) => {
+    const { owner } = await machine.manifest();
+    await checkOwner(session, record, owner, state.identity);
     const outcome = await installOne(machine, record, releases, settingsOf, sending, progress);
     withoutStore ||= outcome.settings === 'none';
     progress({ kind: 'done', outcome });

@@ -30,7 +30,7 @@ export async function labUp(
 ): Promise<readonly LabMachine[]> {
   const real = await import('../../lab/real/index.ts');
   const machines = await real.labUp({ ...options, onProgress });
-  await addTargets(session, machines.map(targetOf), { metadata: null });
+  await register(session, machines);
   return machines;
 }
 
@@ -56,8 +56,14 @@ export async function hollowUp(
     stateDir,
   ];
   const state = await startHollowProcess({ name, machines, stateDir, argv, onProgress });
-  await addTargets(session, state.machines.map(targetOf), { metadata: null });
+  await register(session, state.machines);
   return state.machines;
+}
+
+/** Machines of a lab whose registry was copied to another place are registered there already. */
+async function register(session: Session, machines: readonly LabMachine[]): Promise<void> {
+  const { moved } = await session.state();
+  if (moved === null) await addTargets(session, machines.map(targetOf), { metadata: null });
 }
 
 /** Takes a lab's machines out of the registry and ends them, whatever state a killed run left. */
@@ -68,6 +74,18 @@ export async function labDown(
 ): Promise<void> {
   const machines = await labMachines(session, name);
   const ids = new Set(machines.map(({ id }) => id));
+  const { moved } = await session.state();
+  const failures = moved === null ? await takeOut(session, ids) : [];
+  await (await session.pool()).forget(machines.map(targetOf));
+  const { hollowDown } = await import('../../lab/hollow/process.ts');
+  await hollowDown(hollowDir(session, name));
+  const real = await import('../../lab/real/index.ts');
+  if (process.platform === 'linux' && process.getuid?.() === 0) await real.labDown({ name, onProgress });
+  throwFailures(failures);
+}
+
+/** Takes machines out of the registry without talking to them. @returns what went wrong elsewhere, reported. */
+async function takeOut(session: Session, ids: ReadonlySet<string>): Promise<readonly ClusterError[]> {
   const decided = await write(session, (state) => {
     const gone = [...state.machines.keys()].filter((id) => ids.has(id));
     return { intent: { machines: new Map(gone.map((id) => [id, null])) }, value: null };
@@ -75,13 +93,7 @@ export async function labDown(
   const { before, decision } = decided;
   // The lab's own machines end with all that is on them: only the others are talked to.
   const scope = scopeOfUnits(before, decision, decision.changed);
-  const { failures } = await converge(session, decided, scope, UNTIL_DONE);
-  await (await session.pool()).forget(machines.map(targetOf));
-  const { hollowDown } = await import('../../lab/hollow/process.ts');
-  await hollowDown(hollowDir(session, name));
-  const real = await import('../../lab/real/index.ts');
-  if (process.platform === 'linux' && process.getuid?.() === 0) await real.labDown({ name, onProgress });
-  throwFailures(failures);
+  return (await converge(session, decided, scope, UNTIL_DONE)).failures;
 }
 
 /** The machines of a lab that runs now, real and hollow. */

@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import http from 'node:http';
+import https from 'node:https';
 import { ClusterError } from '../../error.ts';
 import type { MachineRecord } from '../../registry/index.ts';
 import type { StoreMember } from '../../store/port.ts';
@@ -19,7 +20,8 @@ export async function refuseToLose(
 ): Promise<readonly StoreMember[]> {
   const { gateways } = await (await session.gateways()).load();
   const { address } = machine.target;
-  if (gateways.has(machine.id) && gateways.size === 1) {
+  const gatewaysHere = [...gateways.values()].filter((gateway) => gateway.machine === machine.id);
+  if (gatewaysHere.length > 0 && gatewaysHere.length === gateways.size) {
     const { frontends } = await (await session.traffic()).load();
     if (frontends.size > 0)
       throw new ClusterError('last-gateway', `the only gateway runs on ${address}`, {
@@ -57,21 +59,26 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
 }
 
-/** Whether a member takes connections; through a tunnel it is taken at its word. */
+/** Whether a member answers; through a tunnel it is taken at its word. */
 async function answers({ urls }: StoreMember, { config }: Session): Promise<boolean> {
   if (config.etcd?.tunnel !== undefined) return true;
-  const tries = urls.filter((url) => URL.canParse(url)).map((url) => takesConnections(new URL(url)));
+  const tries = urls.filter((url) => URL.canParse(url)).map((url) => answersHttp(new URL(url)));
   return (await Promise.all(tries)).some(Boolean);
 }
 
-function takesConnections(url: URL): Promise<boolean> {
+/** Errors by which nobody answered; any other, such as a refused certificate, is an answer. */
+const SILENCE = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/** A process that is stopped still takes connections, so that only an answer counts. */
+function answersHttp(url: URL): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: hostOf(url.href), port: Number(url.port) || 2379 });
-    const end = (isThere: boolean) => () => {
-      socket.destroy();
+    const { get } = url.protocol === 'https:' ? https : http;
+    const asked = get(new URL('/health', url), { rejectUnauthorized: false, timeout: PROBE_MS });
+    const end = (isThere: boolean): void => {
       resolve(isThere);
+      asked.destroy();
     };
-    socket.setTimeout(PROBE_MS, end(false));
-    socket.on('connect', end(true)).on('error', end(false));
+    asked.on('response', () => end(true)).on('timeout', () => end(false));
+    asked.on('error', ({ code }: NodeJS.ErrnoException) => end(!SILENCE.includes(code ?? '')));
   });
 }

@@ -6,6 +6,7 @@ import { findMachine } from '../find-machine.ts';
 import { nameOf, throwFailures } from '../report.ts';
 import type { Session } from '../session.ts';
 import { converge, reportRefusals, UNTIL_DONE } from '../units/converge.ts';
+import { isNotOurs } from '../units/owner.ts';
 import { joinScopes, scopeOfLeaving, scopeOfUnits } from '../units/scope.ts';
 import { type Decided, write } from '../units/write.ts';
 import { refuseToLose } from './last-of-its-kind.ts';
@@ -29,7 +30,7 @@ export async function removeMachine(
   wanted: string,
   { force, keepFiles }: RemoveOptions,
 ): Promise<void> {
-  const members = await refuseToLose(session, findMachine(await session.state(), wanted));
+  const members = await refuseToLose(session, findMachine(await session.state({ toChange: true }), wanted));
   const decided = await write(session, (state) => {
     const machine = findMachine(state, wanted);
     if (!force) requireIdle(state, machine);
@@ -40,7 +41,8 @@ export async function removeMachine(
   const scope = joinScopes(scopeOfLeaving(removed), scopeOfUnits(before, decision, decision.changed));
   const refused = reportRefusals(session, decided, (unit) => decision.changed.has(unit));
   const { failures, silent } = await converge(session, decided, scope, UNTIL_DONE);
-  if (silent.has(removed.id)) warnOfWhatStays(session, decided, removed);
+  const why = silent.get(removed.id);
+  if (why !== undefined) warnOfWhatStays(session, decided, removed, why);
   else if (!keepFiles && failures.length === 0) await uninstall(await session.machine(removed));
   for (const { id, name } of members) {
     const message = `etcd still counts its member ${name || id} there: etcdctl member remove ${id}`;
@@ -49,11 +51,21 @@ export async function removeMachine(
   await (await session.pool()).forget([removed.target]);
   session.emit({ kind: 'machine-removed', machine: nameOf(removed) });
   // A machine that is gone for good is taken out without its answer.
-  throwFailures([...refused, ...failures.filter((error) => error !== silent.get(removed.id))]);
+  throwFailures([...refused, ...failures.filter((error) => error !== why)]);
 }
 
-/** A machine that did not answer keeps what it has. */
-function warnOfWhatStays(session: Session, { before }: Decided, { id, target }: MachineRecord): void {
+/** A machine that did not answer, or is not ours to change, keeps what it has. */
+function warnOfWhatStays(
+  session: Session,
+  { before }: Decided,
+  { id, target }: MachineRecord,
+  why: ClusterError,
+): void {
+  if (isNotOurs(why)) {
+    const message = `${target.address} is no machine of this registry any more: nothing was changed there`;
+    session.emit({ kind: 'warning', message });
+    return;
+  }
   const here = decide(before).assignments.filter(({ machine }) => machine === id);
   const units = here.length === 0 ? '' : `, and runs on: ${namesOf(here.map(({ unit }) => unit))}`;
   const message = `${target.address} did not answer: what cluster installed there stays${units}; once it is back, machine add and machine rm take it off`;

@@ -21,7 +21,6 @@ import type { Session } from '../session.ts';
 import { chooseTarget } from './choice.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import { requireBackend } from './objects.ts';
-import { operator } from './operator.ts';
 import { type Served, type WaitRequest, waiterFor } from './wait.ts';
 import { loadWithBackend } from './wait-backend.ts';
 import {
@@ -141,7 +140,14 @@ async function write(
   const path = pathOf({ kind: 'frontend', id: frontend.Id });
   if (!changed) return state.stored.get(path)?.revision ?? state.revision;
   const lease = await leaseFor(session, traffic, path, ttl);
-  const record = { v: 1, frontend: frontend.Id, from, to, ...operator() } as const;
+  const record = {
+    v: 1,
+    frontend: frontend.Id,
+    from,
+    to,
+    who: session.who,
+    when: new Date().toISOString(),
+  } as const;
   const history =
     from === null || from === to
       ? []

@@ -22,6 +22,7 @@ import {
   storedServer,
 } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
+import { authorityDoubts, readAuthorities } from './authorities.ts';
 import { warnAboutGateways } from './gateway-warnings.ts';
 import {
   type Change,
@@ -125,23 +126,26 @@ function serverName({ backend, id }: ServerName, verb: string): { backend: strin
   };
 }
 
-/** Makes or changes a listener. */
+/** Makes or changes a listener. @param said where `clientCa` is the name of a file. */
 export async function upsertListener(
   session: Session,
   wanted: string | undefined,
-  said: ListenerEdit,
+  { clientCa: file, ...said }: ListenerEdit & { readonly clientCa?: string | undefined },
 ): Promise<Change> {
   const id = givenId('listener id', wanted, LISTENER_ID, 'cluster listener upsert --id ID --addr HOST:PORT');
+  const clientCa = file === undefined ? undefined : await readAuthorities(file);
   const traffic = await loadTraffic(session);
   const path = pathOf({ kind: 'listener', id });
   const current = traffic.state.listeners.get(id) ?? null;
-  const edited = editListener(id, current, said);
+  const edited = editListener(id, current, { ...said, clientCa });
   if (edited.Address.Address === '')
     throw new ClusterError('missing-address', `listener ${id} has no address`, {
       hint: '--addr HOST:PORT, such as --addr 0.0.0.0:8181',
     });
   const listener = checked('listener', () => readListenerScoped(id, edited));
   if (said.scope !== undefined && said.scope !== '') requirePossible(listener.Scope);
+  for (const doubt of clientCa === undefined ? [] : authorityDoubts(clientCa, new Date()))
+    session.emit({ kind: 'warning', message: `listener ${id}: ${doubt}` });
   await warnAboutGateways(session, traffic.state, { listener });
   if (traffic.state.listeners.size === 0) await sayFirstListener(session);
   const previous = traffic.state.stored.get(path)?.value ?? null;

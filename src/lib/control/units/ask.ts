@@ -3,11 +3,12 @@
  * of placement stands here.
  */
 import { ClusterError } from '../../error.ts';
-import type { Machine, ManifestEntry } from '../../machine/index.ts';
+import type { Machine, MachineOwner, ManifestEntry } from '../../machine/index.ts';
 import type { Observation } from '../../plan/model.ts';
-import type { MachineRecord } from '../../registry/index.ts';
+import type { MachineRecord, RegistryIdentity } from '../../registry/index.ts';
 import { nameMachine } from '../away.ts';
 import type { Session } from '../session.ts';
+import { checkOwner, isOutOfDate } from './owner.ts';
 
 /** One machine's answer, or why there is none. */
 export type Answer<Value> =
@@ -41,12 +42,15 @@ const PROBE = 'cluster.target';
  */
 export class Reachability {
   readonly #session: Session;
+  readonly #takenOver: ReadonlySet<string>;
   readonly #asked = new Set<string>();
   readonly #errors = new Map<string, ClusterError>();
   readonly #away = new Set<string>();
 
-  constructor(session: Session) {
+  /** @param takenOver ids of machines that this run makes this registry's, whosever they are now. */
+  constructor(session: Session, takenOver: ReadonlySet<string> = new Set()) {
     this.#session = session;
+    this.#takenOver = takenOver;
   }
 
   /** Ids of machines that were asked and did not answer. */
@@ -59,12 +63,22 @@ export class Reachability {
     return this.#errors.get(id);
   }
 
-  /** Asks those that were not asked yet, side by side. @returns whether all of them answered. */
-  async ask(machines: Iterable<MachineRecord>): Promise<boolean> {
+  /**
+   * Asks those that were not asked yet, side by side. @returns whether all of them answered and are this registry's.
+   * @throws `registry-older`, `registry-diverged`: with such a registry nothing may be decided.
+   */
+  async ask(machines: Iterable<MachineRecord>, identity: RegistryIdentity): Promise<boolean> {
     const unknown = [...machines].filter(({ id }) => !this.#asked.has(id));
     for (const { id } of unknown) this.#asked.add(id);
-    const answers = await askAll(this.#session, unknown, (machine) => machine.statuses([PROBE]));
-    for (const answer of answers) if ('error' in answer) this.#note(answer.machine.id, answer.error);
+    const answers = await askAll(this.#session, unknown, async (machine, record) => {
+      const [{ owner }] = await Promise.all([machine.manifest(), machine.statuses([PROBE])]);
+      if (!this.#takenOver.has(record.id)) await checkOwner(this.#session, record, owner, identity);
+    });
+    for (const answer of answers) {
+      if (!('error' in answer)) continue;
+      if (isOutOfDate(answer.error)) throw answer.error;
+      this.#note(answer.machine.id, answer.error);
+    }
     return !answers.some((answer) => 'error' in answer);
   }
 
@@ -83,6 +97,8 @@ export class Reachability {
 
 /** What a machine has of some units. */
 export interface Observed {
+  /** Whose the machine is; null: of no cluster. */
+  readonly owner: MachineOwner | null;
   readonly observations: Observation[];
   /** Tickets of changes that earlier runs left undone and that concern no other units. */
   readonly settles: readonly string[];
@@ -97,26 +113,32 @@ export async function observe(
 ): Promise<Observed> {
   const manifest = machine.manifest();
   if (!all) {
-    const [states, entries] = await Promise.all([machine.statuses([...units]), manifest]);
-    return merge(id, states, entries);
+    const asked = machine.statuses([...units], true);
+    const [states, { owner, units: entries }] = await Promise.all([asked, manifest]);
+    return { owner, ...merge(id, states, entries) };
   }
-  const entries = await manifest;
+  const { owner, units: entries } = await manifest;
   const names = new Set([...units, ...entries.map(({ unit }) => unit)]);
-  return merge(id, await machine.statuses([...names]), entries);
+  return { owner, ...merge(id, await machine.statuses([...names], true), entries) };
 }
 
 function merge(
   machine: string,
   states: Awaited<ReturnType<Machine['statuses']>>,
-  entries: Awaited<ReturnType<Machine['manifest']>>,
-): Observed {
+  entries: readonly ManifestEntry[],
+): Omit<Observed, 'owner'> {
   const known = new Map(entries.map((entry) => [entry.unit, entry]));
-  const observations = states.map(({ unit, load, active, sub }) => {
+  const observations = states.map(({ unit, load, active, sub, why, unmet }) => {
     const entry = known.get(unit);
     const hash = entry?.hash ?? null;
     const boot = entry !== undefined && hash !== null && (entry.boot ?? false);
     const unsettled = entry?.unsettled !== undefined;
-    const more = { ...(hash !== null && { boot }), ...(unsettled && { unsettled }) };
+    const more = {
+      ...(hash !== null && { boot }),
+      ...(unsettled && { unsettled }),
+      ...(why !== undefined && { why }),
+      ...(unmet && { unmet }),
+    };
     return { machine, unit, hash, load, active, sub, ...more };
   });
   return { observations, settles: coveredTickets(new Set(states.map(({ unit }) => unit)), entries) };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ClusterError } from '../../error.ts';
-import type { InstallFile, JobOutcome, JobWaiting, Machine } from '../../machine/index.ts';
+import type { InstallFile, JobOutcome, JobWaiting, Machine, OwnerChange } from '../../machine/index.ts';
 import type { Assignment, Step } from '../../plan/model.ts';
 import { applyAllowed, claimsOf } from './allowed.ts';
 
@@ -21,6 +21,8 @@ export interface Work {
   readonly settles: readonly string[];
   /** Whether nobody waits any more: then nothing further is begun. */
   readonly isOver?: () => boolean;
+  /** What the machine carries afterwards; absent = what it does now. */
+  readonly owner?: OwnerChange;
 }
 
 const TICKET_BYTES = 8;
@@ -43,7 +45,9 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
   const kept = stops.filter(
     (unit) => !installs.has(unit) && work.assignments.get(unit)?.desired === 'loaded',
   );
-  if (kept.length > 0) await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [] });
+  const owner = work.owner && { owner: work.owner };
+  if (kept.length > 0)
+    await machine.apply({ install: kept.map((unit) => fileOf(work, unit)), remove: [], ...owner });
 
   const stuck = new Set<string>();
   const settled = new Set<string>();
@@ -85,6 +89,7 @@ export async function carryOut(machine: Machine, work: Work): Promise<void> {
     install: written.map((unit) => fileOf(work, unit)),
     remove: removes.filter((unit) => !stuck.has(unit)),
     claims: claims.filter(({ unit }) => !stuck.has(unit)),
+    ...owner,
   };
   for (const refused of await applyAllowed(machine, change)) settle(refused);
 

@@ -8,8 +8,11 @@ import { within } from '../../within.ts';
 import { nameOf, reportFailed, reportRefused, reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from './ask.ts';
+import { type Careful, takeCare, whyOf } from './careful.ts';
 import { carryOut, isFailed, type Work } from './carry-out.ts';
 import { forgetClean, lookAgain, reportOvertaken } from './look-again.ts';
+import { reportUpheld, whyPassedOver } from './not-as-wanted.ts';
+import { changeOwner, checkOwner, ownerChange } from './owner.ts';
 import type { MachineScope, Scope } from './scope.ts';
 import { Waits } from './waits.ts';
 import { type Decided, warnOfPassedOver } from './write.ts';
@@ -25,8 +28,10 @@ export interface Waiting {
 export const UNTIL_DONE: Waiting = { block: true, timeoutMs: 0 };
 
 export interface ConvergeOptions extends Waiting {
-  /** Units that a person asks to start now; `block` then also waits for what is starting already. */
+  /** Units that a person asks to start or stop now; `block` then also waits for what is starting already. */
   readonly asked?: ReadonlySet<string>;
+  /** Absent = whatever is not wanted goes, unasked and unsaid. */
+  readonly careful?: Careful;
   /** Return the steps and touch nothing. */
   readonly dryRun?: boolean;
 }
@@ -145,14 +150,18 @@ async function convergeOnce(
   };
 }
 
-/** Reports units that have no machine, those that `concerns` names; returns an error for each. */
+/**
+ * Reports units that have no machine, those that `concerns` names; returns an error for each. The request for those in
+ * `withdrawn` is not kept.
+ */
 export function reportRefusals(
   session: Session,
   { decision }: Decided,
   concerns: (unit: string) => boolean,
+  withdrawn: ReadonlySet<string> = new Set(),
 ): ClusterError[] {
   const refusals = decision.result.refusals.filter(({ unit }) => concerns(unit));
-  return refusals.map((refusal) => reportRefused(session, refusal));
+  return refusals.map((refusal) => reportRefused(session, refusal, withdrawn.has(refusal.unit)));
 }
 
 type MachineResult = Pick<Round, 'steps' | 'done' | 'failures' | 'clean'>;
@@ -162,30 +171,49 @@ async function convergeMachine(
   machine: Machine,
   item: MachineScope,
   assignedHere: readonly Assignment[],
-  { before, decision }: Decided,
+  decided: Decided,
   options: ConvergeOptions & { readonly waits: Waits },
 ): Promise<MachineResult> {
   const { machine: record, units, everything } = item;
-  const { block, timeoutMs, asked, dryRun = false, waits } = options;
-  const { files, why } = decision;
+  const { block, timeoutMs, asked, careful, dryRun = false, waits } = options;
+  const { before, decision, identity } = decided;
+  const { files } = decision;
   const assigned = assignedHere.filter(({ unit }) => everything || units.has(unit));
   const links = new UnitLinks(assignedHere, files);
   const launched = assigned.flatMap(({ unit, desired }) => (desired === 'launched' ? [unit] : []));
   const foreign = links.foreignNeeds(launched);
 
-  const [{ observations: found, settles }, states] = await Promise.all([
+  const [{ owner, observations: found, settles }, states] = await Promise.all([
     observe(machine, record.id, units, everything),
     foreign.length === 0 ? [] : machine.statuses(foreign),
   ]);
+  await checkOwner(session, record, owner, identity);
   // What is recorded and cannot be read may be wanted: it is left as it is.
   const observations = found.filter(({ unit }) => !before.unreadable.has(unit));
   const missing = new Set(states.filter(({ load }) => load === 'not-found').map(({ unit }) => unit));
   const elsewhere = { known: (unit: string) => whereElse(decision, unit), missing };
   const held = (unit: string): string | undefined => links.whyHeld(unit, elsewhere);
 
-  const todo = steps(assigned, observations, { why, files, held, join: block, ...(asked && { asked }) });
+  const why = whyOf(decided, record);
+  const upheld = (unit: string): string | undefined => links.whyUpheld(unit);
+  const stepsOf = (seen: readonly Observation[]): Step[] =>
+    steps(assigned, seen, { why, files, held, upheld, join: block, ...(asked && { asked }) });
   const failures = reportHeld(session, record, launched, observations, held, asked);
-  if (dryRun) return { steps: todo, done: 0, failures, clean: [] };
+  const loaded = new Set(assigned.flatMap(({ unit, desired }) => (desired === 'loaded' ? [unit] : [])));
+  failures.push(...reportUpheld(session, record, loaded, observations, upheld, asked));
+  if (dryRun) return { steps: stepsOf(observations), done: 0, failures, clean: [] };
+
+  const isLeaving = !decision.machines.has(record.id);
+  let todo: readonly Step[] = stepsOf(observations);
+  if (careful !== undefined) {
+    const cared = await takeCare(session, decided, record, { careful, observations, stepsOf });
+    todo = cared.steps;
+    failures.push(...cared.failures);
+  }
+  if (owner === null && !isLeaving) {
+    if (record.owned) reportNew(session, record);
+    await changeOwner(machine, identity, 'set');
+  }
 
   const assignments = new Map(assignedHere.map((one) => [one.unit, one]));
   const name = nameOf(record);
@@ -200,6 +228,10 @@ async function convergeMachine(
       failures.push(reportFailed(session, record, outcome));
       return;
     }
+    if (outcome?.status.unmet) {
+      session.emit({ kind: 'held', unit, machine: name, why: whyPassedOver(unit, outcome.status.why) });
+      return;
+    }
     const state = assignments.get(unit)?.desired;
     if (!block || state === undefined || held(unit) !== undefined) return;
     done++;
@@ -210,6 +242,7 @@ async function convergeMachine(
     assignments,
     text: (hash) => files.get(hash) ?? '',
     block,
+    owner: ownerChange(identity, 'set'),
     settles,
     isOver: () => isOver,
     minHealthyMs: session.config.minHealthyMs,
@@ -227,6 +260,7 @@ async function convergeMachine(
   const started = todo.filter(({ action }) => action === 'start').map(({ unit }) => unit);
   const pulled = new Set(links.pulledBy(started));
   const undone = pulled.size === 0 ? [] : await stopPulled(machine, record.id, pulled, work, decision);
+  if (isLeaving && failures.length === 0) await changeOwner(machine, identity, 'leave');
   const looked = new Set(observations.map(({ unit }) => unit));
   const clean = [...decision.leaving].flatMap(([key, { unit, machine: id }]) =>
     id === record.id && (everything || looked.has(unit)) && !unwell.has(unit) ? [key] : [],
@@ -265,7 +299,15 @@ function reportHeld(
       active === 'active' || active === 'activating' ? [unit] : [],
     ),
   );
+  const unmet = new Map(observations.flatMap(({ unit, unmet, why }) => (unmet ? [[unit, why]] : [])));
   return launched.flatMap((unit) => {
+    if (unmet.has(unit) && !asked.has(unit) && held(unit) === undefined)
+      session.emit({
+        kind: 'held',
+        unit,
+        machine: nameOf(record),
+        why: whyPassedOver(unit, unmet.get(unit)),
+      });
     const why = running.has(unit) ? undefined : held(unit);
     if (why === undefined) return [];
     session.emit({ kind: 'held', unit, machine: nameOf(record), why });
@@ -282,6 +324,11 @@ function whereElse({ units }: Decided['decision'], unit: string): string | undef
   if (known === undefined) return undefined;
   if (known.desired === 'inactive') return 'is inactive';
   return known.machine === null ? 'is on no machine' : `is on machine ${known.machine.slice(0, 8)}`;
+}
+
+function reportNew(session: Session, { target }: MachineRecord): void {
+  const message = `machine ${target.address} does not carry this cluster's id any more: it was made anew, or /etc/cluster was removed there; it is set up again`;
+  session.emit({ kind: 'warning', message });
 }
 
 function byMachine(assignments: readonly Assignment[]): Map<string, Assignment[]> {

@@ -11,6 +11,8 @@ export interface Found {
   readonly hash: string;
   readonly text: string;
   readonly from: 'registry' | 'registry-template' | 'file' | 'file-template';
+  /** Of a text that comes from a local file. */
+  readonly path?: string;
   /** A local file whose content is not what the registry has. */
   readonly differs: {
     readonly path: string;
@@ -41,6 +43,15 @@ export function changedFiles(found: readonly Found[]): ChangedFile[] {
     out.set(key, known);
   }
   return [...out.values()];
+}
+
+/** Paths of local files by the hash of what may be written of them. */
+export function sourcesOf(found: readonly Found[]): ReadonlyMap<string, string> {
+  const all = found.flatMap(({ hash, path, differs }) => [
+    ...(path === undefined ? [] : [[hash, path] as const]),
+    ...(differs === null ? [] : [[differs.hash, differs.path] as const]),
+  ]);
+  return new Map(all);
 }
 
 /**
@@ -97,7 +108,14 @@ async function findOne(
     return { name: name.full, hash: stored.hash, text, from: 'registry', differs, warnings };
   }
   if (local !== null && !local.template) {
-    return { name: name.full, ...checked(local.text, path), text: local.text, from: 'file', differs: null };
+    return {
+      name: name.full,
+      ...checked(local.text, path),
+      text: local.text,
+      path,
+      from: 'file',
+      differs: null,
+    };
   }
   const template = name.template === null ? undefined : state.units.get(name.template);
   if (template !== undefined) {
@@ -107,14 +125,24 @@ async function findOne(
     const { warnings } = checked(text, template.name);
     const both = { name: name.full, from: 'registry-template', differs: other, warnings } as const;
     if (!replace || other === null) return { ...both, hash: template.hash, text };
-    const { hash, text: newer } = other;
-    return { ...both, from: 'file-template', hash, text: newer, differs: null, warnings: other.warnings };
+    const { hash, text: newer, path: source } = other;
+    const { warnings: newWarnings } = other;
+    return {
+      ...both,
+      from: 'file-template',
+      hash,
+      text: newer,
+      path: source,
+      differs: null,
+      warnings: newWarnings,
+    };
   }
   if (local !== null)
     return {
       name: name.full,
       ...checked(local.text, local.path),
       text: local.text,
+      path: local.path,
       from: 'file-template',
       differs: null,
     };

@@ -10,10 +10,16 @@ const CATCH_UP = 1000;
 /** Pauses between two tries to reach a machine that is away. */
 const RETRY_MS = [500, 1000, 2000] as const;
 
+export interface FollowOptions {
+  /** The machine may be away from the start, since others are followed too. */
+  readonly isOptional: boolean;
+  /** Called once: the last lines have been told, or the machine is away. */
+  readonly onReady: () => void;
+}
+
 /**
  * Follows the journal of units on one machine until `signal` is aborted. A machine that goes away is told, tried again
  * and told when it is back; what its units wrote meanwhile comes first then.
- * @param isOptional the machine may be away from the start, since others are followed too.
  * @throws ClusterError where the machine was never reached and is not optional, or for other reasons than its absence.
  */
 export async function followJournal(
@@ -21,7 +27,7 @@ export async function followJournal(
   record: MachineRecord,
   query: JournalQuery,
   onEntry: (entry: JournalEntry) => void,
-  isOptional: boolean,
+  { isOptional, onReady }: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const newest = new Newest();
@@ -49,10 +55,12 @@ export async function followJournal(
       back();
       newest.readAgain();
       for await (const entry of connected.followJournal({ ...query, lines }, signal))
-        if (newest.isNew(entry)) onEntry(entry);
+        if (entry === 'caught-up') onReady();
+        else if (newest.isNew(entry)) onEntry(entry);
       if (!signal.aborted) throw awayError(record);
     } catch (error) {
       if (signal.aborted) return;
+      onReady();
       const isAway = error instanceof ClusterError && error.code === 'machine-unreachable';
       if (!isAway || (!reached && !isOptional)) throw error;
       if (awaySince === null) {

@@ -1,14 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import type { JournalEntry } from '../../machine/index.ts';
+import type { JournalChoice, JournalEntry } from '../../machine/index.ts';
 import type { Session } from '../session.ts';
 import { followJournal } from './follow-journal.ts';
 import { byMachine, type Located } from './locate.ts';
 
-export interface JournalOptions {
-  /** The last lines of each unit. */
-  readonly lines: number;
+export interface JournalOptions extends JournalChoice {
   readonly follow: boolean;
-  /** journalctl's output mode, for the journal as text. */
+  /** journalctl's output mode; of several units, and with `follow`, only whether it is `json` matters. */
   readonly output: string;
 }
 
@@ -17,15 +15,20 @@ export interface JournalLine {
   readonly text: string;
   /** Microseconds since 1970, by the machine's clock. */
   readonly time: number;
+  /** With output `json`: the entry as journalctl prints it. */
+  readonly json?: string;
 }
 
+/** How long the last lines of one machine wait for those of another that is slower, in milliseconds. */
+const BACKLOG_MS = 3000;
 /** How long a followed line may wait for an older one from another machine, in milliseconds. */
 const REORDER_MS = 300;
 
 /** The journal of one unit, as journalctl prints it. @throws ClusterError `journal-failed`. */
 export async function journalText(session: Session, item: Located, options: JournalOptions): Promise<string> {
-  const { lines, output } = options;
-  return await (await session.machine(item.machine)).journalText(item.unit, { lines, output });
+  const { lines, output, since, priority } = options;
+  const choice = { lines, output, since, priority };
+  return await (await session.machine(item.machine)).journalText(item.unit, choice);
 }
 
 /**
@@ -40,19 +43,27 @@ export async function journalStream(
   onLine: (line: JournalLine) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { lines, follow } = options;
+  const { follow, lines, since, priority, output } = options;
   // One listener for each machine is not a leak.
   setMaxListeners(0, signal);
+  const machines = byMachine(located);
   const order = new TimeOrder(onLine);
-  const timer = follow ? setInterval(() => order.flush(), REORDER_MS) : undefined;
+  const unready = new Set(machines);
+  const begun = performance.now();
+  const isOrdered = (): boolean => unready.size === 0 || performance.now() - begun > BACKLOG_MS;
+  const timer = follow ? setInterval(() => isOrdered() && order.flush(), REORDER_MS) : undefined;
   try {
-    const machines = byMachine(located);
     await Promise.all(
-      machines.map(async ({ record, units }) => {
-        const push = ({ unit, text, time }: JournalEntry): void =>
-          order.push({ located: { unit, machine: record }, text, time });
-        const query = { units, lines };
-        if (follow) return await followJournal(session, record, query, push, machines.length > 1, signal);
+      machines.map(async (item) => {
+        const { record, units } = item;
+        const push = ({ unit, ...entry }: JournalEntry): void =>
+          order.push({ located: { unit, machine: record }, ...entry });
+        const query = { units, lines, since, priority, json: output === 'json' };
+        const onReady = (): void => {
+          if (unready.delete(item) && unready.size === 0) order.flush();
+        };
+        const following = { isOptional: machines.length > 1, onReady };
+        if (follow) return await followJournal(session, record, query, push, following, signal);
         for (const entry of await (await session.machine(record)).journal(query)) push(entry);
       }),
     );

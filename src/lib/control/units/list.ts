@@ -21,6 +21,10 @@ export interface UnitRow {
   readonly sub: string;
   /** Why there is no answer. */
   readonly error?: string;
+  /** Why it does not run, where systemd knows. Absent also when not asked for. */
+  readonly why?: string;
+  /** Its last start was passed over by a condition of its file. */
+  readonly unmet?: true;
   /** Milliseconds since 1970, by the machine's clock: when it came into its state. Absent = not asked for. */
   readonly since?: number | null;
   /** How often systemd restarted it by itself; null for what is no service. */
@@ -37,9 +41,11 @@ export interface UnitQuery {
   readonly machine?: string | undefined;
   /** Whether ages and restarts are wanted: they are asked for beside the states. */
   readonly ages: boolean;
+  /** Whether it is wanted why units do not run. */
+  readonly reasons: boolean;
 }
 
-const ALL: UnitQuery = { names: [], states: [], ages: false };
+const ALL: UnitQuery = { names: [], states: [], ages: false, reasons: false };
 
 export interface UnitList {
   readonly rows: readonly UnitRow[];
@@ -90,7 +96,7 @@ export async function listUnits(session: Session, query: UnitQuery = ALL): Promi
   const answers = await askAll(session, machines, async (machine, record) => {
     const units = byMachine.get(record.id) ?? [];
     const [states, ages] = await Promise.all([
-      machine.statuses(units),
+      machine.statuses(units, query.reasons),
       query.ages ? machine.ages(units) : undefined,
     ]);
     return states.map((status, at) => ({ ...status, ...ages?.[at] }));

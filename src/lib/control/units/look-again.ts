@@ -40,8 +40,9 @@ export async function lookAgain(
       (unit) => (everything || concerned.has(unit)) && old.get(unit) !== fresh.get(unit),
     ),
   );
-  const revision = { schedule: state.revisions.get('schedule') ?? 0, revisions: state.revisions };
-  const decided = { before: state, decision: now, reachability, value, written: revision };
+  const { identity, revisions } = state;
+  const revision = { schedule: revisions.get('schedule') ?? 0, revisions, identity };
+  const decided = { before: state, decision: now, reachability, identity, value, written: revision };
   if (units.size === 0) return null;
   return { decided, scope: scopeOfUnits(decision, now, units), units };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ClusterError } from '../../error.ts';
 import { type ExtraUnit, type Plan, planInventory } from '../../plan/index.ts';
-import type { RegistryState } from '../../registry/index.ts';
+import { NO_IDENTITY, type RegistryState } from '../../registry/index.ts';
 import { findFiles } from './find-files.ts';
 import { noTemplate } from './name-units.ts';
 
@@ -59,6 +59,8 @@ function onPaper(known: readonly { name?: unknown; file?: unknown }[]): Registry
     leaving: new Map(),
     problems: [],
     unreadable: new Set(),
+    identity: NO_IDENTITY,
+    moved: null,
     revisions: new Map(),
     revision: 0,
   };

@@ -1,19 +1,27 @@
 import type { ClusterError } from '../../error.ts';
 import type { Step } from '../../plan/model.ts';
+import type { MachineName } from '../event.ts';
 import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
 import { converge, reportRefusals, UNTIL_DONE } from './converge.ts';
 import { scopeOfAll } from './scope.ts';
 import { preview, write } from './write.ts';
 
+export interface ReconcileOptions {
+  readonly dryRun: boolean;
+  /** Asked once for each machine. */
+  readonly mayRemove: (machine: MachineName, units: readonly string[]) => Promise<boolean>;
+}
+
 /**
  * Makes every machine (or the one that is named) what the registry says it should be, now. @returns the steps, carried
- * out or (dry run) only found, and what went wrong, reported.
+ * out or (dry run) only found, and what went wrong, reported. Every stop and removal is said first, with its reason;
+ * `mayRemove` is asked before units go that the registry has no record of.
  */
 export async function reconcile(
   session: Session,
   machine: string | undefined,
-  dryRun: boolean,
+  { dryRun, mayRemove }: ReconcileOptions,
 ): Promise<{ steps: readonly Step[]; failures: readonly ClusterError[] }> {
   const decided = await (dryRun ? preview : write)(
     session,
@@ -25,6 +33,10 @@ export async function reconcile(
   );
   const scope = scopeOfAll(decided.before, decided.decision, decided.value);
   const refused = reportRefusals(session, decided, () => true);
-  const { steps, failures } = await converge(session, decided, scope, { ...UNTIL_DONE, dryRun });
+  const { steps, failures } = await converge(session, decided, scope, {
+    ...UNTIL_DONE,
+    dryRun,
+    careful: { mayRemove },
+  });
   return { steps, failures: [...refused, ...failures] };
 }

@@ -7,6 +7,7 @@ import type { Session } from '../session.ts';
 import { askAll, Reachability } from './ask.ts';
 import { followOthers, type Waiting, waitFor } from './converge.ts';
 import { nameUnits, notInactive, requireKnown } from './name-units.ts';
+import { checkOwner } from './owner.ts';
 import { scopeOfUnits } from './scope.ts';
 import { start } from './start.ts';
 import { type VerbOptions, waiting } from './verb.ts';
@@ -18,7 +19,7 @@ export async function restart(
   args: readonly string[],
   options: VerbOptions,
 ): Promise<void> {
-  const state = await session.state();
+  const state = await session.state({ toChange: true });
   const names = requireKnown(state, nameUnits(state, args, notInactive));
   const idle = names.find((name) => state.units.get(name)?.desired === 'inactive');
   if (idle !== undefined)
@@ -60,6 +61,7 @@ async function restartLaunched(
   const restartOn = async (records: readonly MachineRecord[]): Promise<ClusterError[]> => {
     const answers = await askAll(session, records, async (machine, record) => {
       const units = byMachine.get(record.id) ?? [];
+      await checkOwner(session, record, (await machine.manifest()).owner, state.identity);
       const failed: ClusterError[] = [];
       const name = nameOf(record);
       let over = false;
@@ -86,15 +88,10 @@ async function restartLaunched(
   };
   // What was stopped or destroyed meanwhile must not run because of our restart.
   const follow = async (): Promise<ClusterError[]> => {
-    const { revisions } = state;
-    const written = { schedule: revisions.get('schedule') ?? 0, revisions };
-    const decided = {
-      before: state,
-      decision,
-      reachability: new Reachability(session),
-      value: null,
-      written,
-    };
+    const { revisions, identity } = state;
+    const written = { schedule: revisions.get('schedule') ?? 0, revisions, identity };
+    const reachability = new Reachability(session);
+    const decided = { before: state, decision, reachability, identity, value: null, written };
     const scope = scopeOfUnits(state, decision, wanted);
     const later = await followOthers(session, decided, scope, { block, timeoutMs, asked: wanted });
     return [...later.overtaken, ...later.failures];

@@ -6,20 +6,28 @@ export interface LocatedReport {
   readonly located: Located;
   readonly code: number;
   readonly text: string;
+  /** Why it does not run, where systemd knows more than its text shows. */
+  readonly why?: string | undefined;
 }
 
 /** `systemctl status` of each unit on each of its machines, in this order; each machine is asked once. */
 export async function statusOf(session: Session, located: readonly Located[]): Promise<LocatedReport[]> {
   const answers = await Promise.all(
     byMachine(located).map(async ({ record, units }) => {
-      const reports = await (await session.machine(record)).status(units);
-      return reports.map((report) => [keyOf(record.id, report.unit), report] as const);
+      const machine = await session.machine(record);
+      const reports = await machine.status(units);
+      const down = reports.filter(({ code }) => code !== 0).map(({ unit }) => unit);
+      const states = down.length === 0 ? [] : await machine.statuses(down, true);
+      const why = new Map(states.map((state) => [state.unit, state.why]));
+      return reports.map(
+        (report) => [keyOf(record.id, report.unit), { ...report, why: why.get(report.unit) }] as const,
+      );
     }),
   );
   const byKey = new Map(answers.flat());
   return located.flatMap((item) => {
     const report = byKey.get(keyOf(item.machine.id, item.unit));
-    return report === undefined ? [] : [{ located: item, code: report.code, text: report.text }];
+    return report === undefined ? [] : [{ located: item, ...report }];
   });
 }
 

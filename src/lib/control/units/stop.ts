@@ -35,7 +35,10 @@ export async function stop(
   const globals = new Set(lowered.filter((unit) => isGlobal(before, unit)));
   reportTriggered(session, lowered, globals, desired === 'loaded' ? 'stop' : 'unload', options.block);
   const scope = scopeOfUnits(before, decision, new Set([...named, ...decision.changed]));
-  const { failures } = await converge(session, decided, scope, waiting(options));
+  const { failures } = await converge(session, decided, scope, {
+    ...waiting(options),
+    asked: new Set(named),
+  });
   if (desired === 'inactive') {
     for (const unit of lowered) session.emit({ kind: 'inactive', unit });
     if (failures.length > 0) await reportLeaving(session, lowered);

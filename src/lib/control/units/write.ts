@@ -1,14 +1,17 @@
 import { ClusterError, EXIT } from '../../error.ts';
 import { type Decision, decide } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
-import type { MachineRecord, RegistryState, Written } from '../../registry/index.ts';
+import type { MachineRecord, RegistryIdentity, RegistryState, Written } from '../../registry/index.ts';
 import { reportPassedOver } from '../report.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from './ask.ts';
+import { commitsOf } from './commits.ts';
 
 /** What a command wants, and what else it found while it worked that out. */
 export interface Intended<Value> {
   readonly intent: Intent<MachineRecord>;
+  /** Paths of the local files that it brings, by hash. */
+  readonly sources?: ReadonlyMap<string, string>;
   readonly value: Value;
 }
 
@@ -17,6 +20,8 @@ export interface Decided<Value = unknown> {
   readonly before: RegistryState;
   readonly decision: Decision<MachineRecord>;
   readonly reachability: Reachability;
+  /** Of the registry, after what was decided was recorded. */
+  readonly identity: RegistryIdentity;
   readonly value: Value;
   /** null: nothing was recorded, it is a preview. */
   readonly written: Written | null;
@@ -33,7 +38,8 @@ const ROUNDS = 5;
 /**
  * Decides what an intent means and records it. `intend` runs again on the newest state whenever somebody else was
  * faster; what it returned last is handed back.
- * @throws `changed-meanwhile` (exit 6) when somebody else changed the same unit or machine.
+ * @throws `changed-meanwhile` (exit 6) when somebody else changed the same unit or machine; `registry-moved`,
+ * `registry-older`, `registry-diverged` (exit 6) for a registry that is not the newest one.
  */
 export async function write<Value>(
   session: Session,
@@ -70,18 +76,22 @@ async function decideOnReachable<Value>(
 ): Promise<Decided<Value>> {
   const { record, everywhere = false, reachability = new Reachability(session) } = options;
   const registry = await session.registry();
-  let before = await session.state();
+  let before = await session.state({ toChange: record });
   let rounds = 0;
   for (let conflicts = 0; conflicts < CONFLICTS; before = await registry.load()) {
-    const { intent, value } = await intend(before);
+    const { intent, value, sources = new Map() } = await intend(before);
     const decision = decide(before, intent, reachability);
-    if (rounds < ROUNDS && !(await reachability.ask(chosenMachines(decision)))) {
+    if (rounds < ROUNDS && !(await reachability.ask(chosenMachines(decision), before.identity))) {
       rounds++;
-      if (everywhere) await reachability.ask(decision.machines.values());
+      if (everywhere) await reachability.ask(decision.machines.values(), before.identity);
       continue;
     }
-    const written = record ? await registry.change(before, decision.change) : null;
-    if (written !== 'moved') return { before, decision, reachability, value, written };
+    const commits = record ? await commitsOf(sources, decision.change.files ?? new Map()) : undefined;
+    const written = record ? await registry.change(before, decision.change, commits) : null;
+    if (written !== 'moved') {
+      const identity = written?.identity ?? before.identity;
+      return { before, decision, reachability, identity, value, written };
+    }
     await new Promise((resolve) => setTimeout(resolve, 5 * conflicts + Math.random() * 20));
     conflicts++;
   }

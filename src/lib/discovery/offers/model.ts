@@ -46,10 +46,36 @@ export interface Service {
   readonly startedAt: string;
 }
 
+/** One request, and which answers are good. */
+export interface HttpQuestion {
+  readonly kind: 'http' | 'https';
+  readonly method: string;
+  readonly path: string;
+  /** Host header, and the name in a certificate; null = the address. */
+  readonly host: string | null;
+  /** First and last code of each range. */
+  readonly statuses: readonly (readonly [first: number, last: number])[];
+  /** The certificate must be good for `host`. */
+  readonly verify: boolean;
+}
+
+/** One call of grpc.health.v1.Health/Check. */
+export interface GrpcQuestion {
+  readonly kind: 'grpc';
+  /** '' = the server as a whole. */
+  readonly service: string;
+  /** Where the server's own URL does not say so. */
+  readonly tls: boolean;
+  /** As in HttpQuestion. */
+  readonly host: string | null;
+  readonly verify: boolean;
+}
+
 /** What is asked of a server, again and again. */
 export interface Check {
   readonly how:
-    | { readonly kind: 'http' | 'https'; readonly path: string }
+    | HttpQuestion
+    | GrpcQuestion
     | { readonly kind: 'tcp' }
     | { readonly kind: 'script'; readonly command: string };
   readonly intervalMs: number;

@@ -2,14 +2,19 @@ import { ClusterError } from '../../error.ts';
 import { hostAsSent } from '../../route/index.ts';
 import { checkId, readFrontend, readServer, requirePossible } from '../../traffic/index.ts';
 import { readCheck } from './check.ts';
-import type { Offer, Service } from './model.ts';
+import type { Check, Offer, Service } from './model.ts';
 
 /** The route of the fork, and of slides 10 and 11. */
 export const routeOf = (host: string): string => `Host("${host}") && PathRegexp(".*")`;
 
-/** vulcand's rule: only the well-known ports speak TLS. */
-export function urlOf({ address, port }: { readonly address: string; readonly port: number }): string {
-  const scheme = port === 443 || port === 8443 ? 'https' : 'http';
+type Scheme = 'http' | 'https' | 'h2c';
+
+/** vulcand's rule where nothing is said: only the well-known ports speak TLS. */
+export function urlOf(
+  { address, port }: { readonly address: string; readonly port: number },
+  said: Scheme | null = null,
+): string {
+  const scheme = said ?? (port === 443 || port === 8443 ? 'https' : 'http');
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
@@ -24,13 +29,14 @@ export function offerOf(service: Service): {
   const { attributes } = service;
   const shared = asSent(attributes.frontend_host_load_balancer);
   const instance = asSent(attributes.frontend_host_container);
-  const { check, problems } = readCheck(attributes);
+  const { check, problems: ofCheck } = readCheck(attributes);
+  const problems = [...ofCheck];
   // Without a frontend it is there to be pointed at, which only makes sense for what is meant to be a backend.
   const balanced = shared !== null || (service.named && check !== null);
   if (!balanced && instance === null) return { offer: null, problems: [] };
   const about = (message: string): string => `service ${service.id}: ${message}`;
   if (service.protocol === 'udp') return { offer: null, problems: [about('UDP cannot be a server')] };
-  const url = urlOf(service);
+  const url = urlOf(service, schemeOf(service, check, problems));
   try {
     checkId('service id', service.id);
     checkId('service name', service.name);
@@ -58,6 +64,19 @@ export function offerOf(service: Service): {
       ...(balanced && shared === null && !service.withheld ? [withoutFrontend(service)] : []),
     ],
   };
+}
+
+/** null = by the port. A server that is checked by gRPC is spoken to in HTTP/2, unless it says otherwise. */
+function schemeOf(
+  { attributes: { scheme }, port }: Service,
+  check: Check | null,
+  problems: string[],
+): Scheme | null {
+  if (scheme === 'http' || scheme === 'https' || scheme === 'h2c') return scheme;
+  if (scheme !== undefined)
+    problems.push(`SERVICE_SCHEME=${scheme} is not http, https or h2c; it is chosen by the port`);
+  if (check?.how.kind !== 'grpc' || port === 443 || port === 8443) return null;
+  return check.how.tls ? 'https' : 'h2c';
 }
 
 /** The same for all instances, so that it is said once. */

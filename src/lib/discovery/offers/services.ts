@@ -32,7 +32,8 @@ interface Asked extends Metadata {
 
 /** registrator's conventions: one service for each port that can be reached and is not ignored. */
 export function servicesOf(container: Container, options: ServiceOptions): Services {
-  const all = portsOf(container).map(
+  const ports = portsOf(container);
+  const all = ports.map(
     (port): Asked => ({ port, ...metadataOf(container.metadata, port.port), at: addressOf(port, options) }),
   );
   // As registrator counts: also those that are ignored.
@@ -64,7 +65,19 @@ export function servicesOf(container: Container, options: ServiceOptions): Servi
     });
   }
   const about = (message: string): string => `container ${container.name}: ${message}`;
-  return { services, problems: [...unreachable(asked), ...problems, ...misnamed(container)].map(about) };
+  return {
+    services,
+    problems: [...portless(container, ports), ...unreachable(asked), ...problems, ...misnamed(container)].map(
+      about,
+    ),
+  };
+}
+
+/** What asks to be announced and has no port at all would be missed without a word. */
+function portless({ metadata }: Container, ports: readonly ContainerPort[]): string[] {
+  const { values } = metadataOf(metadata, 0);
+  if (ports.length > 0 || values.has('ignore') || !isWanted(values.keys())) return [];
+  return ['it has no TCP or UDP port, so it cannot be announced (EXPOSE in its image, or docker run -p)'];
 }
 
 /**
@@ -144,7 +157,7 @@ function unreachable(asked: readonly Asked[]): string[] {
 function isWanted(keys: Iterable<string>): boolean {
   const all = [...keys];
   if (all.some((key) => key.startsWith('frontend_host_'))) return true;
-  return all.includes('name') && all.some((key) => /^check_(?:https?|tcp|script)$/.test(key));
+  return all.includes('name') && all.some((key) => /^check_(?:https?|grpc|tcp|script)$/.test(key));
 }
 
 /** Keys for ports that the container does not have. */

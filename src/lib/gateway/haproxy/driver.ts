@@ -79,6 +79,7 @@ export class HaproxyProxy implements RunningProxy {
       const serving = this.#translate(state);
       const how = HOW[await this.#supervisor.apply(withOpenBreakers(serving, open))];
       this.#state = state;
+      this.#memo.served(state.backends);
       return { kind: 'applied', how, notes: { leftOut: serving.leftOut, notes: serving.notes } };
     } catch (error) {
       return refusalOf(error, this.#state, state);

@@ -26,9 +26,13 @@ export interface UnitDefinition {
   readonly bindsTo: readonly string[];
   readonly partOf: readonly string[];
   readonly wants: readonly string[];
+  /** Started with it, and again whenever they end while it runs. */
+  readonly upholds: readonly string[];
   readonly conflicts: readonly string[];
   readonly wantedBy: readonly string[];
   readonly requiredBy: readonly string[];
+  /** Paths of ConditionPathExists=, the only condition that the simulation knows; with `!` they must not be there. */
+  readonly conditions: readonly string[];
   readonly alias: readonly string[];
   readonly hasInstall: boolean;
   /** Why systemd would refuse to load it; null when it would not. */
@@ -57,9 +61,11 @@ export function readDefinition(name: string, text: string): UnitDefinition {
     bindsTo: names('Unit.BindsTo'),
     partOf: names('Unit.PartOf'),
     wants: names('Unit.Wants'),
+    upholds: names('Unit.Upholds'),
     conflicts: names('Unit.Conflicts'),
     wantedBy: names('Install.WantedBy'),
     requiredBy: names('Install.RequiredBy'),
+    conditions: list('Unit.ConditionPathExists'),
     alias: names('Install.Alias'),
     hasInstall: [...settings.keys()].some((key) => key.startsWith('Install.')),
     bad:

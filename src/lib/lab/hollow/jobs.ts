@@ -43,6 +43,8 @@ export class JobQueue {
   finish(unit: HollowUnit, result: string, job: HollowJob | null = unit.job): void {
     this.finishQuietly(unit, job, result, () => {});
     this.#units.collect(unit);
+    if (unit.active === 'inactive' && job?.type === 'stop' && this.#units.isUpheld(unit.name))
+      this.tryEnqueue('start', unit.name);
   }
 
   /** The state is set before JobRemoved goes out: a client that asks then must see how it ended. */

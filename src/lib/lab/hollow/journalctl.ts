@@ -11,7 +11,10 @@ interface Query {
   output: string;
   follow: boolean;
   reverse: boolean;
-  sinceMicros: number;
+  /** Null: it cannot be read. */
+  sinceMicros: number | null;
+  /** 0 = emerg to 7 = debug; this and what is more urgent. */
+  priority: number;
   afterCursor: string | null;
   help: string | null;
 }
@@ -26,6 +29,10 @@ export async function runJournalctl(call: HollowCall): Promise<number | null> {
   if (query.help) {
     call.err(`hollow machine: not simulated: journalctl ${query.help}\n`);
     return 127;
+  }
+  if (query.sinceMicros === null) {
+    call.err('Failed to parse timestamp\n');
+    return 1;
   }
   const facts = machine.facts();
   const wanted = (line: JournalLine): boolean => accepts(query, line, journalFields(line, facts));
@@ -51,6 +58,7 @@ function readQuery(argv: readonly string[]): Query {
     follow: false,
     reverse: false,
     sinceMicros: 0,
+    priority: 7,
     afterCursor: null,
     help: null,
   };
@@ -67,6 +75,7 @@ function readQuery(argv: readonly string[]): Query {
       query.lines = value === 'all' ? null : Number(value.replace('+', ''));
     else if (flag === '-o' || flag === '--output') query.output = value;
     else if (flag === '-S' || flag === '--since') query.sinceMicros = sinceMicros(value);
+    else if (flag === '-p' || flag === '--priority') query.priority = priorityOf(value);
     else if (flag === '--after-cursor') query.afterCursor = value;
     else if (flag === '-f' || flag === '--follow') query.follow = true;
     else if (flag === '-r' || flag === '--reverse') query.reverse = true;
@@ -100,7 +109,7 @@ function addMatch(query: Query, word: string): void {
 }
 
 function accepts(query: Query, line: JournalLine, fields: Readonly<Record<string, string>>): boolean {
-  if (line.micros < query.sinceMicros) return false;
+  if (line.micros < (query.sinceMicros ?? 0) || Number(fields.PRIORITY ?? 6) > query.priority) return false;
   if (
     query.afterCursor !== null &&
     line.seq <= Number.parseInt(/i=([0-9a-f]+)/.exec(query.afterCursor)?.[1] ?? '0', 16)
@@ -112,10 +121,25 @@ function accepts(query: Query, line: JournalLine, fields: Readonly<Record<string
   );
 }
 
-function sinceMicros(value: string): number {
+const PRIORITIES = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'];
+
+function priorityOf(value: string): number {
+  const named = PRIORITIES.indexOf(value);
+  return named < 0 ? Number(value) : named;
+}
+
+/** `@EPOCH`, a date, or a time before now such as `-1h30m`; null for what is none of these. */
+function sinceMicros(value: string): number | null {
   if (value.startsWith('@')) return Number(value.slice(1)) * 1_000_000;
+  if (/^-(\d+(s|m|h|d))+$/.test(value)) {
+    const seconds = { s: 1, m: 60, h: 3600, d: 86_400 } as Readonly<Record<string, number>>;
+    const ago = [...value.matchAll(/(\d+)([smhd])/g)].map(
+      ([, n, unit = 's']) => Number(n) * (seconds[unit] ?? 1),
+    );
+    return (Date.now() - ago.reduce((sum, part) => sum + part, 0) * 1000) * 1000;
+  }
   const at = Date.parse(value.replace(' UTC', 'Z').replace(' ', 'T'));
-  return Number.isNaN(at) ? 0 : at * 1000;
+  return Number.isNaN(at) ? null : at * 1000;
 }
 
 function render(

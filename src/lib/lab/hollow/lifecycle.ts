@@ -96,6 +96,12 @@ export class Lifecycle {
     await this.#pause();
     if (job.result !== null) return;
     const { def } = unit;
+    unit.conditionAt = Date.now() * 1000;
+    unit.conditions = this.#units.conditionsOf(unit);
+    if (unit.conditions.some(({ isMet }) => !isMet)) {
+      this.#journal.say(unit, `${unit.name} was skipped because of an unmet condition check.`);
+      return this.#queue.finish(unit, 'done', job);
+    }
     unit.invocation = randomBytes(16).toString('hex');
     unit.result = 'success';
     unit.mainCode = unit.mainStatus = unit.preStatus = 0;

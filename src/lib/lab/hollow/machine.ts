@@ -182,6 +182,7 @@ export class HollowMachine {
       journal: this.journal,
       readUnit: (name) => this.readUnit(name),
       wantedBy: (target) => this.wantedBy(target),
+      exists: (path) => this.tree.stat(path) !== null,
       ...(delayMs === undefined ? {} : { delayMs }),
       ...(restartMs === undefined ? {} : { restartMs }),
     });

@@ -10,6 +10,7 @@ import {
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
+  OWNER_FILE,
   SETTLE_SCRIPT,
   UNINSTALL_SCRIPT,
   UNIT_DIR,
@@ -51,13 +52,18 @@ async function failures(call: HollowCall, [lines = '10', ...runs]: readonly stri
   return 0;
 }
 
-async function lastLines(call: HollowCall, [lines = '10', ...units]: readonly string[]): Promise<number> {
+async function lastLines(
+  call: HollowCall,
+  [lines = '10', since = '', priority = '', ...units]: readonly string[],
+): Promise<number> {
+  const choice = [...(since ? [`--since=${since}`] : []), ...(priority ? [`--priority=${priority}`] : [])];
+  let code = 0;
   for (const unit of units) {
-    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, `--unit=${unit}`];
-    await runJournalctl({ ...call, argv });
+    const argv = ['journalctl', '-q', '--output=json', `--lines=${lines}`, ...choice, `--unit=${unit}`];
+    code = (await runJournalctl({ ...call, argv })) || code;
     call.out('\0');
   }
-  return 0;
+  return code;
 }
 
 /** Of all that systemd-analyze checks, only what makes systemd refuse the unit. */
@@ -94,6 +100,7 @@ function facts({ machine, root, out }: HollowCall): number {
 function uninstalled(tree: HollowTree): number {
   tree.remove(`${UNIT_DIR}/multi-user.target.wants/cluster.target`);
   tree.remove(`${UNIT_DIR}/cluster.target`);
+  for (const path of ['/opt/cluster', '/etc/cluster/environment']) tree.remove(path);
   return 0;
 }
 
@@ -103,6 +110,8 @@ function settle(tree: HollowTree, tickets: readonly string[]): number {
 }
 
 function manifest({ machine: { tree }, out }: HollowCall): number {
+  const owner = tree.text(OWNER_FILE);
+  if (owner !== null) out(`= ${owner.split('\n')[0] ?? ''}\n`);
   for (const ticket of tree.list(UNSETTLED_DIR)) {
     const units = (tree.text(`${UNSETTLED_DIR}/${ticket}`) ?? '').split('\n').filter((line) => line !== '');
     for (const unit of units) out(` ${ticket} ${unit}\n`);
@@ -136,6 +145,11 @@ async function apply(call: HollowCall): Promise<number> {
   }
   const stage = await unpack(packed).catch(() => null);
   if (!stage?.has('complete')) return APPLY_EXIT.incomplete;
+  const owner = otherOwner(tree, stage);
+  if (owner !== null) {
+    out(`owner ${owner}\n`);
+    return APPLY_EXIT.owned;
+  }
   const foreign = foreignUnits(tree, stage);
   const claims = foreignClaims(tree, stage);
   if (foreign.length + claims.length > 0) {
@@ -143,6 +157,7 @@ async function apply(call: HollowCall): Promise<number> {
     for (const claim of claims) out(`claimed ${claim}\n`);
     return APPLY_EXIT.foreign;
   }
+  changeOwner(tree, stage);
   if (unitsIn(stage).length + listed(stage, 'remove').length === 0) return 0;
   tree.diskFull = false;
   install(tree, stage, 'unsettled', UNSETTLED_DIR);
@@ -190,6 +205,29 @@ function foreignUnits(tree: HollowTree, stage: Stage): string[] {
   return target === null || target.startsWith('# Written by cluster\n')
     ? foreign
     : [...foreign, 'cluster.target'];
+}
+
+/** What a change says of the machine's owner; null where it says nothing. */
+function ownerIn(stage: Stage): { how: string; id: string; generation: string; mark: string } | null {
+  const [how = '', id = '', generation = '', mark = ''] = (stage.get('owner')?.text.trim() ?? '').split(' ');
+  return how === '' ? null : { how, id, generation, mark };
+}
+
+/** The id of another cluster, which keeps a change from being made. */
+function otherOwner(tree: HollowTree, stage: Stage): string | null {
+  const change = ownerIn(stage);
+  const [has = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  return change === null || change.how === 'take' || has === '' || has === change.id ? null : has;
+}
+
+function changeOwner(tree: HollowTree, stage: Stage): void {
+  const change = ownerIn(stage);
+  if (change === null) return;
+  const { how, id, generation, mark } = change;
+  const [has = '', seen = ''] = (tree.text(OWNER_FILE) ?? '').trim().split(' ');
+  if (how === 'leave') tree.remove(OWNER_FILE);
+  else if (how === 'take' || has !== id || Number(seen) < Number(generation))
+    tree.write(OWNER_FILE, Buffer.from(`${id} ${generation} ${mark}\n`));
 }
 
 function foreignClaims(tree: HollowTree, stage: Stage): string[] {

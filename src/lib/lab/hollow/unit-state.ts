@@ -18,12 +18,21 @@ export interface UnitFiles {
   readonly readUnit: (name: string) => { path: string; text: string | null } | null;
   /** Units that links in `NAME.wants/` pull in. */
   readonly wantedBy: (target: string) => string[];
+  /** Whether there is something at this path. */
+  readonly exists: (path: string) => boolean;
 }
 
 /** How a simulated process ended. */
 export interface ProcessEnd {
   readonly code: number;
   readonly signal: string | null;
+}
+
+/** A ConditionPathExists= as the last start found it. */
+export interface HollowCondition {
+  readonly path: string;
+  readonly negate: boolean;
+  readonly isMet: boolean;
 }
 
 /** One unit in the simulated systemd's memory. */
@@ -45,6 +54,12 @@ export interface HollowUnit {
   restarts: number;
   autoRestarts: number[];
   since: number;
+  /** What the last start found of the conditions, and when; 0 = never. */
+  conditions: readonly HollowCondition[];
+  conditionAt: number;
+  /** When it last left `active` and when it last came to rest; 0 = never. */
+  activeExit: number;
+  inactiveEnter: number;
   job: HollowJob | null;
   timer: NodeJS.Timeout | null;
   ticker: NodeJS.Timeout | null;

@@ -1,5 +1,12 @@
 import { readDefinition } from './definition.ts';
-import { forgetTimers, type HollowUnit, hangsOn, type SystemdSignal, type UnitFiles } from './unit-state.ts';
+import {
+  forgetTimers,
+  type HollowCondition,
+  type HollowUnit,
+  hangsOn,
+  type SystemdSignal,
+  type UnitFiles,
+} from './unit-state.ts';
 
 /** The units that a simulated systemd has in memory, and the listeners that hear of their changes. */
 export class UnitTable {
@@ -58,28 +65,55 @@ export class UnitTable {
   }
 
   become(unit: HollowUnit, active: string, sub: string): void {
+    const now = Date.now() * 1000;
+    if (unit.active === 'active' && active !== 'active') unit.activeExit = now;
+    if (active === 'inactive' || active === 'failed') unit.inactiveEnter = now;
     unit.active = active;
     unit.sub = sub;
-    unit.since = Date.now() * 1000;
+    unit.since = now;
     this.emit({ kind: 'changed', unit });
   }
 
   /** systemd unloads a unit that does nothing and that nothing refers to. */
   collect(unit: HollowUnit): void {
     if (unit.active !== 'inactive' || unit.job) return;
-    const referred = this.loaded().some(
-      (other) =>
-        other.name.endsWith('.target') &&
-        other.active === 'active' &&
-        this.#files.wantedBy(other.name).includes(unit.name),
-    );
-    if (referred && unit.load !== 'not-found') return;
+    if (unit.load !== 'not-found' && this.#isReferred(unit.name)) return;
     if (this.#units.delete(unit.name)) this.emit({ kind: 'unit-removed', unit: unit.name });
+  }
+
+  /** Whether something in memory needs or wants it, or a target does that an active target wants in turn. */
+  #isReferred(name: string): boolean {
+    const needs = ({ def }: HollowUnit): boolean =>
+      [def.requires, def.bindsTo, def.wants, def.upholds].some((names) => names.includes(name));
+    if (this.loaded().some((other) => other.name !== name && needs(other))) return true;
+    const targets = this.loaded()
+      .filter((other) => other.name.endsWith('.target') && other.active === 'active')
+      .map((other) => other.name);
+    for (const target of targets) {
+      const wanted = this.#files.wantedBy(target);
+      if (wanted.includes(name)) return true;
+      for (const next of wanted) if (next.endsWith('.target') && !targets.includes(next)) targets.push(next);
+    }
+    return false;
+  }
+
+  /** Which of its conditions a unit meets now. */
+  conditionsOf({ def }: Pick<HollowUnit, 'def'>): HollowCondition[] {
+    return def.conditions.map((value) => {
+      const negate = value.startsWith('!');
+      const path = value.replace(/^!/, '');
+      return { path, negate, isMet: this.#files.exists(path) !== negate };
+    });
   }
 
   /** Units that a start of this one starts too. */
   wantedOf(unit: HollowUnit): string[] {
-    return [...unit.def.wants, ...this.#files.wantedBy(unit.name)];
+    return [...unit.def.wants, ...unit.def.upholds, ...this.#files.wantedBy(unit.name)];
+  }
+
+  /** Whether a running unit has systemd start this one again whenever it has ended. */
+  isUpheld(name: string): boolean {
+    return this.loaded().some((unit) => unit.active === 'active' && unit.def.upholds.includes(name));
   }
 
   /** Running units that stop or restart with this one. */
@@ -110,7 +144,8 @@ export class UnitTable {
       mainPid: 0,
       invocation: '',
     };
-    const rest = { restarts: 0, autoRestarts: [], since: 0, job: null, timer: null, ticker: null };
+    const times = { conditions: [], conditionAt: 0, activeExit: 0, inactiveEnter: 0 };
+    const rest = { ...times, restarts: 0, autoRestarts: [], since: 0, job: null, timer: null, ticker: null };
     return { name, ...idle, ...rest, ...before, path: found?.path ?? '', def, load };
   }
 }

@@ -3,8 +3,17 @@
  * not decide what belongs there.
  */
 import { ClusterError, EXIT } from '../../error.ts';
-import { commandFailed } from '../errors.ts';
-import type { Claim, ExecResult, FileChange, MachineTarget, ManifestEntry } from '../port.ts';
+import { commandFailed, machineOwned } from '../errors.ts';
+import type {
+  Claim,
+  ExecResult,
+  FileChange,
+  MachineOwner,
+  MachineTarget,
+  Manifest,
+  ManifestEntry,
+  OwnerChange,
+} from '../port.ts';
 import { APPLY_EXIT, CLUSTER_TARGET, LOCK_SECONDS, PENDING } from './scripts.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
@@ -25,6 +34,7 @@ export async function packChange(change: FileChange): Promise<Buffer> {
       { name: `units/${unit}`, text },
       ...(launched ? [{ name: `wants/${unit}`, link: `../${unit}` }] : []),
     ]),
+    ...(change.owner ? [{ name: 'owner', text: ownerLine(change.owner) }] : []),
     { name: 'claims', text: lines((change.claims ?? []).map(claimLine)) },
     { name: 'remove', text: lines(change.remove) },
     { name: 'idle', text: lines(change.install.filter((one) => !one.launched).map((one) => one.unit)) },
@@ -56,6 +66,10 @@ export function checkApplied(target: MachineTarget, result: ExecResult): void {
       hint: 'choose another unit name, or remove that unit on the machine; nothing was changed',
     });
   }
+  if (result.code === APPLY_EXIT.owned) {
+    const owner = /^owner (\S+)$/m.exec(result.stdout)?.[1] ?? '';
+    throw machineOwned(target, owner);
+  }
   if (result.code === APPLY_EXIT.locked) throw machineLocked(target, result.stdout);
   if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
     throw new ClusterError('disk-full', `no space left for unit files on ${machine}`, {
@@ -74,8 +88,27 @@ function foreignClaim(machine: string, [, key = '', unit = '', name = '']: RegEx
 }
 
 /** Reads the answer of MANIFEST_SCRIPT. */
-export function parseManifest(text: string): ManifestEntry[] {
+export function parseManifest(text: string): Manifest {
   const lines = text.split('\n').filter((line) => line !== '');
+  const owned = lines.find((line) => line.startsWith('= '));
+  return {
+    owner: owned === undefined ? null : parseOwner(owned.slice(2)),
+    units: parseUnits(lines.filter((line) => line !== owned)),
+  };
+}
+
+/** null for what is not an owner's line: such a machine belongs to nobody. */
+function parseOwner(text: string): MachineOwner | null {
+  const [cluster = '', generation = '', mark = ''] = text.trim().split(' ');
+  if (!/^[0-9a-f]{32}$/.test(cluster)) return null;
+  return { cluster, generation: Number.parseInt(generation, 10) || 0, mark };
+}
+
+function ownerLine({ how, cluster, generation, mark }: OwnerChange): string {
+  return `${how} ${cluster} ${generation} ${mark}\n`;
+}
+
+function parseUnits(lines: readonly string[]): ManifestEntry[] {
   const tickets = new Map<string, string[]>();
   for (const line of lines.filter((one) => one.startsWith(' '))) {
     const [, ticket = '', unit = ''] = line.split(' ');

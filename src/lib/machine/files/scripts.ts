@@ -14,6 +14,8 @@ export const SCRIPT = {
 /** Where unit files go, and where the manifest of what is ours is kept. */
 export const UNIT_DIR = '/etc/systemd/system';
 export const MANIFEST_DIR = '/etc/cluster/units';
+/** One line: the cluster's id, the generation of the last change that was carried out, and its mark. */
+export const OWNER_FILE = '/etc/cluster/cluster';
 /**
  * A file for each change of unit files that systemd may not have read yet; it names the units. Whoever finds one that
  * is not its own has come after a run that ended early.
@@ -55,7 +57,7 @@ export const UNIT_DIRS = [
 export const BUILT_IN = ['-.slice', 'system.slice', 'init.scope', '-.mount'] as const;
 
 /** Exit codes of APPLY_SCRIPT. */
-export const APPLY_EXIT = { foreign: 3, incomplete: 5, locked: 7 } as const;
+export const APPLY_EXIT = { foreign: 3, owned: 4, incomplete: 5, locked: 7 } as const;
 
 /** How long a change waits for another one on the same machine; none takes longer than a few renames. */
 export const LOCK_SECONDS = 15;
@@ -81,7 +83,8 @@ fi`;
 
 /**
  * Reads a tar on stdin: units/NAME, manifest/NAME (hash), pending/NAME, wants/NAME (symlinks), cluster.target,
- * enable/cluster.target (symlink), the lists `claims`, `remove`, `idle` (installed, not launched), and last `complete`.
+ * enable/cluster.target (symlink), owner (`HOW ID GENERATION MARK`, see OwnerChange), the lists `claims`, `remove`, `idle`
+ * (installed, not launched), and last `complete`.
  * A file that is there already stays untouched, else systemd would ask for a reload that nobody needs. One that is not
  * ours and is byte for byte what would be written is taken over.
  * Everything is written to a stage on the same file system before the first change, so that a full disk or a broken
@@ -117,6 +120,14 @@ taken() {
     *) return 1 ;;
   esac
 }
+how= id= generation= mark= has= seen=0
+if [ -f "$stage/owner" ]; then read -r how id generation mark <"$stage/owner" || :; fi
+if [ -f /etc/cluster/cluster ]; then read -r has seen rest </etc/cluster/cluster || :; fi
+case $seen in '' | *[!0-9]*) seen=0 ;; esac
+if [ -n "$how" ] && [ "$how" != take ] && [ -n "$has" ] && [ "$has" != "$id" ]; then
+  printf 'owner %s\\n' "$has"
+  exit 4
+fi
 foreign=0
 for f in "$stage"/units/*; do
   n=\${f##*/}
@@ -149,6 +160,12 @@ if [ -e "$sys/cluster.target" ]; then
   fi
 fi
 [ "$foreign" = 0 ] || exit 3
+if [ "$how" = leave ]; then
+  rm -f /etc/cluster/cluster
+elif [ "$how" = take ] || { [ "$how" = set ] && { [ "$has" != "$id" ] || [ "$seen" -lt "$generation" ]; }; }; then
+  printf '%s %s %s\\n' "$id" "$generation" "$mark" >"$stage/owner"
+  mv -f "$stage/owner" /etc/cluster/cluster
+fi
 [ -d "$stage/units" ] || [ -s "$stage/remove" ] || exit 0
 for f in "$stage"/units/*; do
   n=\${f##*/}
@@ -195,10 +212,16 @@ into "$own" "$stage"/manifest/*
 `;
 
 /**
- * Prints `NAME HASH boot` for each unit that is ours and starts at boot, `NAME HASH idle` for one that does not, and
- * ` TICKET NAME` for each unit of a change that systemd may not have read.
+ * Prints `= ID GENERATION MARK` where the machine belongs to a cluster, `NAME HASH boot` for each unit that is ours and
+ * starts at boot, `NAME HASH idle` for one that does not, and ` TICKET NAME` for each unit of a change that systemd may
+ * not have read.
  */
 export const MANIFEST_SCRIPT = `set -u
+if [ -f /etc/cluster/cluster ]; then
+  line=
+  read -r line </etc/cluster/cluster || :
+  printf '= %s\\n' "$line"
+fi
 own=/etc/cluster/units
 if [ -d /etc/cluster/unsettled ]; then
   for t in /etc/cluster/unsettled/*; do

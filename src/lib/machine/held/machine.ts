@@ -3,6 +3,7 @@ import type {
   FileChange,
   JobOutcome,
   JobWaiting,
+  JournalChoice,
   JournalQuery,
   Machine,
   MachineTarget,
@@ -33,8 +34,8 @@ export class HeldMachine implements Machine {
     return this.#call('details');
   }
 
-  statuses(units: readonly string[]) {
-    return this.#call('statuses', units);
+  statuses(units: readonly string[], reasons = false) {
+    return this.#call('statuses', units, reasons);
   }
 
   ages(units: readonly string[]) {
@@ -90,7 +91,7 @@ export class HeldMachine implements Machine {
     yield* (await this.#direct()).followJournal(query, signal);
   }
 
-  journalText(unit: string, options: { readonly lines: number; readonly output: string }) {
+  journalText(unit: string, options: JournalChoice & { readonly output: string }) {
     return this.#call('journalText', unit, options);
   }
 

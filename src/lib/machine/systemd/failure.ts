@@ -17,7 +17,7 @@ const JOB_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Values of Result= that tell more than the exit status. */
-const RESULT_WORDS: Readonly<Record<string, string>> = {
+export const RESULT_WORDS: Readonly<Record<string, string>> = {
   timeout: 'it took too long',
   watchdog: 'it missed its watchdog',
   'oom-kill': 'the machine ran out of memory',
@@ -40,7 +40,7 @@ const SYSTEMD_EXIT: Readonly<Record<number, string>> = {
 };
 
 /** Interfaces by unit type that have a Result property. */
-const RESULT_TYPES: Readonly<Record<string, string>> = {
+export const RESULT_TYPES: Readonly<Record<string, string>> = {
   service: 'Service',
   socket: 'Socket',
   mount: 'Mount',
@@ -67,9 +67,9 @@ export async function failureOf(bus: Bus, unit: string, job: string): Promise<Fa
   ]);
   const why = typeof result === 'string' && result !== 'success' ? result : job;
   const end =
-    ended(Number(code ?? 0), Number(status ?? 0)) ??
+    endOf(Number(code ?? 0), Number(status ?? 0)) ??
     [...commands(pre), ...commands(post)]
-      .map((last) => ended(...last))
+      .map((last) => endOf(...last))
       .find((words) => words !== undefined) ??
     (Number(errno ?? 0) > 0 ? errnoName(Number(errno)) : undefined);
   const words =
@@ -124,8 +124,8 @@ function commands(value: unknown): [number, number][] {
   return Array.isArray(value) ? value.map((row: unknown[]) => [Number(row.at(-2)), Number(row.at(-1))]) : [];
 }
 
-/** `code` is siginfo's si_code: 1 exited, 2 killed, 3 dumped core. */
-function ended(code: number, status: number): string | undefined {
+/** How a process ended, in words; undefined where it ended well. `code` is siginfo's si_code: 1 exited, 2 killed, 3 dumped core. */
+export function endOf(code: number, status: number): string | undefined {
   if (code === 1 && status !== 0) {
     const words = SYSTEMD_EXIT[status];
     return `exit status ${status}${words ? ` (${words})` : ''}`;

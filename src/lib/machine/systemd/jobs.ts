@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobOutcome, JobWaiting, UnitStatus } from '../port.ts';
 import { type Bus, BusError, type Signal } from './dbus.ts';
+import { withReasons } from './down.ts';
 import { type Failure, failureOf, property, refusal } from './failure.ts';
 import { Gather } from './gather.ts';
 import { HealthWatch, hasDied, mustBeWatched } from './health.ts';
@@ -106,10 +107,12 @@ async function examine(
   jobs: readonly EndedJob[],
   readJournals: ReadJournals,
 ): Promise<JobOutcome[]> {
-  const statuses = await unitStatuses(
+  const seen = await unitStatuses(
     bus,
     jobs.map(({ unit }) => unit),
   );
+  // systemd calls a start done, too, when a condition said no.
+  const statuses = kind === 'stop' ? seen : await withReasons(bus, seen);
   const failures = await Promise.all(
     jobs.map(async (job, index) => {
       const failure = await failureIn(bus, job.unit, kind, job.ended, statuses[index]!);

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { ClusterError } from '../../error.ts';
-import type { JournalEntry, JournalQuery, MachineTarget } from '../port.ts';
+import { ClusterError, type ErrorPlace } from '../../error.ts';
+import type { CaughtUp, JournalChoice, JournalEntry, JournalQuery, MachineTarget } from '../port.ts';
 import { batches, type RunCommand } from './commands.ts';
 import { systemdScript } from './scripts.ts';
 
@@ -29,22 +29,29 @@ export async function failureJournals(run: RunCommand, runs: readonly Invocation
 }
 
 /** The last lines of each unit, by one command for all. */
-export async function lastEntries(run: RunCommand, query: JournalQuery): Promise<JournalEntry[]> {
-  return (await readLast(run, query)).map(publicPart);
+export async function lastEntries(
+  run: RunCommand,
+  target: MachineTarget,
+  query: JournalQuery,
+): Promise<JournalEntry[]> {
+  return (await readLast(run, target, query)).map(publicPart);
 }
 
 /** The last lines of each unit, then those that are written: three commands one after another, however many units. */
 export function followEntries(
   run: RunCommand,
+  target: MachineTarget,
   query: JournalQuery,
   signal: AbortSignal,
-): AsyncIterable<JournalEntry> {
+): AsyncIterable<JournalEntry | CaughtUp> {
   const stream = new Readable({ objectMode: true, read: () => undefined });
-  follow(run, query, signal, (entry) => stream.push(publicPart(entry))).then(
+  const push = (entry: CursorEntry | CaughtUp): void =>
+    void stream.push(entry === 'caught-up' ? entry : publicPart(entry));
+  follow(run, target, query, signal, push).then(
     () => stream.push(null),
     (error: Error) => stream.destroy(error),
   );
-  return stream as AsyncIterable<JournalEntry>;
+  return stream as AsyncIterable<JournalEntry | CaughtUp>;
 }
 
 /** The journal of one unit as journalctl prints it. @throws ClusterError `journal-failed`. */
@@ -52,15 +59,24 @@ export async function journalText(
   run: RunCommand,
   target: MachineTarget,
   unit: string,
-  { lines, output }: { readonly lines: number; readonly output: string },
+  { lines, output, ...choice }: JournalChoice & { readonly output: string },
 ): Promise<string> {
-  const argv = ['journalctl', '--unit', unit, '--no-pager', '-n', String(lines), '--output', output];
-  const { code, stdout, stderr } = await run(argv, { sudo: true });
+  const what = ['--unit', unit, '--lines', String(lines), '--output', output, ...choiceFlags(choice)];
+  const { code, stdout, stderr } = await run(['journalctl', '--no-pager', ...what], { sudo: true });
   if (code === 0) return stdout;
-  throw new ClusterError('journal-failed', `journalctl: ${stderr.trim()}`, {
-    unit,
+  throw journalFailed(target, stderr, { unit });
+}
+
+function choiceFlags({ since, priority }: Omit<JournalChoice, 'lines'>): string[] {
+  return [...(since ? [`--since=${since}`] : []), ...(priority ? [`--priority=${priority}`] : [])];
+}
+
+function journalFailed(target: MachineTarget, stderr: string, place: ErrorPlace = {}): ClusterError {
+  const said = stderr.trim().split('\n')[0] ?? '';
+  return new ClusterError('journal-failed', `journalctl: ${said}`, {
+    ...place,
     machine: target.address,
-    hint: 'check --output and --lines',
+    hint: 'check --since, --priority, --output and --lines; they are as journalctl takes them',
   });
 }
 
@@ -68,17 +84,18 @@ interface CursorEntry extends JournalEntry {
   readonly cursor: string;
 }
 
-function publicPart({ unit, text, time }: CursorEntry): JournalEntry {
-  return { unit, text, time };
+function publicPart({ unit, text, time, json }: CursorEntry): JournalEntry {
+  return { unit, text, time, ...(json !== undefined && { json }) };
 }
 
 const JSON_LINES = ['journalctl', '--quiet', '--no-pager', '--output', 'json'] as const;
 
 async function follow(
   run: RunCommand,
+  target: MachineTarget,
   query: JournalQuery,
   signal: AbortSignal,
-  onEntry: (entry: CursorEntry) => void,
+  onEntry: (entry: CursorEntry | CaughtUp) => void,
 ): Promise<void> {
   // From before the last lines are read, so that none is lost in between; what is read twice is told once.
   const newest = await run([...JSON_LINES, '--lines', '1'], { sudo: true, signal });
@@ -86,18 +103,20 @@ async function follow(
   const after = typeof from === 'string' ? ['--after-cursor', from] : [];
 
   const known = new Set<string>();
-  for (const entry of await readLast(run, query, signal)) {
+  for (const entry of await readLast(run, target, query, signal)) {
     known.add(entry.cursor);
     onEntry(entry);
   }
+  onEntry('caught-up');
 
   const wanted = new Set(query.units);
   const units = query.units.flatMap((unit) => ['--unit', unit]);
-  await run([...JSON_LINES, '--follow', '--no-tail', ...after, ...units], {
+  const { priority, json = false } = query;
+  await run([...JSON_LINES, '--follow', '--no-tail', ...choiceFlags({ priority }), ...after, ...units], {
     sudo: true,
     signal,
     onStdout: byLine((line) => {
-      const entry = parseEntry(line, wanted);
+      const entry = parseEntry(line, wanted, json);
       if (entry !== null && !known.has(entry.cursor)) onEntry(entry);
     }),
   });
@@ -105,23 +124,25 @@ async function follow(
 
 async function readLast(
   run: RunCommand,
-  { units, lines }: JournalQuery,
+  target: MachineTarget,
+  { units, lines, since = '', priority = '', json = false }: JournalQuery,
   signal?: AbortSignal,
 ): Promise<CursorEntry[]> {
   const answers = await Promise.all(
     batches(units).map(async (batch) => {
-      const argv = systemdScript('last-lines', String(lines), ...batch);
-      const { stdout } = await run(argv, { sudo: true, ...(signal && { signal }) });
-      return stdout.split('\0').flatMap((text, index) => entriesOf(text, batch[index] ?? ''));
+      const argv = systemdScript('last-lines', String(lines), since, priority, ...batch);
+      const { code, stdout, stderr } = await run(argv, { sudo: true, ...(signal && { signal }) });
+      if (code !== 0 && stderr.trim() !== '') throw journalFailed(target, stderr);
+      return stdout.split('\0').flatMap((text, index) => entriesOf(text, batch[index] ?? '', json));
     }),
   );
   return answers.flat();
 }
 
-function entriesOf(text: string, unit: string): CursorEntry[] {
+function entriesOf(text: string, unit: string, json: boolean): CursorEntry[] {
   return text.split('\n').flatMap((line) => {
     const fields = parseFields(line);
-    return fields === null ? [] : entryOf(fields, unit);
+    return fields === null ? [] : { ...entryOf(fields, unit), ...(json && { json: line }) };
   });
 }
 
@@ -144,11 +165,11 @@ const UNIT_FIELDS = ['_SYSTEMD_UNIT', 'UNIT', 'OBJECT_SYSTEMD_UNIT', 'COREDUMP_U
 type Fields = Readonly<Record<string, string | readonly number[] | null | undefined>>;
 
 /** Reads a line of `--output json`; null where it is none, or is of none of these units. */
-export function parseEntry(line: string, units: ReadonlySet<string>): CursorEntry | null {
+export function parseEntry(line: string, units: ReadonlySet<string>, json = false): CursorEntry | null {
   const fields = parseFields(line);
   if (fields === null) return null;
   const unit = UNIT_FIELDS.map((name) => textOf(fields[name])).find((name) => units.has(name));
-  return unit === undefined ? null : entryOf(fields, unit);
+  return unit === undefined ? null : { ...entryOf(fields, unit), ...(json && { json: line }) };
 }
 
 function parseFields(line: string): Fields | null {

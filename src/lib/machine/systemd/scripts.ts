@@ -16,13 +16,17 @@ for r; do
 done
 `;
 
-/** `$1` = number of lines, then units: the last lines of each as JSON. */
-export const LAST_LINES_SCRIPT = `n=$1
-shift
+/**
+ * `$1` = number of lines or `all`, `$2` = since, `$3` = priority (empty: any), then units: the last lines of each as
+ * JSON. Ends as the last journalctl that failed.
+ */
+export const LAST_LINES_SCRIPT = `n=$1 s=$2 p=$3 c=0
+shift 3
 for u; do
-  journalctl --quiet --no-pager --output=json --lines="$n" --unit="$u"
+  journalctl --quiet --no-pager --output=json --lines="$n" \${s:+"--since=$s"} \${p:+"--priority=$p"} --unit="$u" || c=$?
   printf '\\000'
 done
+exit $c
 `;
 
 /** `$1` = file name for the unit's text on stdin, `$2` = the name to verify it by: an instance, for a template. */

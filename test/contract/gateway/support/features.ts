@@ -23,6 +23,8 @@ export interface Site {
   readonly admin: number;
   /** The command line; must end with exit code 0. Blanks of the first argument part words. */
   run(first: string, ...more: string[]): Promise<Ran>;
+  /** Writes a value as another program might, and waits until it is live. */
+  put(path: string, value: object): Promise<void>;
   /** Starts the gateway and waits until it serves all that is stored. */
   start(...flags: string[]): Promise<Running>;
   /** The gateway's process, not waited for. */
@@ -101,6 +103,11 @@ export async function site(kind: 'etcd' | 'embedded'): Promise<Site> {
       return gateway;
     },
     run,
+    put: async (path, value) => {
+      const key = traffic.prefix + path;
+      await store.commit({ compare: [], writes: [{ put: key, value: JSON.stringify(value) }] });
+      await settled();
+    },
     ask,
     all: async (...lines) => {
       await Promise.all(lines.map((line) => run(...line)));

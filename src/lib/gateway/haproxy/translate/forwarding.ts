@@ -1,5 +1,6 @@
 import type { Frontend } from '../../../traffic/index.ts';
 import { encodeName } from '../names.ts';
+import { CERTIFICATE_CLAIMS } from './client-auth.ts';
 import { argument, literal, quote } from './quote.ts';
 
 export const TRUST_MAP = 'trust.map';
@@ -56,9 +57,10 @@ export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 
 /**
  * Everything that could be taken for a word of ours about the client, also in the spellings that CGI and its like read as
- * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`).
+ * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`), or only of
+ * clients that have shown a certificate.
  */
-const CLAIMS = `^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$)`;
+const CLAIMS = `^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$|${CERTIFICATE_CLAIMS})`;
 const CLAIMS_RULE = `http-request del-header ${quote(CLAIMS)} -m reg`;
 
 /** A converter that replaces all matches. */

@@ -22,10 +22,10 @@ export interface HeaderLimits {
 }
 
 /** HAProxy's own limits are wider, since it refuses what is beyond them in words of its own, before any rule. */
-export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
+export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits, room: number): string[] {
   return [
-    `tune.bufsize ${maxHeaderBytes + 4096}`,
-    'tune.maxrewrite 1024',
+    `tune.bufsize ${maxHeaderBytes + 4096 + room}`,
+    `tune.maxrewrite ${1024 + room}`,
     `tune.http.maxhdr ${Math.min(32_767, 2 * maxHeaders)}`,
   ];
 }
@@ -41,11 +41,17 @@ export function headerLimitRules({ maxHeaderBytes, maxHeaders }: HeaderLimits): 
 const BAD_TARGET = `status 400 content-type application/json string ${quote('{"error":"malformed target"}')}`;
 const NO_PATH = '!{ url_beg / }';
 
-/** A target with scheme and host is for proxies: servers get its path. `*` of OPTIONS and CONNECT's `host:port` stay. */
+const NO_TUNNELS = `status 405 content-type application/json string ${quote('{"error":"method not allowed"}')}`;
+
+/**
+ * A target with scheme and host is for proxies: servers get its path. `*` of OPTIONS stays. After CONNECT a client could
+ * send a server that agrees whatever headers it likes; WebSockets over HTTP/2 have become a GET here.
+ */
 const TARGET_RULES = [
+  `http-request return ${NO_TUNNELS} if { method CONNECT }`,
   `http-request set-uri %[pathq] if ${NO_PATH} { path_beg / }`,
   `http-request set-uri / if ${NO_PATH} { url_sub :// }`,
-  `http-request return ${BAD_TARGET} if ${NO_PATH} !{ method CONNECT } !{ url * }`,
+  `http-request return ${BAD_TARGET} if ${NO_PATH} !{ url * }`,
 ];
 
 const UPGRADES = '{ req.hdr(connection) -m str -i upgrade }';

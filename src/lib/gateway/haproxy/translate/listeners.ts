@@ -4,6 +4,7 @@ import { LISTENER_DIRECTORY, type Listener, listenerSocket } from '../../../traf
 import type { Note } from '../../model.ts';
 import { encodeName } from '../names.ts';
 import { Acls } from './acl.ts';
+import { clientAuth } from './client-auth.ts';
 import { Unservable } from './quote.ts';
 import { when } from './text.ts';
 import { tlsKeywords } from './tls.ts';
@@ -15,6 +16,10 @@ export interface Listening {
   readonly hasTls: boolean;
   readonly hasPlain: boolean;
   readonly hasUnix: boolean;
+  /** Names in HAProxy of the listeners that ask clients for a certificate. */
+  readonly asking: readonly string[];
+  /** Authorities of clients, by file name. */
+  readonly files: ReadonlyMap<string, string>;
   readonly leftOut: readonly Note[];
   readonly notes: readonly Note[];
 }
@@ -42,6 +47,8 @@ export function listening(listeners: Iterable<Listener>, options: ListeningOptio
   const notes: Note[] = [];
   const taken = new Map<string, string>();
   const acls = new Acls('s');
+  const asking: string[] = [];
+  const files = new Map<string, string>();
   let [hasTls, hasPlain, hasUnix] = [false, false, false];
   const all = [...listeners].sort((a, b) => (a.Id < b.Id ? -1 : 1));
   for (const listener of all.length > 0 ? all : [standard(options.listen)]) {
@@ -52,11 +59,16 @@ export function listening(listeners: Iterable<Listener>, options: ListeningOptio
       if (other !== undefined) throw new Unservable(`listener ${other} has the same address`);
       const { keywords, notes: differences } = keywordsOf(listener, options);
       const scope = scopeRules(listener, acls, options.notFound);
+      const asked = listener.ClientAuth === null ? null : clientAuth(listener.Id, listener.ClientAuth);
       for (const address of addresses) {
         taken.set(address, listener.Id);
-        binds.push(`bind ${address} name ${encodeName(listener.Id)}${keywords}`);
+        binds.push(`bind ${address} name ${encodeName(listener.Id)}${keywords}${asked?.keywords ?? ''}`);
       }
-      rules.push(...scope);
+      if (asked !== null) {
+        asking.push(encodeName(listener.Id));
+        files.set(asked.file, asked.text);
+      }
+      rules.push(...(asked?.rules ?? []), ...scope);
       for (const message of differences) notes.push({ object, message });
       if (listener.Protocol === 'https') hasTls = true;
       else hasPlain = true;
@@ -66,7 +78,17 @@ export function listening(listeners: Iterable<Listener>, options: ListeningOptio
       leftOut.push({ object, message: error.message });
     }
   }
-  return { binds, rules: [...acls.lines, ...rules], hasTls, hasPlain, hasUnix, leftOut, notes };
+  return {
+    binds,
+    rules: [...acls.lines, ...rules],
+    hasTls,
+    hasPlain,
+    hasUnix,
+    asking,
+    files,
+    leftOut,
+    notes,
+  };
 }
 
 function standard(listen: string): Listener {
@@ -78,6 +100,7 @@ function standard(listen: string): Listener {
     Scope: '',
     ProxyProtocol: '',
     Settings: null,
+    ClientAuth: null,
   };
 }
 

@@ -1,5 +1,8 @@
+import type { Backend } from '../../../traffic/index.ts';
+
 /** Strings and numbers of one argument that are remembered at most; objects are forgotten by the garbage collector. */
 const MAX_VALUES = 20_000;
+const MAX_GONE = 64;
 
 /** What was returned for the arguments so far, and the arguments that may follow. */
 class Node {
@@ -45,7 +48,28 @@ export class Memo {
   readonly #calls = new Map<unknown, Node>();
   /** Backends that have had an https server: they keep what such servers need, so that the next one costs no reload. */
   readonly withTls = new Set<string>();
+  readonly #served = new Map<string, Backend>();
   readonly #latest = new Map<unknown, { readonly argument: unknown; readonly result: unknown }>();
+
+  /**
+   * These backends are served: the proxy takes their settings. Once too many of an earlier time are gone, the older half is
+   * forgotten.
+   */
+  served(backends: ReadonlyMap<string, Backend>): void {
+    for (const [id, backend] of backends) {
+      if (this.#served.get(id) === backend) continue;
+      this.#served.delete(id);
+      this.#served.set(id, backend);
+    }
+    const gone = this.gone(backends);
+    if (gone.length > MAX_GONE)
+      for (const { Id } of gone.slice(0, gone.length - MAX_GONE / 2)) this.#served.delete(Id);
+  }
+
+  /** Backends that were served and are not among these: where they keep their place, they can come back without a reload. */
+  gone(backends: ReadonlyMap<string, Backend>): Backend[] {
+    return [...this.#served.values()].filter(({ Id }) => !backends.has(Id));
+  }
 
   /** `pure(...args)`. @param pure a function that always is the same object, such as one at the top of a file. */
   call<Args extends readonly unknown[], Result>(pure: (...args: Args) => Result, ...args: Args): Result {

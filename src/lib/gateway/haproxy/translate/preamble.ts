@@ -1,4 +1,5 @@
 import { DEFAULTS, KEEP_ALIVE } from './backends.ts';
+import { CERTIFICATE_ROOM } from './client-auth.ts';
 import { USUAL } from './failover.ts';
 import { type HeaderLimits, headerSettings } from './hop-by-hop.ts';
 
@@ -42,12 +43,17 @@ function answer(status: string, message: string): string {
 
 /**
  * `global` and `defaults`. Files are named relative to the configuration's own directory. `adminSocket` is where the
- * worker takes commands, and hands its listening sockets to the next one.
+ * worker takes commands, and hands its listening sockets to the next one; `asksClients`: a listener asks clients for
+ * certificates.
  */
-export function preamble(adminSocket: string, { limits, drainMs, worker }: ProcessSettings): string[] {
+export function preamble(
+  adminSocket: string,
+  { limits, drainMs, worker }: ProcessSettings,
+  asksClients: boolean,
+): string[] {
   return [
     'global',
-    ...headerSettings(limits).map((line) => `  ${line}`),
+    ...headerSettings(limits, asksClients ? CERTIFICATE_ROOM : 0).map((line) => `  ${line}`),
     `  hard-stop-after ${drainMs}ms`,
     ...(worker === null ? [] : [`  uid ${worker.uid}`, `  gid ${worker.gid}`, `  chroot ${worker.jail}`]),
     '  default-path config',
@@ -56,6 +62,9 @@ export function preamble(adminSocket: string, { limits, drainMs, worker }: Proce
     '  fd-hard-limit 200000',
     '  no strict-limits',
     '  tune.ssl.default-dh-param 2048',
+    // One cache of TLS sessions serves all listeners: with it, a client that another listener has let in, even by a
+    // certificate of another authority, would resume its session here. Tickets are each listener's own.
+    ...(asksClients ? ['  tune.ssl.cachesize 0'] : []),
     '',
     'defaults',
     '  mode http',

@@ -12,6 +12,7 @@ import type { PoolServer, Serving } from '../serving.ts';
 import { variableRules } from './acl.ts';
 import { backendSection } from './backends.ts';
 import { type Certificates, certificates } from './certificates.ts';
+import { certificateRules } from './client-auth.ts';
 import { type Failover, failover, type RetryProfile, STREAM, USUAL } from './failover.ts';
 import {
   bodyLimitRules,
@@ -105,10 +106,10 @@ interface Parts {
  */
 export function translate(state: TrafficState, options: TranslateOptions, memo = new Memo()): Serving {
   const parts = partsOf(state, options, memo);
-  const { served, routes, settings, middlewares, certs, backends } = parts;
+  const { served, routes, settings, middlewares, certs, listeners, backends } = parts;
 
   const structure = [
-    ...preamble(options.adminSocket, options.process ?? USUAL_PROCESS),
+    ...preamble(options.adminSocket, options.process ?? USUAL_PROCESS, listeners.asking.length > 0),
     ...middlewares.logging.section(options.logSocket),
     'frontend gateway',
     ...gatewayLines(options, parts).map((line) => `  ${line}`),
@@ -134,7 +135,7 @@ export function translate(state: TrafficState, options: TranslateOptions, memo =
       [HOSTS_MAP, routes.hosts],
       [BREAKERS_MAP, new Map()],
     ]),
-    files: new Map([...ownAnswers(), ...certs.files, ...middlewares.files]),
+    files: new Map([...ownAnswers(), ...certs.files, ...listeners.files, ...middlewares.files]),
     ...collectNotes(state, parts),
   };
 }
@@ -212,6 +213,7 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
     ...hopByHopRules(),
     ...forwardingRules(settings, listeners, options.hostname),
+    ...certificateRules(listeners.asking),
     `use_backend %[${TARGET}]`,
   ];
   return [
@@ -243,6 +245,10 @@ interface Backends {
   readonly leftOut: readonly Note[];
 }
 
+/**
+ * Backends that are gone keep an empty section for a while: a container that crashes and starts again and again takes its
+ * own backend with it each time, and must not cost a reload each time.
+ */
 function backendSections(
   state: TrafficState,
   served: readonly Served[],
@@ -261,7 +267,8 @@ function backendSections(
   const lines: string[] = [];
   const pools = new Map<string, ReadonlyMap<string, PoolServer>>();
   const all: Pool[] = [];
-  for (const backend of byId(state.backends)) {
+  const gone = memo.gone(state.backends);
+  for (const backend of byId(new Map([...state.backends.values(), ...gone].map((one) => [one.Id, one])))) {
     const found = memo.call(poolOf, state.servers.get(backend.Id) ?? NO_SERVERS, backend, caFile);
     if (found.hasTls) memo.withTls.add(backend.Id);
     const pool = !found.hasTls && memo.withTls.has(backend.Id) ? memo.call(poolWithTls, found) : found;
