@@ -28,10 +28,8 @@ export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
   type DriverHold,
-  type DriverRecord,
   type RolloutEntry,
   RolloutRegistry,
-  type RolloutsState,
 } from './rollouts.ts';
 export {
   type ServiceChange,
@@ -41,3 +39,4 @@ export {
 } from './services.ts';
 export { type SwitchRecord, SwitchRegistry } from './switches.ts';
 export { TrafficRegistry } from './traffic.ts';
+export type { DriverRecord } from './validate-rollout.ts';

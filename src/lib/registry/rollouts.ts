@@ -3,7 +3,7 @@ import { inBatches } from '../store/limits.ts';
 import type { Compare, Entry, Lease, Range, Revision, Store, Write } from '../store/port.ts';
 import { below } from './keys.ts';
 import type { Problem } from './model.ts';
-import { readDriver, readRollout } from './validate-rollout.ts';
+import { type DriverRecord, readDriver, readRollout } from './validate-rollout.ts';
 import { changesOf } from './watch.ts';
 
 /** A rollout as it is recorded. */
@@ -11,14 +11,6 @@ export interface RolloutEntry {
   readonly rollout: Rollout;
   /** Of the last write of the record. */
   readonly revision: Revision;
-}
-
-/** Who drives a rollout; on the driver's lease, so that it goes with the driver. */
-export interface DriverRecord {
-  readonly v: 1;
-  /** `user@computer`. */
-  readonly who: string;
-  readonly pid: number;
 }
 
 /** All rollouts that are recorded, at one store revision. */

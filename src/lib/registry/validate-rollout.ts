@@ -1,6 +1,13 @@
 import type { Limit, Rollout, RolloutItem, Version } from '../rollout/index.ts';
 import { parseUnitName } from '../unit/index.ts';
-import type { DriverRecord } from './rollouts.ts';
+
+/** Who drives a rollout; on the driver's lease, so that it goes with the driver. */
+export interface DriverRecord {
+  readonly v: 1;
+  /** `user@computer`. */
+  readonly who: string;
+  readonly pid: number;
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -6,7 +6,7 @@ export { batches } from './batches.ts';
 export { allowed, parseLimit } from './budget.ts';
 export { holderOf, overlap } from './claims.ts';
 export { type HealthFacts, judge } from './health.ts';
-export { isInFlight, isLive, isSettled, targetOf } from './item.ts';
+export { isInFlight, isLive, isSettled } from './item.ts';
 export type * from './model.ts';
 export { nameItem } from './names.ts';
 export { next } from './next.ts';

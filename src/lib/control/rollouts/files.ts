@@ -16,6 +16,8 @@ export interface FilesDraft extends Draft {
   readonly events: readonly Event[];
   /** More than one instance runs of what is changed, so that exchanging all at once would be an outage. */
   readonly isShared: boolean;
+  /** Global units among them that get another file: theirs goes to all machines at once. */
+  readonly globals: readonly string[];
 }
 
 /**
@@ -51,7 +53,10 @@ export async function draftOfFiles(
   const files = new Map(
     [...needed].map((hash) => [hash, intent.files?.get(hash) ?? state.files.get(hash) ?? ''] as const),
   );
-  return { kind: 'file', items, files, events: value.events, isShared: isShared(state, items) };
+  const globals = items
+    .filter(({ unit, from, to }) => decision.globals.has(unit) && from !== null && from.hash !== to.hash)
+    .map(({ unit }) => unit);
+  return { kind: 'file', items, files, events: value.events, isShared: isShared(state, items), globals };
 }
 
 /** A template whose instances all get one new file gets it too, after them: so do instances that come later. */
