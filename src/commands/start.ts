@@ -45,7 +45,10 @@ export default class Start extends ClusterCommand {
     };
     const differing = flags.replace ? 'replace' : flags.keep ? 'keep' : 'refuse';
     await this.withSession(flags, async (session) => {
-      if (!rolls) return await start(session, units, 'launched', { ...waiting, differing });
+      if (!rolls) {
+        const siblings = flags['all-at-once'];
+        return await start(session, units, 'launched', { ...waiting, differing, siblings });
+      }
       const options = {
         ...waiting,
         ...rollOptions(session, flags),

@@ -146,7 +146,8 @@ class Driver {
       ended: (step, how) => {
         left.delete(step);
         this.#memory.end(step, how);
-        this.#wakeup.wake();
+        // Units that end one after another are seen by the next regular look.
+        if (!this.#memory.isBusy || !how.ok) this.#wakeup.wake();
       },
     });
     work

@@ -30,7 +30,7 @@ export async function draftOfFiles(
   state: RegistryState,
   args: readonly string[],
 ): Promise<FilesDraft> {
-  const { intent, value } = await intendFiles(state, args, 'launched', 'replace', false);
+  const { intent, value } = await intendFiles(state, args, 'launched', 'replace');
   const wanted = new Map(intent.units);
   const instances = [...wanted.keys()].filter((unit) => !parseUnitName(unit).isTemplate);
   addTemplates(state, wanted, instances);

@@ -43,7 +43,7 @@ export async function startRolling(
   const first = await draftOfFiles(session, await session.state(), args);
   if (first.globals.length > 0) return await startGlobals(session, args, first, options);
   if (!first.isShared && !options.always)
-    return await start(session, args, 'launched', { ...options, differing: 'replace', siblings: false });
+    return await start(session, args, 'launched', { ...options, differing: 'replace' });
   if (!options.block)
     throw new ClusterError('usage', 'a rollout waits for each batch: --no-block does not go with it', {
       hint: '--all-at-once exchanges all instances at the same time; nothing was changed',

@@ -9,8 +9,8 @@ import type { Found } from './find-files.ts';
 
 /**
  * What starting (or loading, or submitting) units with these files means for the registry, and what a person should
- * know about it. Units that are known keep their file unless `replace` is set; a changed template then concerns all its
- * instances, or with `siblings: false` only those that were found.
+ * know about it. Units that are known keep their file unless `replace` is set; a changed template then concerns those
+ * instances that were found, with `siblings` all.
  * @throws `template-activation` for a template that would be loaded or launched.
  */
 export function intentOfFiles(
@@ -18,7 +18,7 @@ export function intentOfFiles(
   found: readonly Found[],
   desired: Desired,
   replace: boolean,
-  siblings = true,
+  siblings = false,
 ): { readonly intent: Intent; readonly events: readonly Event[] } {
   const events: Event[] = [];
   const units = new Map<string, Pick<UnitEntry, 'hash' | 'desired'>>();
@@ -64,7 +64,7 @@ export function intentOfFiles(
     units.set(item.name, { hash, desired: keep ? known.desired : desired });
   }
 
-  if (siblings) for (const event of outdated(state, units)) events.push(event);
+  for (const event of outdated(state, units)) events.push(event);
   return { intent: { units, files }, events };
 }
 

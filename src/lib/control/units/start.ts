@@ -24,7 +24,7 @@ export type Differing = 'replace' | 'keep' | 'refuse';
 
 export interface StartOptions extends VerbOptions {
   readonly differing: Differing;
-  /** A changed template concerns all its instances; false: only those that are named. */
+  /** A changed template concerns all its instances, also those that are not named. */
   readonly siblings?: boolean;
   /** What is refused is wanted no more afterwards, instead of later. */
   readonly orForget?: boolean;
@@ -92,7 +92,7 @@ export async function intendFiles(
   args: readonly string[],
   desired: Desired,
   differing: Differing,
-  siblings = true,
+  siblings = false,
 ): Promise<Intended<Requested>> {
   const replace = differing === 'replace';
   const active = desired !== 'inactive';
