@@ -144,6 +144,13 @@ export type Event =
       /** How long it was in the state before. */
       readonly seconds: number;
     }
+  /** What a rollout waits for, again and again while it does; `seconds` is how long it has. */
+  | {
+      readonly kind: 'rollout-waiting';
+      readonly id: string;
+      readonly message: string;
+      readonly seconds: number;
+    }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
   | { readonly kind: 'warning'; readonly message: string }
   /** A command does nothing until something happens. */

@@ -116,6 +116,7 @@ function told(event: Event): Sentence[] {
       return err(event.message);
     // Told by ui/progress.ts, which knows what was told before.
     case 'pending':
+    case 'rollout-waiting':
     case 'summary':
       return [];
     case 'warning':

@@ -71,6 +71,7 @@ class Driver {
   #state: RegistryState | undefined;
   #files: ReadonlyMap<string, string> = new Map();
   #failure: { readonly error: unknown } | undefined;
+  #waiting: { readonly revision: number; readonly since: number } | undefined;
 
   constructor(session: Session, registry: RolloutRegistry, lease: DriverLease, { signal }: DriveOptions) {
     this.#session = session;
@@ -129,6 +130,7 @@ class Driver {
       }
       if (result.over && !this.#memory.isBusy) return entry.rollout;
       this.#begin(entry.rollout, result.steps, looks);
+      this.#tellWaiting(entry, result.why);
       await this.#pause(entry.rollout, result.wakeAt);
     }
   }
@@ -194,6 +196,16 @@ class Driver {
     const left = wakeAt === null ? most : Math.min(most, wakeAt - performance.now());
     const timer = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
     await this.#wakeup.wait(AbortSignal.any([timer, this.#signal]));
+  }
+
+  #tellWaiting({ rollout, revision }: RolloutEntry, why: readonly string[]): void {
+    const now = performance.now();
+    if (this.#waiting?.revision !== revision) this.#waiting = { revision, since: now };
+    const [first] = why;
+    if (first === undefined) return;
+    const message = why.length === 1 ? first : `${first}, and ${why.length - 1} more`;
+    const seconds = (now - this.#waiting.since) / 1000;
+    this.#session.emit({ kind: 'rollout-waiting', id: rollout.id, message, seconds });
   }
 
   #tellState(before: Rollout, after: Rollout): void {
