@@ -9,8 +9,9 @@ let at: Workplace;
 const SIX = 'web@<1..6>.service';
 const version = (name: string, service: string, rules = '') =>
   at.file('web@.service', `[Unit]\nDescription=${name}\n[Service]\n${service}\n[X-Fleet]\n${rules}\n`);
-const serve = (status: string) =>
-  `ExecStart=/usr/bin/perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(LocalPort=>8000+%i,Listen=>5,ReuseAddr=>1) or die; while($c=$s->accept){sysread $c,$b,999;print $c "HTTP/1.0 ${status} x\\r\\n\\r\\n";close $c}'`;
+/** A server that answers with this status; systemd takes `$$` for `$`. */
+const serve = (status: number) =>
+  `ExecStart=/usr/bin/perl -MIO::Socket::INET -e '$$s=IO::Socket::INET->new(LocalPort=>8000+%i,Listen=>5,ReuseAddr=>1) or die; while($$c=$$s->accept){sysread $$c,$$b,999;print $$c "HTTP/1.0 ${status} x\\\\r\\\\n\\\\r\\\\n";close $$c}'`;
 const CHECK = 'HealthCheck=http://127.0.0.1:800%i/health';
 
 withRealLab('rollout', ['--machines', '3'], async (made) => {
@@ -45,10 +46,10 @@ real('a version that dies after a while takes one unit down, and is brought back
 });
 
 real('a health check is asked on the machine: 500 halts, 200 goes on', async () => {
-  await version('sick', serve('500'), CHECK);
+  await version('sick', serve(500), CHECK);
   const ran = await at.run('start', '--replace', '--min-healthy', '1s', '--deadline', '4s', SIX);
   expect(ran.stderr).toContain('web@1.service was not healthy within 4 s: health check answers 500');
-  await version('well', serve('200'), CHECK);
+  await version('well', serve(200), CHECK);
   const mended = await at.ok('start', '--replace', '--min-healthy', '1s', '--max-unavailable', '2', SIX);
   expect(mended.stdout).toContain('done: 6 of 6 units healthy');
   expect(await descriptions()).toEqual(Array(6).fill('well'));
