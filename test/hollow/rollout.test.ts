@@ -246,7 +246,7 @@ test('a driver that is killed at any moment leaves a rollout that another one br
   for (const [round, wait] of [50, 250, 500, 900, 1_400].entries()) {
     const name = `version${round}`;
     await version(name);
-    const running = at.start('start', '--replace', '--min-healthy', '300ms', FIVE);
+    const running = at.start('start', '--replace', '--min-healthy', '800ms', FIVE);
     await eventually('it has begun', () => running.log().includes('begins'));
     await sleep(wait);
     running.child.kill('SIGKILL');
