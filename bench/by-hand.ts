@@ -12,6 +12,7 @@ interface More {
   readonly defaults: readonly string[];
   readonly frontend: readonly string[];
   readonly backend: readonly string[];
+  readonly sections?: readonly string[];
 }
 
 function config({ host, servers, port }: ByHand, more: More): string {
@@ -25,7 +26,7 @@ function config({ host, servers, port }: ByHand, more: More): string {
     ...more.backend.map((line) => `  ${line}`),
     ...servers.map((server, n) => `  server s${n} ${server}`),
   ];
-  return `${all.join('\n')}\n`;
+  return `${[...all, ...(more.sections ?? [])].join('\n')}\n`;
 }
 
 /** The least that does it. */
@@ -33,11 +34,19 @@ export function plain(hand: ByHand): string {
   return config(hand, { defaults: ['option redispatch'], frontend: ['option forwardfor'], backend: [] });
 }
 
-/** One that also tries a GET again elsewhere, and tells servers what vulcand tells them: what a gateway has to do. */
+/**
+ * One that also tries a GET again elsewhere, tells servers what vulcand tells them, and counts requests by frontend: what
+ * a gateway has to do. It does not refuse or remove anything that a client sends.
+ */
 export function alike(hand: ByHand): string {
   return config(hand, {
-    defaults: ['option redispatch 1', 'retries 1', 'retry-on conn-failure empty-response response-timeout'],
+    defaults: [
+      'option redispatch 1',
+      'retries 1',
+      'retry-on conn-failure empty-response response-timeout 502 504',
+    ],
     frontend: [
+      'http-request track-sc0 req.hdr(host) table counters',
       'http-request set-header X-Forwarded-For %[src]',
       'http-request set-header X-Real-Ip %[src]',
       'http-request set-header X-Forwarded-Proto http',
@@ -46,6 +55,10 @@ export function alike(hand: ByHand): string {
       'http-request set-header X-Forwarded-Server bench',
     ],
     backend: ['http-request disable-l7-retry unless METH_GET'],
+    sections: [
+      'backend counters',
+      '  stick-table type string len 128 size 20k expire 24h store http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt',
+    ],
   });
 }
 

@@ -2,73 +2,105 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LabMachine, labDown, labPossible } from '../src/lib/lab/real/index.ts';
-import { cluster, type Figure, run, sideBySide, withEnd } from './proc.ts';
+import { startEtcd } from '../test/support/etcd-server.ts';
+import { cluster, emptyNode, type Figure, inTurn, run, withEnd } from './proc.ts';
 
 const SERVICE = '[Service]\nExecStart=/bin/sleep infinity\n';
 const RUNS = 5;
-/** How a command is timed: as one of many, with services watched as they are by default, or as the first, which logs in. */
-const KINDS = [
-  { label: '', settings: { CLUSTER_MIN_HEALTHY: '0' }, aims: true },
-  { label: ', watched for 1 s', settings: { CLUSTER_MIN_HEALTHY: '1s' }, aims: false },
-  { label: ', logging in', settings: { CLUSTER_SSH_PERSIST: '0', CLUSTER_MIN_HEALTHY: '0' }, aims: false },
-] as const;
-type Kind = (typeof KINDS)[number];
+/** Which store, and how a command is timed: as one of many, or as the first, which logs in itself. */
+interface Way {
+  readonly path: string;
+  readonly settings: NodeJS.ProcessEnv;
+  /** The most that list-units of 100 units may take, in multiples of an empty Node. */
+  readonly listAim: number | null;
+  /** The most that a start may take, in multiples of its floor. */
+  readonly startAim: number;
+  readonly floor: 'login' | 'master';
+}
+
+const held = (path: string, settings: NodeJS.ProcessEnv, listAim: number): Way => {
+  return { path: `${path}, held`, settings, listAim, startAim: 1.3, floor: 'master' };
+};
+const loggingIn = (path: string, settings: NodeJS.ProcessEnv): Way => {
+  const all = { ...settings, CLUSTER_SSH_PERSIST: '0' };
+  return { path: `${path}, logging in`, settings: all, listAim: null, startAim: 1.2, floor: 'login' };
+};
+
+/** What the two floors are called. */
+const FLOOR = { login: 'parallel OpenSSH', master: 'the same over ControlMaster' } as const;
 
 /** Why there can be no real machines here; null where there can. */
 export const labSkipped = (): string | null => labPossible();
 
-/** `list-units` and `start` on three real machines, beside plain parallel OpenSSH on the same ones. */
+/**
+ * `list-units` and `start` on three real machines, with either store, beside plain parallel OpenSSH on the same ones, that
+ * logs in and that has connections (ControlMaster).
+ */
 export async function benchLab(): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), 'cluster-bench-'));
   const quiet = { name: 'bench', onProgress: () => undefined };
+  const etcd = await startEtcd();
   const work = async (): Promise<Figure[]> => {
     await writeFile(join(dir, 'b@.service'), SERVICE);
     await labDown(quiet);
     const up = await cluster(dir, ['lab', 'up', '--name', 'bench', '--machines', '3', '--json']);
     const machines = JSON.parse(up.stdout) as LabMachine[];
     const figures: Figure[] = [];
-    for (const kind of KINDS) {
-      figures.push(await benchList(dir, machines, kind));
-      for (const count of [1, 30, 100]) figures.push(await benchStart(dir, machines, count, kind));
-    }
+    const measure = async (way: Way): Promise<void> => {
+      figures.push(...(await benchList(dir, machines, way)));
+      for (const count of [1, 30, 100]) figures.push(await benchStart(dir, machines, count, way));
+    };
+    for (const way of [held('embedded', {}, 3.4), loggingIn('embedded', {})]) await measure(way);
+    await cluster(dir, ['registry', 'copy', '--to', etcd.endpoint]);
+    const settings = { CLUSTER_ENDPOINT: etcd.endpoint };
+    for (const way of [held('etcd', settings, 3.9), loggingIn('etcd', settings)]) await measure(way);
     return figures;
   };
-  return withEnd(work, () => labDown(quiet).finally(() => rm(dir, { recursive: true, force: true })));
+  const end = () => Promise.allSettled([labDown(quiet), etcd.stop()]);
+  return withEnd(work, () => end().finally(() => rm(dir, { recursive: true, force: true })));
 }
 
-async function benchList(dir: string, machines: readonly LabMachine[], kind: Kind): Promise<Figure> {
-  await cluster(dir, ['start', 'b@<1..100>.service']);
+async function benchList(dir: string, machines: readonly LabMachine[], way: Way): Promise<Figure[]> {
+  await cluster(dir, ['start', 'b@<1..100>.service'], way.settings);
   const ours = async (): Promise<number> => {
-    const { ms, stdout } = await cluster(dir, ['list-units', '--no-legend'], kind.settings);
+    const { ms, stdout } = await cluster(dir, ['list-units', '--no-legend'], way.settings);
     expectCount('list-units', (stdout.match(/ active +running$/gm) ?? []).length, 100);
     return ms;
   };
-  const floor = async (): Promise<number> => {
-    const { ms, lines } = await everywhere(machines, "systemctl list-units --all --no-legend --plain 'b@*'");
+  const floor = (how: keyof typeof FLOOR) => async (): Promise<number> => {
+    const list = "systemctl list-units --all --no-legend --plain 'b@*'";
+    const { ms, lines } = await everywhere(machines, list, how);
     expectCount('systemctl list-units', lines, 100);
     return ms;
   };
-  await ours();
-  await floor();
-  const both = await sideBySide(RUNS, ours, floor);
-  await cluster(dir, ['destroy', 'b@<1..100>.service']);
-  const aim = kind.aims ? 0.5 : null;
-  return { figure: `list-units, 100 units on 3 machines${kind.label}`, unit: 'ms', ...both, aim };
+  const measures = { ours, login: floor('login'), master: floor('master'), node: emptyNode };
+  for (const measure of Object.values(measures)) await measure();
+  const ms = await inTurn(RUNS, measures);
+  await cluster(dir, ['destroy', 'b@<1..100>.service'], way.settings);
+  const line = (beside: string, than: number, aim: number | null): Figure => {
+    const figure = 'list-units, 100 units on 3 machines';
+    return { figure, path: way.path, beside, unit: 'ms', ours: ms.ours, floor: than, aim };
+  };
+  return [
+    line('node -e 0', ms.node, way.listAim),
+    line(FLOOR.login, ms.login, null),
+    line(FLOOR.master, ms.master, null),
+  ];
 }
 
 async function benchStart(
   dir: string,
   machines: readonly LabMachine[],
   count: number,
-  kind: Kind,
+  way: Way,
 ): Promise<Figure> {
   const range = `b@<1..${count}>.service`;
   const shares = await Promise.all(machines.map((_, at) => share(dir, at, count)));
   const ours = async (): Promise<number> => {
-    const { ms } = await cluster(dir, ['start', range], kind.settings);
+    const { ms } = await cluster(dir, ['start', range], way.settings);
     const active = "systemctl list-units --no-legend --plain --state=active 'b@*'";
-    expectCount('units active after start', (await everywhere(machines, active)).lines, count);
-    await cluster(dir, ['destroy', range]);
+    expectCount('units active after start', (await everywhere(machines, active, 'master')).lines, count);
+    await cluster(dir, ['destroy', range], way.settings);
     return ms;
   };
   const floor = async (): Promise<number> => {
@@ -77,17 +109,23 @@ async function benchStart(
       busy,
       (at) =>
         `tar -xf - -C /etc/systemd/system && systemctl daemon-reload && systemctl start ${shares[at]?.units.join(' ')}`,
+      way.floor,
       (at) => shares[at]?.tar,
     );
     await everywhere(
       machines,
       "systemctl stop 'f@*'; rm -f /etc/systemd/system/f@*; systemctl daemon-reload",
+      'master',
     );
     return ms;
   };
-  const both = await sideBySide(RUNS, ours, floor);
-  const aim = kind.aims ? 1.2 : null;
-  return { figure: `start of ${count} until active${kind.label}`, unit: 'ms', ...both, aim };
+  await everywhere(machines, 'true', 'master');
+  const both = await inTurn(RUNS, { ours, floor });
+  const aim = count === 100 ? way.startAim : null;
+  return {
+    ...{ figure: `start of ${count} until active`, path: way.path, beside: FLOOR[way.floor] },
+    ...{ unit: 'ms', ...both, aim },
+  };
 }
 
 interface Share {
@@ -107,16 +145,19 @@ async function share(dir: string, machine: number, count: number): Promise<Share
   return { units, tar: await readFile(packed) };
 }
 
-/** The same, or its own, command on all machines at once through OpenSSH. */
+/** The same, or its own, command on all machines at once through OpenSSH, which logs in or has a connection. */
 async function everywhere(
   machines: readonly LabMachine[],
   command: string | ((at: number) => string),
+  how: keyof typeof FLOOR,
   input: (at: number) => Buffer | undefined = () => undefined,
 ): Promise<{ ms: number; lines: number }> {
   const start = performance.now();
   const ran = await Promise.all(
     machines.map(({ address, user, identity, knownHosts }, at) => {
       const options = ['-F', 'none', '-i', identity, '-o', `UserKnownHostsFile=${knownHosts}`];
+      const control = ['ControlMaster=auto', 'ControlPath=/tmp/cluster-bench-%C', 'ControlPersist=60'];
+      if (how === 'master') options.push(...control.flatMap((option) => ['-o', option]));
       const line = typeof command === 'string' ? command : command(at);
       const data = input(at);
       return run('ssh', [...options, '-o', 'BatchMode=yes', `${user}@${address}`, line], {

@@ -10,6 +10,10 @@ export interface Figure {
   readonly unit: 'us' | 'ms' | 'MB' | 'count';
   readonly ours: number;
   readonly floor: number | null;
+  /** The way on which it was measured: which store, held connections or logging in. */
+  readonly path?: string;
+  /** What the floor is, where the figure's name does not say it. */
+  readonly beside?: string;
   /** The most that is allowed: times the floor, or, without a floor, in `unit`. */
   readonly aim: number | null;
 }
@@ -75,22 +79,24 @@ async function quiet(measure: () => Promise<number>): Promise<number> {
   return await measure();
 }
 
-/** Measures two things in turn, so that what else the computer does hits both; returns both medians. */
-export async function sideBySide(
+/**
+ * Measures several things in turn, every second time in the opposite order, so that what else the computer does hits all
+ * of them; returns their medians.
+ */
+export async function inTurn<Name extends string>(
   runs: number,
-  ours: () => Promise<number>,
-  floor: () => Promise<number>,
-): Promise<{ ours: number; floor: number }> {
-  const taken: [number, number][] = [];
-  for (let i = 0; i < runs; i++) {
-    if (i % 2 === 0) taken.push([await quiet(ours), await quiet(floor)]);
-    else {
-      const second = await quiet(floor);
-      taken.push([await quiet(ours), second]);
-    }
-  }
-  return { ours: median(taken.map(([ms]) => ms)), floor: median(taken.map(([, ms]) => ms)) };
+  measures: Readonly<Record<Name, () => Promise<number>>>,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(measures) as Name[];
+  const taken = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>;
+  for (let i = 0; i < runs; i++)
+    for (const name of i % 2 === 0 ? names : names.toReversed())
+      taken[name].push(await quiet(measures[name]));
+  return Object.fromEntries(names.map((name) => [name, median(taken[name])])) as Record<Name, number>;
 }
+
+/** The least that a command of ours can take: Node itself. */
+export const emptyNode = async (): Promise<number> => (await run(process.execPath, ['-e', '0'])).ms;
 
 /** Runs `work`, then `end` whatever happened; where both fail, both are told, the cause first. */
 export async function withEnd<T>(work: () => Promise<T>, end: () => Promise<unknown>): Promise<T> {

@@ -3,7 +3,7 @@
  *
  *   npm run package [-- --arch x64|arm64] [--node FILE] [--out DIRECTORY] [--quiet]
  *
- * In it: bin/cluster (a launcher), bin/node, lib/run.js, dist/ (the bundle and V8's compiled code for that very Node),
+ * In it: bin/cluster (a launcher), bin/node, lib/run.js, dist/ (the program and V8's compiled code for that very Node),
  * node_modules (what cannot be bundled), units/, and first of all RELEASE: version, architecture and content hash.
  */
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -31,6 +31,8 @@ import { pack } from 'tar-stream';
 /** @typedef {{ os?: string[], cpu?: string[], libc?: string[], integrity?: string, version?: string, optional?: boolean,
  *   dependencies?: Record<string, string>, optionalDependencies?: Record<string, string> }} Locked */
 
+const { Bundle } = createRequire(import.meta.url)('../bin/bundle.js');
+
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** ELF machine numbers. */
@@ -39,7 +41,7 @@ const ELF = new Map([
   [183, 'arm64'],
 ]);
 
-/** The bundle asks for them and does well without. */
+/** The program asks for them and does well without. */
 const OPTIONAL = new Set(['cpu-features']);
 
 /** What a package needs at run time; sources, types, maps and tests of it are not. */
@@ -55,21 +57,14 @@ here=\${self%/*}
 exec "$here/node" "$here/../lib/run.js" "$@"
 `;
 
-/** A release has no sources, so lib/run.js need not ask whether they changed. */
-const NO_FINGERPRINT = `'use strict';\nmodule.exports = { fingerprint: () => undefined };\n`;
-
-/** Run by the Node that is packed: prints its version and ABI and writes its compiled code of the bundle. */
+/** Run by the Node that is packed: prints its version and ABI and writes what it compiles of the usual start. */
 const COMPILE = `
-const [bundle, out] = process.argv.slice(1);
-const { createRequire } = require('node:module');
-const source = require('node:fs').readFileSync(bundle, 'latin1');
-const script = new (require('node:vm').Script)(
-  '(function (exports, require, module, __filename, __dirname) {' + source + '\\n})', { filename: bundle });
-const made = { exports: {} };
-script.runInThisContext()(made.exports, createRequire(bundle), made, bundle, require('node:path').dirname(bundle));
-made.exports.warm().then(() => {
-  require('node:fs').writeFileSync(out, script.createCachedData());
-  console.log(JSON.stringify({ version: process.version, abi: process.versions.modules }));
+const [loader, dist, out] = process.argv.slice(1);
+const { Bundle } = require(loader);
+const bundle = new Bundle(dist);
+bundle.start().warm().then(() => {
+  require('node:fs').writeFileSync(out, bundle.code());
+  console.log(JSON.stringify({ codeName: bundle.codeName, abi: process.versions.modules }));
   process.exit(0);
 });
 `;
@@ -82,9 +77,8 @@ export function elfArchitecture(head) {
   return ELF.get(head.readUInt16LE(18));
 }
 
-/** Packages that a bundle requires by name. @param {string} bundle @returns {string[]} */
-export function externals(bundle) {
-  const names = [...bundle.matchAll(/\brequire\("([^"]+)"\)/g)].map((match) => match[1] ?? '');
+/** The packages among the names that the program requires. @param {string[]} names @returns {string[]} */
+export function externals(names) {
   const packages = names.filter(
     (name) => !/^[./]/.test(name) && !name.startsWith('node:') && !builtinModules.includes(name),
   );
@@ -223,23 +217,23 @@ function nodeProgram(file, arch) {
 /** What the packed Node says of itself and compiles; undefined where it cannot run here. @param {string} program */
 function compiledBy(program) {
   const out = `${program}.cache`;
-  const ran = spawnSync(program, ['-e', COMPILE, path.join(root, 'dist', 'cluster.cjs'), out], {
+  const loader = path.join(root, 'bin', 'bundle.js');
+  const ran = spawnSync(program, ['-e', COMPILE, loader, path.join(root, 'dist'), out], {
     encoding: 'utf8',
     env: { PATH: process.env.PATH },
   });
-  if (ran.status !== 0) throw new Problem(`${program} cannot run the bundle: ${ran.stderr || ran.error}`);
+  if (ran.status !== 0) throw new Problem(`${program} cannot run the program: ${ran.stderr || ran.error}`);
   return { ...JSON.parse(ran.stdout), cache: readFileSync(out) };
 }
 
 /** @param {string} nodeFile @param {string} arch @returns {Entry[]} */
 function contents(nodeFile, arch) {
   const dist = (/** @type {string} */ name) => readFileSync(path.join(root, 'dist', name));
-  const bundle = dist('cluster.cjs');
+  const parts = dist('cluster.parts');
   const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')).packages;
   const { directory, program } = nodeProgram(nodeFile, arch);
   try {
     const made = arch === process.arch ? compiledBy(program) : undefined;
-    const id = /^\/\*([0-9a-f]+)\*\//.exec(bundle.toString('latin1', 0, 80))?.[1];
     const text = (/** @type {string} */ name, /** @type {string} */ value, mode = 0o644) => ({
       name,
       mode,
@@ -249,15 +243,16 @@ function contents(nodeFile, arch) {
     return [
       text('bin/cluster', LAUNCHER, 0o755),
       { name: 'bin/node', mode: 0o755, content: readFileSync(program) },
-      { name: 'lib/run.js', mode: 0o644, content: readFileSync(path.join(root, 'bin', 'run.js')) },
-      text('lib/fingerprint.js', NO_FINGERPRINT),
+      ...['run.js', 'bundle.js', 'fingerprint.js'].map((name) => ({
+        name: `lib/${name}`,
+        mode: 0o644,
+        content: readFileSync(path.join(root, 'bin', name)),
+      })),
       text('lib/package.json', '{ "type": "commonjs" }\n'),
-      { name: 'dist/cluster.cjs', mode: 0o644, content: bundle },
+      { name: 'dist/cluster.parts', mode: 0o644, content: parts },
       { name: 'dist/oclif.manifest.json', mode: 0o644, content: dist('oclif.manifest.json') },
-      ...(made
-        ? [{ name: `dist/cluster-${id}-${made.version}-${arch}.cache`, mode: 0o644, content: made.cache }]
-        : []),
-      ...closure(lock, externals(bundle.toString('latin1')), arch).flatMap((place) =>
+      ...(made ? [{ name: `dist/${made.codeName}`, mode: 0o644, content: made.cache }] : []),
+      ...closure(lock, externals(new Bundle(path.join(root, 'dist')).packages), arch).flatMap((place) =>
         packageFiles(place, lock[place], made?.abi),
       ),
       ...(existsSync(units) ? filesOf(units, 'units', () => true) : []),
@@ -299,11 +294,11 @@ function choices() {
 async function main() {
   const started = performance.now();
   const { arch, node, out, quiet } = choices();
-  // The entry builds the bundle where the sources are newer.
-  const built = spawnSync(process.execPath, [path.join(root, 'bin', 'run.js'), 'version'], {
+  // The entry builds the program where its sources changed; of a command it would look at no others.
+  const built = spawnSync(process.execPath, [path.join(root, 'bin', 'run.js'), '--version'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  if (built.status !== 0) throw new Problem('the bundle cannot be built; see above');
+  if (built.status !== 0) throw new Problem('the program cannot be built; see above');
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   const entries = contents(node, arch);
   const hash = contentHash(entries);

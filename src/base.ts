@@ -71,10 +71,11 @@ export abstract class ClusterCommand extends Command {
   #json = false;
   #printed = false;
 
-  /** Runs `work` with a session that is closed afterwards, whatever happened. */
+  /** Runs `work` with a session that is closed afterwards, whatever happened. `looks`: see the session's option. */
   protected async withSession<Value>(
     flags: Record<string, unknown>,
     work: (session: Session) => Promise<Value>,
+    { looks = false }: Pick<SessionOptions, 'looks'> = {},
   ): Promise<Value> {
     const config = await this.settings(flags);
     const json = flags.json === true;
@@ -90,6 +91,7 @@ export abstract class ClusterCommand extends Command {
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },
+      looks,
       author: {
         who: operator(),
         command: commandLine(this.config.bin, process.argv.slice(2)),

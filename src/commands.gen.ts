@@ -59,6 +59,7 @@ export const COMMANDS: CommandTable = {
   plan: () => import('./commands/plan.ts'),
   'ratelimit:rm': () => import('./commands/ratelimit/rm.ts'),
   'ratelimit:upsert': () => import('./commands/ratelimit/upsert.ts'),
+  rebalance: () => import('./commands/rebalance.ts'),
   reconcile: () => import('./commands/reconcile.ts'),
   registrator: () => import('./commands/registrator/index.ts'),
   'registrator:status': () => import('./commands/registrator/status.ts'),

@@ -1,18 +1,30 @@
-import { loadCommand, main as runLine } from './cli/main.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { main as runLine } from './cli/main.ts';
 import { makeManifest } from './cli/manifest.ts';
 import type { Manifest } from './cli/model.ts';
-import { warmOclif } from './cli/oclif.ts';
 import { COMMANDS } from './commands.gen.ts';
 
 /** Runs one command line; see cli/main.ts. */
 export const main = (line: readonly string[]): Promise<void> => runLine(COMMANDS, line);
 
-/** What the build writes beside the bundle. */
+/** What the build writes beside the program. */
 export const manifest = (): Promise<Manifest> => makeManifest(COMMANDS);
 
-/** Runs what every start runs, so that the build can keep it compiled. */
+/**
+ * Runs a few commands on an empty store, printing nothing, so that the build can keep what V8 compiles for them. What
+ * other commands need is kept when they first run.
+ */
 export async function warm(): Promise<void> {
-  // What talks to machines costs most to compile, so it is loaded here too, though not run.
-  await Promise.all([loadCommand(COMMANDS, 'list-units'), import('./lib/machine/index.ts'), import('ssh2')]);
-  await warmOclif(await loadCommand(COMMANDS, 'version'));
+  const store = await mkdtemp(path.join(tmpdir(), 'cluster-build-'));
+  const { write } = process.stdout;
+  process.stdout.write = () => true;
+  try {
+    const words = ['version', 'help', 'list-machines', 'list-units', 'list-unit-files'];
+    for (const word of words) await main(word.startsWith('list') ? [word, '--data-dir', store] : [word]);
+  } finally {
+    process.stdout.write = write;
+    await rm(store, { recursive: true, force: true });
+  }
 }

@@ -69,7 +69,7 @@ async function run(table: CommandTable, id: string, rest: string[], running: Run
   await runCommand(command, rest, () => readManifest(table));
 }
 
-export async function loadCommand(table: CommandTable, id: string): Promise<CommandClass> {
+async function loadCommand(table: CommandTable, id: string): Promise<CommandClass> {
   const command = (await table[id]!()).default;
   command.id = id;
   return command;

@@ -77,12 +77,6 @@ export function manifestOf({ config }: Command): Promise<Manifest> {
   return (config as unknown as { readManifest: ReadManifest }).readManifest();
 }
 
-/** Loads what a run needs of oclif, without running anything. */
-export async function warmOclif(command: CommandClass): Promise<void> {
-  const none = async (): Promise<Manifest> => ({ version: VERSION, commands: {} });
-  await new command([], slimConfig(none) as never).config.runHook('init', {} as never);
-}
-
 /** oclif's own description of a command class, and with it the class's static fields. */
 export async function describeCommand(command: CommandClass): Promise<CommandShape> {
   const { cacheCommand } = await import('../../node_modules/@oclif/core/lib/util/cache-command.js');

@@ -21,7 +21,7 @@ export default class ListMachines extends ClusterCommand {
     const { flags } = await this.parse(ListMachines);
     const standard = process.stdout.isTTY ? 'machine,ip,state,release,units,metadata' : 'machine,ip,metadata';
     const ask = flags.json || /\b(state|release)\b/.test(flags.fields ?? standard);
-    const rows = await this.withSession(flags, (session) => listMachines(session, ask));
+    const rows = await this.withSession(flags, (session) => listMachines(session, ask), { looks: true });
     if (flags.json) return this.printJson(rows);
     const isAway = (row: MachineRow): boolean => row.state === 'away';
     this.print(renderList(machineColumns(flags.full), standard, rows, layout(flags), isAway));

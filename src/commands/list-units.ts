@@ -34,7 +34,9 @@ export default class ListUnits extends ClusterCommand {
       reasons: flags.json || /\bwhy\b/.test(flags.fields ?? standard),
       ages: flags.json || /\b(since|restarts)\b/.test(flags.fields ?? standard),
     };
-    const { rows, errors } = await this.withSession(flags, (session) => listUnits(session, query));
+    const { rows, errors } = await this.withSession(flags, (session) => listUnits(session, query), {
+      looks: true,
+    });
     if (flags.json) this.printJson(rows);
     else {
       const columns = unitColumns(flags.full, Date.now());

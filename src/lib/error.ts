@@ -13,7 +13,7 @@ export const EXIT = {
   ok: 0,
   /** Bad input, a refusal, or something that failed on a machine. */
   failed: 1,
-  /** Only `plan` and `reconcile --dry-run`: changes are pending. */
+  /** Only `plan`, `reconcile --dry-run` and `rebalance --dry-run`: changes are pending. */
   changes: 2,
   /** A local unit file differs from the stored one, and neither --replace nor --keep was given; nothing was changed. */
   differs: 3,

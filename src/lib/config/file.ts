@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { ClusterError } from '../error.ts';
 import { nearest } from '../unit/nearest.ts';
 import { EXAMPLE } from './example.ts';
@@ -29,7 +29,7 @@ export async function readFileValues(
 ): Promise<ReadonlyMap<string, Found> | undefined> {
   let text: string;
   try {
-    text = await readChecked(file, user);
+    text = readChecked(file, user);
   } catch (cause) {
     if (cause instanceof ClusterError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
@@ -43,14 +43,17 @@ export async function readFileValues(
   return parseValues(file, text, await schema());
 }
 
-/** The text of the file that was judged, even when its name stands for another one a moment later. */
-async function readChecked(file: string, user: FileUser | undefined): Promise<string> {
-  const handle = await open(file);
+/**
+ * The text of the file that was judged, even when its name stands for another one a moment later. Synchronous: nothing
+ * else can begin before, and that it does not exist, as usual, is said much sooner.
+ */
+function readChecked(file: string, user: FileUser | undefined): string {
+  const descriptor = openSync(file, 'r');
   try {
-    if (user !== undefined) requireOwn(file, await handle.stat(), user.uid, user.sudoUid);
-    return await handle.readFile('utf8');
+    if (user !== undefined) requireOwn(file, fstatSync(descriptor), user.uid, user.sudoUid);
+    return readFileSync(descriptor, 'utf8');
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

@@ -62,6 +62,14 @@ export type Event =
       readonly desired: Desired | null;
     }
   | { readonly kind: 'leaving'; readonly unit: string; readonly machines: readonly MachineName[] }
+  | {
+      /** A unit runs elsewhere now, and no longer where it was. */
+      readonly kind: 'moved';
+      readonly unit: string;
+      readonly from: MachineName;
+      readonly to: MachineName;
+      readonly reason: string;
+    }
   | { readonly kind: 'inactive'; readonly unit: string }
   | {
       readonly kind: 'taking';

@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly askHostKey?: NonNullable<SshOptions['askHostKey']>;
   /** Our own entry file and version, to start a holder of connections with; absent = connections end with the run. */
   readonly program?: { readonly entry: string; readonly version: string };
+  /** The run shows what there is and decides nothing: it need not wait for a machine that was away a moment ago. */
+  readonly looks?: boolean;
   /** Whom this run's changes are recorded under; absent = they are not recorded. */
   readonly author?: Author;
 }
@@ -49,6 +51,7 @@ export class Session {
   readonly emit: (event: Event) => void;
   readonly #questions: Pick<SessionOptions, 'askPassphrase' | 'askHostKey'>;
   readonly #program: SessionOptions['program'];
+  readonly #looks: boolean;
   readonly #author: Author | null;
   #registry: Promise<Registry> | undefined;
   #store: Promise<Store> | undefined;
@@ -62,6 +65,7 @@ export class Session {
     const { askPassphrase, askHostKey } = options;
     this.#questions = { ...(askPassphrase && { askPassphrase }), ...(askHostKey && { askHostKey }) };
     this.#program = options.program;
+    this.#looks = options.looks === true;
     this.#author = options.author ?? null;
   }
 
@@ -165,7 +169,7 @@ export class Session {
       const { entry, version } = this.#program;
       const argv = [entry, 'connections', 'hold'];
       const options = { directory: this.connectionsDir, idleMs, argv, version, ssh, starts };
-      return new MachinePool(ssh, { starts, held: new HeldConnections(options) });
+      return new MachinePool(ssh, { starts, held: new HeldConnections(options), looks: this.#looks });
     });
     return this.#pool;
   }

@@ -37,10 +37,17 @@ const LAST_WORDS_MS = 1000;
 const NOT_FOUND = 127;
 const NO_BRIDGE = 'sshd forwards no sockets for this login, and systemd-stdio-bridge is not installed there';
 
-/** Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed. */
-export async function connectMachine(target: MachineTarget, options: SshOptions): Promise<Machine> {
+/**
+ * Connects to a machine, checks its host key and logs in. The bus is opened when it is first needed.
+ * @param mostMs how long one step of the login may take, where that is less than the settings say.
+ */
+export async function connectMachine(
+  target: MachineTarget,
+  options: SshOptions,
+  mostMs?: number,
+): Promise<Machine> {
   const open = () => openTransport(target, options);
-  return new SshMachine(await open(), target, open);
+  return new SshMachine(await openTransport(target, options, mostMs), target, open);
 }
 
 class SshMachine implements Machine {

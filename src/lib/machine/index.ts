@@ -3,7 +3,6 @@
  * command (held/), behind one port. Must not know the registry, a plan or what a person is shown.
  */
 export { connectMachine } from './connect.ts';
-export { machineOwned } from './errors.ts';
 export {
   foreignInstall,
   type Installed,
@@ -19,14 +18,11 @@ export {
   APPLY_EXIT,
   APPLY_SCRIPT,
   BUILT_IN,
-  CLUSTER_TARGET,
   FACTS_SCRIPT,
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
   OWNER_FILE,
-  PENDING,
-  SCRIPT,
   SETTLE_SCRIPT,
   UNIT_DIR,
   UNIT_DIRS,
@@ -37,16 +33,14 @@ export {
   type HeldConnection,
   HeldConnections,
   type HolderOptions,
-  type HoldOptions,
   listHeld,
 } from './held/index.ts';
-export { MachinePool, type PoolOptions } from './pool.ts';
+export { MachinePool } from './pool.ts';
 export type * from './port.ts';
 export { MARK, unframe } from './ssh/frame.ts';
 export { Limit } from './ssh/limit.ts';
 export {
   lookupHost,
-  type MachineSpec,
   parseSpec,
   resolveTarget,
   unfollowedOptions,

@@ -1,4 +1,6 @@
+import { ClusterError } from '../error.ts';
 import { connectMachine } from './connect.ts';
+import { unreachable } from './errors.ts';
 import type { HeldConnections } from './held/index.ts';
 import { targetKey } from './held/wire.ts';
 import type { Machine, MachineTarget, SshOptions } from './port.ts';
@@ -6,12 +8,17 @@ import { Limit } from './ssh/limit.ts';
 
 /** How many connections may be opening at a time, over all machines. */
 const STARTS = 30;
+/** How long a command that only looks waits for a machine that was away a moment ago. */
+const AWAY_MS = 2000;
+const AGAIN = `no answer within ${AWAY_MS / 1000} s, and none a moment ago; it is asked on`;
 
 export interface PoolOptions {
   readonly starts?: number;
   readonly connect?: typeof connectMachine;
   /** Connections that outlive this run; absent = none do. */
   readonly held?: HeldConnections;
+  /** Shows what there is and decides nothing: a machine that was away a moment ago need not be waited for. */
+  readonly looks?: boolean;
 }
 
 /** One connection per machine and run. A failure is remembered too, so that a dead machine costs its timeout once. */
@@ -21,13 +28,20 @@ export class MachinePool {
   readonly #starts: Limit;
   readonly #machines = new Map<string, Promise<Machine>>();
   readonly #held: HeldConnections | undefined;
+  readonly #looks: boolean;
   readonly #connected = new Map<string, MachineTarget>();
+  /** Those that were not waited for. */
+  readonly #hurried = new Map<string, MachineTarget>();
   #closed = false;
 
-  constructor(options: SshOptions, { starts = STARTS, connect = connectMachine, held }: PoolOptions = {}) {
+  constructor(
+    options: SshOptions,
+    { starts = STARTS, connect = connectMachine, held, looks = false }: PoolOptions = {},
+  ) {
     this.#options = options;
     this.#connect = connect;
     this.#held = held;
+    this.#looks = looks;
     this.#starts = new Limit(starts);
   }
 
@@ -74,15 +88,37 @@ export class MachinePool {
       );
     }
     this.#machines.clear();
-    await this.#held?.leave([...this.#connected.values()]);
+    await this.#held?.leave([...this.#connected.values()], [...this.#hurried.values()]);
   }
 
   async #open(target: MachineTarget): Promise<Machine> {
     const direct = (): Promise<Machine> => this.#starts.run(() => this.#connect(target, this.#options));
     const held = await this.#held?.use(target, direct);
     if (held) return held;
-    const machine = await direct();
+    const machine = await this.#patiently(target, direct);
     this.#connected.set(targetKey(target), target);
     return machine;
+  }
+
+  /** Remembers which machines are away, and hurries where a command that looks meets one of them again. */
+  async #patiently(target: MachineTarget, direct: () => Promise<Machine>): Promise<Machine> {
+    const wasAway = (await this.#held?.wasAway(target)) === true;
+    const hurries = wasAway && this.#looks;
+    const connect = hurries
+      ? () => this.#starts.run(() => this.#connect(target, this.#options, AWAY_MS))
+      : direct;
+    const started = performance.now();
+    try {
+      const machine = await connect();
+      if (wasAway) await this.#held?.noteBack(target);
+      return machine;
+    } catch (error) {
+      const isAway = error instanceof ClusterError && error.code === 'machine-unreachable';
+      // One that is refused at once costs nothing to ask again.
+      if (!isAway || performance.now() - started < AWAY_MS - 100) throw error;
+      if (!hurries) await this.#held?.noteAway(target);
+      else this.#hurried.set(targetKey(target), target);
+      throw hurries ? unreachable(target, AGAIN, error) : error;
+    }
   }
 }

@@ -42,7 +42,7 @@ export interface SshOptions {
   readonly askHostKey?: (key: UnknownHostKey) => Promise<boolean>;
 }
 
-/** Facts read once at `machine add`. */
+/** Facts read at `machine add`; what it has (memory, CPUs) is read again by commands that place units by it. */
 export interface MachineFacts {
   readonly machineId: string;
   readonly bootId: string;
@@ -52,6 +52,10 @@ export interface MachineFacts {
   readonly kernel: string;
   readonly architecture: string;
   readonly sudo: 'root' | 'sudo' | 'denied';
+  /** Bytes of memory in all. Absent = not known, as in records of older releases. */
+  readonly memory?: number;
+  /** CPUs that are online. Absent = not known. */
+  readonly cpus?: number;
 }
 
 /** Facts that may change while a machine is up, so that they are read when needed. */

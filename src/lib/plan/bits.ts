@@ -45,7 +45,7 @@ export function intersect(a: Bits, b: Bits): Bits {
 
 /** `intersect` for sets that are shared by many units: each first set's last answer is kept. */
 export class KeptIntersections {
-  readonly #kept = new Map<Bits, { readonly other: Bits; readonly both: Bits }>();
+  readonly #kept = new WeakMap<Bits, { readonly other: Bits; readonly both: Bits }>();
 
   of(a: Bits, b: Bits): Bits {
     const kept = this.#kept.get(a);

@@ -9,13 +9,12 @@ import {
   type MachineView,
   type Observation,
   type PlacementResult,
-  type Snapshot,
   type StateChange,
   type UnitEntry,
-  type UnitView,
   type Why,
 } from './model.ts';
-import { place } from './place.ts';
+import { type PlaceOptions, place } from './place.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** The cluster after an intent: what to record, what each machine should have, and why. */
 export interface Decision<Machine extends MachineView = MachineView> {
@@ -48,6 +47,7 @@ export function decide<Machine extends MachineView>(
   intent: Intent<Machine> = {},
   known: Known = {},
   facts: UnitFacts = new UnitFacts(),
+  options: PlaceOptions = {},
 ): Decision<Machine> {
   const machines = merged(state.machines, intent.machines);
   const files = merged(state.files, intent.files);
@@ -57,7 +57,8 @@ export function decide<Machine extends MachineView>(
     else wanted.set(name, { v: 1, name, machine: state.units.get(name)?.machine ?? null, ...want });
   }
 
-  const result = place(snapshotOf(machines, wanted, files, known), facts);
+  const snapshot = snapshotOf(machines, relocated(wanted, intent.moves), files, known);
+  const result = withMoves(place(snapshot, facts, options), wanted, intent.moves);
   const placed = new Map(result.placements.map(({ unit, machine }) => [unit, machine]));
   const globals = new Map(result.global.map(({ unit, machines: on }) => [unit, on]));
 
@@ -102,6 +103,35 @@ export function decide<Machine extends MachineView>(
       return reasons(machine, unit);
     },
   };
+}
+
+/** The units where `moves` wants them. */
+function relocated(
+  units: ReadonlyMap<string, UnitEntry>,
+  moves: Intent['moves'],
+): ReadonlyMap<string, UnitEntry> {
+  if (moves === undefined) return units;
+  const out = new Map(units);
+  for (const [name, { machine }] of moves) {
+    const unit = out.get(name);
+    if (unit !== undefined) out.set(name, { ...unit, machine });
+  }
+  return out;
+}
+
+/** The placements, where those that a move asked for say where the unit was and why it goes. */
+function withMoves(
+  result: PlacementResult,
+  before: ReadonlyMap<string, UnitEntry>,
+  moves: Intent['moves'],
+): PlacementResult {
+  if (moves === undefined) return result;
+  const placements = result.placements.map((placement) => {
+    const move = moves.get(placement.unit);
+    const previous = before.get(placement.unit)?.machine ?? null;
+    return move?.machine === placement.machine ? { ...placement, previous, reason: move.reason } : placement;
+  });
+  return { ...result, placements };
 }
 
 /**
@@ -165,25 +195,6 @@ export function installedOn(observations: Iterable<Observation>): Map<string, st
     else machines.push(machine);
   }
   return installed;
-}
-
-function snapshotOf(
-  machines: ReadonlyMap<string, MachineView>,
-  units: ReadonlyMap<string, UnitEntry>,
-  files: ReadonlyMap<string, string>,
-  { away, installed }: Known,
-): Snapshot {
-  const view = ({ name, hash, desired, machine }: UnitEntry): UnitView => {
-    const on = installed?.get(name);
-    const file = files.get(hash) ?? '';
-    return { name, file, desired, machine, ...(on !== undefined && { machines: on }) };
-  };
-  return {
-    machines: [...machines.values()].map((machine) =>
-      away?.has(machine.id) ? { ...machine, unreachable: true } : machine,
-    ),
-    units: [...units.values()].map(view),
-  };
 }
 
 function reasonsOf(units: ReadonlyMap<string, UnitEntry>, result: PlacementResult): Why {

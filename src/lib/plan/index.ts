@@ -6,10 +6,12 @@ export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
 export { UnitFacts } from './facts.ts';
 export { endsByItself } from './finished-oneshots.ts';
+export { impossibleOn } from './impossible.ts';
 export { UnitLinks } from './links.ts';
 export type * from './model.ts';
 
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';
 export { type Plan, planOf } from './plan.ts';
+export { type Move, mayMove, rebalance } from './rebalance.ts';
 export { type StepOptions, steps } from './steps.ts';

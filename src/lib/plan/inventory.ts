@@ -1,6 +1,6 @@
 import { ClusterError, type ErrorOptions } from '../error.ts';
-import { nearest } from '../unit/index.ts';
-import type { Desired, MachineView, UnitView } from './model.ts';
+import { nearest, parseSize } from '../unit/index.ts';
+import type { Desired, MachineSize, MachineView, UnitView } from './model.ts';
 
 /** An inventory as a person writes it, checked: ids and names are unique, every value has its type. */
 export interface Inventory {
@@ -12,7 +12,7 @@ type Fields = Record<string, unknown>;
 
 const KEYS = {
   inventory: ['machines', 'units'],
-  machine: ['id', 'address', 'metadata', 'cordoned', 'unreachable'],
+  machine: ['id', 'address', 'metadata', 'memory', 'cpus', 'cordoned', 'unreachable'],
   unit: ['name', 'file', 'desired', 'machine', 'machines'],
 } as const;
 const DESIRED: readonly Desired[] = ['inactive', 'loaded', 'launched'];
@@ -48,13 +48,30 @@ function readMachine(value: unknown, index: number): MachineView {
   const id = text(machine.id, `${where}.id`);
   if (id === '') throw invalid(`${where}.id is empty`, { hint: 'any text that is not empty will do' });
   const address = optional(machine.address, (v) => text(v, `${where}.address`));
+  const facts = readSize(machine, where);
   return {
     id,
     ...(address === undefined ? {} : { address }),
     metadata: readMetadata(machine.metadata ?? {}, `${where}.metadata`),
+    ...(facts === undefined ? {} : { facts }),
     cordoned: optional(machine.cordoned, (v) => flag(v, `${where}.cordoned`)) ?? false,
     unreachable: optional(machine.unreachable, (v) => flag(v, `${where}.unreachable`)) ?? false,
   };
+}
+
+/** `memory: 2G` (or a number of bytes) and `cpus: 4`; undefined where the machine says neither. */
+function readSize(machine: Fields, where: string): MachineSize | undefined {
+  const memory = optional(machine.memory, (value) => {
+    const bytes = parseSize(String(value));
+    if (bytes !== null) return bytes;
+    throw invalid(`${where}.memory is no size above 0`, { hint: 'a number of bytes, or text such as 2G' });
+  });
+  const cpus = optional(machine.cpus, (value) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+    throw invalid(`${where}.cpus is no whole number above 0`, { hint: 'such as cpus: 4' });
+  });
+  if (memory === undefined && cpus === undefined) return undefined;
+  return { ...(memory !== undefined && { memory }), ...(cpus !== undefined && { cpus }) };
 }
 
 function readMetadata(value: unknown, where: string): Record<string, string> {

@@ -5,10 +5,19 @@ export interface MachineView {
   readonly id: string;
   readonly address?: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the machine has, as far as it is known. */
+  readonly facts?: MachineSize;
   /** No new unit comes here; what is here stays. */
   readonly cordoned?: boolean;
   /** Could not be reached: what is placed here stays, nothing new comes. */
   readonly unreachable?: boolean;
+}
+
+export interface MachineSize {
+  /** Bytes in all. */
+  readonly memory?: number;
+  /** CPUs that are online. */
+  readonly cpus?: number;
 }
 
 /** One unit of the desired cluster. */
@@ -61,6 +70,14 @@ export interface Intent<Machine extends MachineView = never> {
   readonly units?: ReadonlyMap<string, Pick<UnitEntry, 'hash' | 'desired'> | null>;
   readonly machines?: ReadonlyMap<string, Machine | null>;
   readonly files?: ReadonlyMap<string, string>;
+  /** Units to be placed elsewhere although they may stay, by name. The target has to be one that no rule excludes. */
+  readonly moves?: ReadonlyMap<string, Relocation>;
+}
+
+/** Where a unit should go that is on a machine, and what for. */
+export interface Relocation {
+  readonly machine: string;
+  readonly reason: string;
 }
 
 /** What has to be recorded so that an intent holds, placements included. `null` = the record goes. */
@@ -94,6 +111,15 @@ export interface Placement {
   readonly machine: string;
   readonly previous: string | null;
   readonly reason: string;
+  /** The first three machines at the moment of the decision, where scores were asked for and one was made. */
+  readonly scores?: readonly MachineScore[];
+}
+
+/** How a machine was ranked for a unit. */
+export interface MachineScore {
+  readonly machine: string;
+  /** In the order in which they decide; the lowest is the best. */
+  readonly score: Readonly<Record<string, number>>;
 }
 
 export interface Exclusion {

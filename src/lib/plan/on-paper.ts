@@ -39,7 +39,7 @@ export function planInventory(inventory: unknown, extra: readonly ExtraUnit[] = 
     away: new Set(machines.filter((machine) => machine.unreachable).map(({ id }) => id)),
     installed: installedOn(observations),
   };
-  const decision = decide(stateOf({ machines, units: wanted }, facts), {}, known, facts);
+  const decision = decide(stateOf({ machines, units: wanted }, facts), {}, known, facts, { scores: true });
   const { assignments, why, files } = decision;
   return planOf(decision, steps(assignments, observations, { skip: known.away, why, files }), facts);
 }

@@ -2,7 +2,7 @@ import { UnitFacts } from './facts.ts';
 import { MachineTable } from './machines.ts';
 import type { PlacementResult, Snapshot } from './model.ts';
 import { followersOf, orderUnits } from './order.ts';
-import { choose, PREFERENCES, winnerFor } from './prefer/index.ts';
+import { choose, firstByScore, PREFERENCES, winnerFor } from './prefer/index.ts';
 import { type PlannedMove, resultOf } from './result.ts';
 import { ableMachines, openMachines, whyNotStay } from './rules/apply.ts';
 import { RULES } from './rules/index.ts';
@@ -21,7 +21,17 @@ const INDEXES = [...new Set([...RULES, ...PREFERENCES].flatMap(({ indexes = [] }
 interface Run extends Setting {
   readonly followers: ReadonlyMap<number, readonly number[]>;
   readonly moves: PlannedMove;
+  /** How many more scores may be noted. */
+  scoresLeft: number;
 }
+
+export interface PlaceOptions {
+  /** Note how machines were ranked for the units that are placed anew, the first `MAX_SCORED` of them. */
+  readonly scores?: boolean;
+}
+
+/** Ranking every machine for a hundred thousand units would take minutes, and nobody would read it. */
+const MAX_SCORED = 1000;
 
 /**
  * Places every unit that is wanted loaded or launched, by the rules of rules/ and then by the preferences of prefer/,
@@ -29,32 +39,52 @@ interface Run extends Setting {
  * are listed; giving the answer back as the next snapshot changes nothing. Exclusions of a refusal are computed when
  * they are read.
  */
-export function place(snapshot: Snapshot, facts: UnitFacts = new UnitFacts()): PlacementResult {
+export function place(
+  snapshot: Snapshot,
+  facts: UnitFacts = new UnitFacts(),
+  { scores = false }: PlaceOptions = {},
+): PlacementResult {
+  const run = runOf(snapshot, facts, scores ? MAX_SCORED : 0);
+  return resultOf(settle(run), run.moves);
+}
+
+/** Everything where it is to be, as `place` has it in the end. */
+export const placedState = (snapshot: Snapshot, facts: UnitFacts): State => settle(runOf(snapshot, facts, 0));
+
+function settle(run: Run): State {
+  let current = placesOf(run);
+  for (let round = 1; ; round++) {
+    const { state, replaced } = oneRound(run, current, round < ROUNDS);
+    if (!replaced) return state;
+    current = state.at.slice();
+  }
+}
+
+function runOf(snapshot: Snapshot, facts: UnitFacts, scoresLeft: number): Run {
   const machines = new MachineTable(snapshot.machines);
   const units = wantedUnits(snapshot.units, facts);
-  const run: Run = {
+  return {
     machines,
     units,
     order: orderUnits(units),
     indexes: INDEXES,
     followers: followersOf(units.list),
-    moves: { left: new Map(), came: new Map() },
+    moves: { left: new Map(), came: new Map(), scores: new Map() },
+    scoresLeft,
   };
+}
 
-  let current = new Int32Array(units.list.length).fill(-1);
+/** Ranks of the machines where units are now; -1 = nowhere. */
+function placesOf({ machines, units, moves }: Run): Int32Array {
+  const current = new Int32Array(units.list.length).fill(-1);
   for (const unit of units.list) {
     const { machine } = unit.view;
     if (unit.global || machine === null) continue;
     const rank = machines.rank(machine);
     current[unit.index] = rank;
-    if (rank < 0) run.moves.left.set(unit.index, `machine ${machine} went away`);
+    if (rank < 0) moves.left.set(unit.index, `machine ${machine} went away`);
   }
-
-  for (let round = 1; ; round++) {
-    const { state, replaced } = oneRound(run, current, round < ROUNDS);
-    if (!replaced) return resultOf(state, run.moves);
-    current = state.at.slice();
-  }
+  return current;
 }
 
 /** Keeps what may stay, then places the others one by one; `replaced` = some units were pushed away for it. */
@@ -66,8 +96,13 @@ function oneRound(run: Run, current: Int32Array, mayReplace: boolean) {
     if ((state.at[index] as number) >= 0) continue;
     const unit = state.unit(index);
     const able = ableMachines(state, unit);
-    const rank = choose(state, unit, openMachines(state, unit, able) ?? state.machines.all);
+    const open = openMachines(state, unit, able) ?? state.machines.all;
+    const rank = choose(state, unit, open);
     if (rank < 0) continue;
+    if (run.scoresLeft > 0) {
+      run.scoresLeft--;
+      run.moves.scores.set(index, firstByScore(state, unit, open));
+    }
     for (const other of replacedAt(state, unit, rank)) {
       replaced = true;
       pushAway(run, state, other, `pushed from ${run.machines.id(rank)} by ${unit.name}`);

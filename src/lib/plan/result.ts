@@ -1,5 +1,12 @@
 import { hasBit } from './bits.ts';
-import type { Exclusion, GlobalPlacement, Placement, PlacementResult, Refusal } from './model.ts';
+import type {
+  Exclusion,
+  GlobalPlacement,
+  MachineScore,
+  Placement,
+  PlacementResult,
+  Refusal,
+} from './model.ts';
 import { whyNotCome } from './rules/apply.ts';
 import type { State } from './state.ts';
 import type { Wanted } from './units.ts';
@@ -10,6 +17,8 @@ export interface PlannedMove {
   readonly left: Map<number, string>;
   /** Why a unit came where it is. */
   readonly came: Map<number, string>;
+  /** How the first machines were ranked when a unit was placed, where scores were asked for. */
+  readonly scores: Map<number, readonly MachineScore[]>;
 }
 
 /** Puts the final state into the words of the outside: placements, global units, and refusals with their reasons. */
@@ -31,7 +40,8 @@ export function resultOf(state: State, moves: PlannedMove): PlacementResult {
     } else {
       const machine = state.machines.id(rank);
       const reason = machine === previous ? `stays on ${machine}` : whyMoved(unit, moves);
-      placements.push({ unit: unit.name, machine, previous, reason });
+      const scores = machine === previous ? undefined : moves.scores.get(unit.index);
+      placements.push({ unit: unit.name, machine, previous, reason, ...(scores && { scores }) });
     }
   }
   return { placements, global, refusals };

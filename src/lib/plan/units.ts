@@ -27,6 +27,8 @@ export interface Wanted {
   readonly conflictedBy: readonly number[];
   /** Replaces globs of anybody that match this name. */
   readonly replacedBy: readonly number[];
+  /** Number of its template, where an instance of it counts instances (Spread=, MaxPerMachine=); else -1. */
+  readonly group: number;
 }
 
 export interface WantedUnits {
@@ -78,6 +80,7 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
     return w;
   });
 
+  const groups = groupsOf(names, wants);
   const list = names.map((name, index): Wanted => {
     const w = wants[index] as Wants;
     const { machineOf, global } = w.requirements;
@@ -90,7 +93,26 @@ export function wantedUnits(views: readonly UnitView[], facts: UnitFacts): Wante
       leaders: machineOf.length === 0 ? NONE : machineOf.map((leader) => position.get(leader) ?? -1),
       conflictedBy: conflicts.matching(name),
       replacedBy: replaces.patterns.length === 0 ? NONE : replaces.matching(name),
+      group: groups.size === 0 ? -1 : (groups.get(templateOf(name)) ?? -1),
     };
   });
   return { list, conflicts, replaces, anyReplaces: replaces.patterns.length > 0, known };
+}
+
+/** Numbers of the templates of which an instance counts instances. */
+function groupsOf(names: readonly string[], wants: readonly Wants[]): ReadonlyMap<string, number> {
+  const groups = new Map<string, number>();
+  names.forEach((name, i) => {
+    const { spread, maxPerMachine } = (wants[i] as Wants).requirements;
+    if (spread.length === 0 && maxPerMachine === null) return;
+    const template = templateOf(name);
+    if (template !== '' && !groups.has(template)) groups.set(template, groups.size);
+  });
+  return groups;
+}
+
+/** `demo@.service` for `demo@1.service`; empty for a unit that is no instance. */
+function templateOf(name: string): string {
+  const at = name.indexOf('@');
+  return at < 0 ? '' : name.slice(0, at + 1) + name.slice(name.lastIndexOf('.'));
 }

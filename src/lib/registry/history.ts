@@ -1,13 +1,13 @@
 import { inBatches } from '../store/limits.ts';
 import type { Entry, Store, Write } from '../store/port.ts';
 import { parseUnitName } from '../unit/index.ts';
-import { eventKey } from './audit.ts';
 import type { Author } from './author.ts';
 import { below } from './keys.ts';
 import type { RegistryChange, RegistryState } from './model.ts';
 
 /** How many texts of one file are kept. */
 const KEPT = 10;
+const DIGITS = 12;
 
 /** The text that a unit file had from some moment on. */
 export interface FileVersion extends Author {
@@ -85,15 +85,19 @@ export class HistoryRegistry {
   /** Versions of this file, or of all files, newest first; values that cannot be read are left out. */
   async load(file?: string): Promise<FileVersion[]> {
     const { entries } = await this.#store.range(this.#of(file));
-    return entries
+    return [...entries]
+      .reverse()
       .flatMap(({ value }) => readVersion(value) ?? [])
       .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
   }
 
-  /** The writes that keep these versions, to go into the transaction that writes the units. */
-  writesToKeep(versions: readonly FileVersion[]): (Write & { readonly put: string })[] {
+  /**
+   * The writes that keep these versions, to go into the transaction that writes the units; `generation` is the
+   * registry's then, which grows, so that keys are in order.
+   */
+  writesToKeep(versions: readonly FileVersion[], generation: number): (Write & { readonly put: string })[] {
     return versions.map((version) => ({
-      put: `${this.#of(version.file)}${eventKey(new Date(version.at), version.hash.slice(0, 8))}`,
+      put: `${this.#of(version.file)}${String(generation).padStart(DIGITS, '0')}-${version.hash.slice(0, 8)}`,
       value: JSON.stringify(version),
     }));
   }

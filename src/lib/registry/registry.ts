@@ -127,7 +127,7 @@ export class Registry {
     if (this.#author === null) return [];
     const versions = versionsIn(state, change, { author: this.#author, at: new Date(), commits });
     return this.#history
-      .writesToKeep(versions)
+      .writesToKeep(versions, state.identity.generation + 1)
       .map((write) => ({ path: write.put.slice(this.#prefix.length), write }));
   }
 

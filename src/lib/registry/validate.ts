@@ -69,6 +69,9 @@ export function readMachine(value: unknown, id: string): MachineRecord {
     throw new Error('"target.hostKeys" is not a list of "type base64"');
   for (const name of FACTS) text(facts, name);
   if (typeof facts.systemd !== 'number') throw new Error('"facts.systemd" is not a number');
+  for (const name of ['memory', 'cpus'])
+    if (facts[name] !== undefined && !(Number.isSafeInteger(facts[name]) && Number(facts[name]) > 0))
+      throw new Error(`"facts.${name}" is not a whole number above 0`);
   for (const [key, item] of Object.entries(fields(of.metadata, '"metadata"')))
     if (typeof item !== 'string') throw new Error(`"metadata.${key}" is not a text`);
   if (text(of, 'id') !== id) throw new Error(`"id" is ${JSON.stringify(of.id)}, the key says ${id}`);

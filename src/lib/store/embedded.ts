@@ -22,7 +22,7 @@ export async function openEmbedded(directory: string): Promise<Store> {
     await makePrivate(directory);
     await checkFile(join(directory, 'data.mdb'));
     const { open } = await import('lmdb');
-    const root = open({ path: directory, noSubdir: false, maxDbs: 8, maxReaders: 1000 });
+    const root = open({ path: directory, noSubdir: false, maxDbs: 8, maxReaders: 1000, encoding: 'json' });
     for (const file of ['data.mdb', 'lock.mdb']) await makeFilePrivate(join(directory, file));
     const tables = new Tables(root, directory);
     root.readerCheck();

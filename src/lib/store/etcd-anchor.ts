@@ -1,5 +1,5 @@
-import type { IKeyValue } from 'etcd3';
-import type { EtcdClient } from './etcd-client.ts';
+import { type EtcdClient, RANGE } from './etcd-client.ts';
+import { type KeyValue, type RangeResponse, rangeRequest } from './etcd-messages.ts';
 import { prefixEnd } from './limits.ts';
 import type { Revision } from './port.ts';
 
@@ -9,7 +9,7 @@ interface Check {
   readonly end?: Buffer;
   readonly revision: Revision;
   /** `some`: it is there; `none`: it is not; else exactly this one. */
-  readonly expect: IKeyValue | 'some' | 'none';
+  readonly expect: KeyValue | 'some' | 'none';
 }
 
 /**
@@ -40,8 +40,8 @@ export class EtcdAnchor {
   }
 
   /** The last event that a watch delivered. */
-  after({ kv, removed }: { readonly kv: IKeyValue; readonly removed: boolean }): EtcdAnchor {
-    const revision = Number(kv.mod_revision);
+  after({ kv, removed }: { readonly kv: KeyValue; readonly removed: boolean }): EtcdAnchor {
+    const revision = kv.modRevision;
     const checks: Check[] = removed
       ? [
           { key: kv.key, revision: revision - 1, expect: 'some' },
@@ -62,12 +62,12 @@ export class EtcdAnchor {
   }
 }
 
-function isAsExpected(found: IKeyValue | undefined, expect: Check['expect']): boolean {
+function isAsExpected(found: KeyValue | undefined, expect: Check['expect']): boolean {
   if (expect === 'none') return found === undefined;
   if (expect === 'some' || found === undefined) return found !== undefined;
   return (
-    found.mod_revision === expect.mod_revision &&
-    found.create_revision === expect.create_revision &&
+    found.modRevision === expect.modRevision &&
+    found.createRevision === expect.createRevision &&
     found.version === expect.version &&
     found.value.equals(expect.value)
   );
@@ -78,17 +78,10 @@ async function readAt(
   client: EtcdClient,
   { key, end, revision }: Pick<Check, 'key' | 'end' | 'revision'>,
   newest: boolean,
-): Promise<{ readonly kvs: readonly IKeyValue[]; readonly clusterId: string } | null> {
-  const request = {
-    key,
-    ...(end && { range_end: end }),
-    limit: 1,
-    revision,
-    ...(newest && ({ sort_order: 'Descend', sort_target: 'Mod' } as const)),
-  };
+): Promise<RangeResponse | null> {
+  const request = { key, ...(end && { rangeEnd: end }), limit: 1, revision, newestFirst: newest };
   try {
-    const { kvs, header } = await client.kv((kv) => kv.range(request), 'read');
-    return { kvs, clusterId: String(header.cluster_id) };
+    return await client.call(RANGE, rangeRequest(request));
   } catch (error) {
     const text = String((error as Error).cause ?? error);
     if (/compacted|future revision/.test(text)) return null;

@@ -1,21 +1,15 @@
-import {
-  AuthClient,
-  ClusterClient,
-  Etcd3,
-  EtcdInvalidAuthTokenError,
-  type ICallable,
-  type IOptions,
-  KVClient,
-  LeaseClient,
-  WatchClient,
-} from 'etcd3';
 import type { ClusterError } from '../error.ts';
-import { etcdError, isPassing, isSilent, isUnsent, unreachable } from './etcd-errors.ts';
+import { etcdError, isPassing, isSilent, isStaleLogin, isUnsent, unreachable } from './etcd-errors.ts';
 import { EtcdGuard } from './etcd-guard.ts';
+import {
+  authenticateRequest,
+  authenticateResponse,
+  type RangeResponse,
+  rangeRequest,
+  rangeResponse,
+} from './etcd-messages.ts';
 import { firstToAnswer, firstToSucceed } from './first.ts';
-
-type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
-type Metadata = Parameters<Parameters<ICallable<unknown>['withConnection']>[1]>[0]['metadata'];
+import { GrpcChannel, type GrpcServer, type GrpcStream, type Metadata } from './grpc.ts';
 
 export interface EtcdOptions {
   readonly timeoutMs: number;
@@ -24,123 +18,56 @@ export interface EtcdOptions {
 }
 
 /** One etcd server and what we call it. */
-export interface Endpoint {
+export interface Endpoint extends Omit<GrpcServer, 'silenceMs'> {
   /** As the user wrote it, for messages. */
   readonly name: string;
-  /** The host:port that is dialled. */
-  readonly address: string;
-  /** Name in the server's certificate when it is not that of `address`. */
-  readonly serverName?: string;
-  readonly credentials?: { rootCertificate?: Buffer; privateKey?: Buffer; certChain?: Buffer };
 }
 
-/** Cockatiel's no-op: runs the call, no retry, no breaker. The package itself is not ours to import. */
-const plain = { execute: (fn: (context: unknown) => unknown) => Promise.resolve().then(() => fn({})) };
-
-class Pooled extends Etcd3 {
-  get callable(): ICallable<unknown> {
-    return this.pool;
-  }
+/** A method of etcd's API, and how its messages are written and read. */
+export interface Method<Response> {
+  readonly path: string;
+  /** A read may be asked again. */
+  readonly kind: 'read' | 'write';
+  readonly read: (message: Uint8Array) => Response;
 }
 
-/** etcd3's calls with our own rules in place of its: a login we control, a deadline on all but streams, no hidden retry. */
-class Connection implements ICallable<unknown> {
-  readonly callOptionsFactory = undefined;
+export const RANGE: Method<RangeResponse> = { path: 'KV/Range', kind: 'read', read: rangeResponse };
+
+/** One server: a login, and a deadline on all calls. */
+class Connection {
   readonly name: string;
   /** The host:port that is dialled. */
   readonly address: string;
-  readonly #etcd: Pooled;
+  readonly #channel: GrpcChannel;
   readonly #options: EtcdOptions;
   #token: Promise<string> | undefined;
 
-  constructor(endpoint: Endpoint, options: EtcdOptions) {
-    this.name = endpoint.name;
-    this.address = endpoint.address;
+  constructor({ name, ...server }: Endpoint, options: EtcdOptions) {
+    this.name = name;
+    this.address = server.address;
     this.#options = options;
-    const policy = plain as unknown as Policy;
-    this.#etcd = new Pooled({
-      hosts: `${endpoint.credentials ? 'https' : 'http'}://${endpoint.address}`,
-      ...(endpoint.credentials && {
-        credentials: endpoint.credentials as NonNullable<IOptions['credentials']>,
-      }),
-      faultHandling: { host: () => policy, global: policy },
-      grpcOptions: {
-        'grpc.max_receive_message_length': 64 * 1024 * 1024,
-        'grpc.max_send_message_length': -1,
-        // Else a refused connection is not tried again for up to two minutes, even by a new client in this process.
-        'grpc.use_local_subchannel_pool': 1,
-        'grpc.initial_reconnect_backoff_ms': 100,
-        'grpc.max_reconnect_backoff_ms': 1000,
-        // Detects a watch whose server went away silently.
-        'grpc.keepalive_time_ms': 10_000,
-        'grpc.keepalive_timeout_ms': Math.max(1000, options.timeoutMs),
-        ...(endpoint.serverName && { 'grpc.ssl_target_name_override': endpoint.serverName }),
-      },
-    });
+    this.#channel = new GrpcChannel({ ...server, silenceMs: Math.max(1000, options.timeoutMs) });
   }
 
   close(): void {
-    this.#etcd.close();
+    this.#channel.close();
   }
 
-  markFailed(resource: unknown, error: Error): void {
-    this.#etcd.callable.markFailed(resource, error);
-  }
-
-  async exec<T>(
-    service: Parameters<ICallable<unknown>['exec']>[0],
-    method: string,
-    payload: unknown,
-  ): Promise<T> {
+  async call(path: string, message: Uint8Array): Promise<Buffer> {
     try {
-      return await this.#once<T>(service, method, payload);
+      return await this.#once(path, message, await this.#login());
     } catch (error) {
-      if (!(error instanceof EtcdInvalidAuthTokenError) || service === 'Auth') throw error;
+      if (!isStaleLogin(error)) throw error;
       // Simple tokens end after five minutes or with the server; the request was refused, so it may be repeated.
-      this.#token = undefined;
-      return this.#once<T>(service, method, payload);
+      this.forget();
+      return await this.#once(path, message, await this.#login());
     }
   }
 
-  async withConnection<R>(
-    service: Parameters<ICallable<unknown>['withConnection']>[0],
-    fn: Parameters<ICallable<unknown>['withConnection']>[1],
-  ): Promise<R> {
-    const token = service === 'Auth' ? undefined : await this.#login();
-    const run = (args: { resource: unknown; client: never; metadata: Metadata }): unknown => {
-      if (token !== undefined) args.metadata.set('token', token);
-      // A member cut off from the others ends the stream instead of staying silent.
-      if (service === 'Watch') args.metadata.set('hasleader', 'true');
-      return fn(args);
-    };
-    return (await this.#etcd.callable.withConnection(service, run as typeof fn)) as R;
-  }
-
-  #once<T>(service: Parameters<ICallable<unknown>['exec']>[0], method: string, payload: unknown): Promise<T> {
-    return this.withConnection<T>(service, ({ client, metadata }) => {
-      type Call = (payload: unknown, metadata: Metadata, options: object, done: Done) => void;
-      type Done = (error: Error | null, response: T) => void;
-      const calls = client as unknown as Record<string, Call>;
-      // gRPC turns the time of day into a duration at once.
-      const options = { deadline: Date.now() + this.#options.timeoutMs };
-      return new Promise<T>((resolve, reject) => {
-        calls[method]!(payload, metadata, options, (error, response) =>
-          error ? reject(error) : resolve(response),
-        );
-      });
-    });
-  }
-
-  async #login(): Promise<string | undefined> {
-    const { user, password = '' } = this.#options;
-    if (user === undefined) return undefined;
-    this.#token ??= new AuthClient(this).authenticate({ name: user, password }).then(({ token }) => token);
-    try {
-      return await this.#token;
-    } catch (error) {
-      this.#token = undefined;
-      throw error;
-    }
+  async watch(): Promise<GrpcStream> {
+    // A member cut off from the others ends the stream instead of staying silent.
+    const metadata = { ...(await this.#login()), hasleader: 'true' };
+    return await this.#channel.stream('Watch/Watch', { metadata, deadlineMs: this.#options.timeoutMs });
   }
 
   forget(): void {
@@ -150,17 +77,35 @@ class Connection implements ICallable<unknown> {
   /** Whether the server answers and has a leader; a refusal is an answer. Takes at most the request timeout. */
   async answers(): Promise<boolean> {
     try {
-      await new KVClient(this).range({ key: Buffer.from([0]), limit: 1, keys_only: true });
+      await this.call(RANGE.path, rangeRequest({ key: Buffer.from([0]), limit: 1 }));
       return true;
     } catch (error) {
       return !isUnsent(error) && !isSilent(error) && !isPassing(error);
+    }
+  }
+
+  #once(path: string, message: Uint8Array, metadata: Metadata): Promise<Buffer> {
+    return this.#channel.call(path, message, { metadata, deadlineMs: this.#options.timeoutMs });
+  }
+
+  async #login(): Promise<Metadata> {
+    const { user, password = '' } = this.#options;
+    if (user === undefined) return {};
+    this.#token ??= this.#once('Auth/Authenticate', authenticateRequest(user, password), {}).then(
+      authenticateResponse,
+    );
+    try {
+      return { token: await this.#token };
+    } catch (error) {
+      this.forget();
+      throw error;
     }
   }
 }
 
 /** A watch stream and the endpoint that it is on. */
 export interface WatchStream {
-  readonly stream: Awaited<ReturnType<WatchClient['watch']>>;
+  readonly stream: GrpcStream;
   readonly endpoint: Connection;
   /** Stops watching over the endpoint. */
   readonly release: () => void;
@@ -183,16 +128,24 @@ export class EtcdClient {
     this.#guards = all.map((one, index) => new EtcdGuard(one, all[(index + 1) % all.length]!));
   }
 
-  kv<T>(call: (kv: KVClient) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
-    return this.#try((connection) => call(new KVClient(connection)), kind);
-  }
-
-  cluster<T>(call: (cluster: ClusterClient) => Promise<T>): Promise<T> {
-    return this.#try((connection) => call(new ClusterClient(connection)), 'read');
-  }
-
-  lease<T>(call: (lease: LeaseClient) => Promise<T>): Promise<T> {
-    return this.#try((connection) => call(new LeaseClient(connection)), 'write');
+  /** Each endpoint once while a request surely was not sent; a read once more when a connection broke under it. */
+  async call<Response>({ path, kind, read }: Method<Response>, message: Uint8Array): Promise<Response> {
+    const started = performance.now();
+    let unsent = 0;
+    let again = kind === 'read' ? 1 : 0;
+    for (;;) {
+      await this.#choose();
+      const connection = this.#connection();
+      try {
+        return read(await connection.call(path, message));
+      } catch (error) {
+        const failure = etcdError(error, connection.name, this.timeoutMs);
+        const passing = isPassing(error) || (isSilent(error) && this.#connections.length > 1);
+        const next = isUnsent(error) ? ++unsent < this.#connections.length : passing && again-- > 0;
+        if (isUnsent(error) || passing) this.#moveOn(connection);
+        if (!next || performance.now() - started >= this.timeoutMs * this.#connections.length) throw failure;
+      }
+    }
   }
 
   /**
@@ -202,7 +155,10 @@ export class EtcdClient {
   async watchStream(): Promise<WatchStream> {
     await this.#choose();
     const endpoint = this.#connection();
-    const stream = await new WatchClient(endpoint).watch();
+    const stream = await endpoint.watch().catch((error: unknown) => {
+      this.streamFailed(endpoint);
+      throw this.error(error, endpoint);
+    });
     const guard =
       this.#connections.length > 1 ? this.#guards[this.#connections.indexOf(endpoint)] : undefined;
     const release = guard?.watch(() => stream.cancel()) ?? (() => undefined);
@@ -252,26 +208,6 @@ export class EtcdClient {
     this.#current++;
     this.#chosen = undefined;
     this.#hasFailed = true;
-  }
-
-  /** Each endpoint once while a request surely was not sent; a read once more when a connection broke under it. */
-  async #try<T>(call: (connection: Connection) => Promise<T>, kind: 'read' | 'write'): Promise<T> {
-    const started = performance.now();
-    let unsent = 0;
-    let again = kind === 'read' ? 1 : 0;
-    for (;;) {
-      await this.#choose();
-      const connection = this.#connection();
-      try {
-        return await call(connection);
-      } catch (error) {
-        const failure = etcdError(error, connection.name, this.timeoutMs);
-        const passing = isPassing(error) || (isSilent(error) && this.#connections.length > 1);
-        const next = isUnsent(error) ? ++unsent < this.#connections.length : passing && again-- > 0;
-        if (isUnsent(error) || passing) this.#moveOn(connection);
-        if (!next || performance.now() - started >= this.timeoutMs * this.#connections.length) throw failure;
-      }
-    }
   }
 
   #connection(): Connection {

@@ -1,13 +1,5 @@
-import {
-  EtcdAuthenticationFailedError,
-  EtcdInvalidAuthTokenError,
-  EtcdLeaseInvalidError,
-  EtcdPermissionDeniedError,
-  GRPCDeadlineExceededError,
-  GRPCFailedPreconditionError,
-  GRPCUnavailableError,
-} from 'etcd3';
 import { ClusterError, EXIT } from '../error.ts';
+import { GrpcError, STATUS } from './grpc.ts';
 
 /** An error of etcd or gRPC in words for people. */
 export function etcdError(error: unknown, endpoint: string, timeoutMs: number): ClusterError {
@@ -16,7 +8,7 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
   const make = (code: string, message: string, hint: string): ClusterError =>
     new ClusterError(code, message, { exit: EXIT.store, hint, cause: error });
   if (isLeaseGone(error)) return make('lease-expired', 'the lease has expired', 'run the command again');
-  if (error instanceof EtcdAuthenticationFailedError || /user name is empty|user name not found/.test(text)) {
+  if (/authentication failed|user name is empty|user name not found/.test(text)) {
     return make(
       'store-auth',
       `etcd at ${endpoint} does not accept this login`,
@@ -24,17 +16,17 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
     );
   }
   // A refused watch says so only in the text of its cancellation.
-  if (error instanceof EtcdPermissionDeniedError || /permission denied/.test(text)) {
+  if (/permission denied/.test(text)) {
     return make(
       'store-auth',
       `etcd at ${endpoint} does not permit this`,
       'grant the user readwrite on the key prefix',
     );
   }
-  if (error instanceof EtcdInvalidAuthTokenError || /invalid auth token/.test(text)) {
+  if (isStaleLogin(error)) {
     return make('store-auth', `etcd at ${endpoint} dropped our login`, 'run the command again');
   }
-  if (error instanceof GRPCFailedPreconditionError && /authentication is not enabled/.test(text)) {
+  if (/authentication is not enabled/.test(text)) {
     return make('store-auth', `etcd at ${endpoint} has no authentication enabled`, 'leave out --etcd-user');
   }
   if (/certificate|\bSSL\b|\bTLS\b|ERR_SSL|ERR_TLS|altname|routines/i.test(text)) {
@@ -46,15 +38,11 @@ export function etcdError(error: unknown, endpoint: string, timeoutMs: number): 
       'check --ca-file, --cert-file, --key-file and https:// in --endpoint',
     );
   }
-  if (error instanceof GRPCDeadlineExceededError && !isUnsent(error)) {
+  if (isSilent(error)) {
     const message = `etcd at ${endpoint} gave no answer within ${timeoutMs} ms`;
     return make('store-timeout', message, 'see how etcd is doing, or raise --request-timeout');
   }
-  // The errors of a stream, as of a lease's renewal, are gRPC's own and not etcd3's.
-  const unavailable = error instanceof GRPCUnavailableError || text.startsWith('14 UNAVAILABLE');
-  if (error instanceof GRPCDeadlineExceededError || unavailable) {
-    return unreachable(endpoint, error);
-  }
+  if (isUnsent(error) || has(error, STATUS.unavailable)) return unreachable(endpoint, error);
   return make('store-failed', `etcd at ${endpoint} refused the request: ${text}`, 'see the log of etcd');
 }
 
@@ -69,31 +57,29 @@ export function unreachable(endpoint: string, cause?: unknown): ClusterError {
 
 /** The request certainly did not reach a server, so repeating it is safe even for a write. */
 export function isUnsent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error instanceof GRPCDeadlineExceededError)
-    return /LB pick|name resolution|[Ww]aiting for/.test(error.message);
-  return (
-    error instanceof GRPCUnavailableError &&
-    /No connection established|Name resolution|ECONNREFUSED/i.test(error.message)
-  );
+  return error instanceof GrpcError && error.unsent;
 }
 
 /** It may have been sent, and nobody answered: another endpoint may. */
 export function isSilent(error: unknown): boolean {
-  return error instanceof GRPCDeadlineExceededError && !isUnsent(error);
+  return has(error, STATUS.deadlineExceeded) && !isUnsent(error);
 }
 
 /** Worth one more try for a read. */
 export function isPassing(error: unknown): boolean {
-  return (
-    error instanceof GRPCUnavailableError ||
-    (error instanceof Error && /leader changed|no leader/.test(error.message))
-  );
+  return has(error, STATUS.unavailable) || says(error, /leader changed|no leader/);
 }
 
 export function isLeaseGone(error: unknown): boolean {
-  return (
-    error instanceof EtcdLeaseInvalidError ||
-    (error instanceof Error && /lease not found/.test(error.message))
-  );
+  return says(error, /lease not found/);
 }
+
+/** The token of the login is no longer known to the server. */
+export function isStaleLogin(error: unknown): boolean {
+  return says(error, /invalid auth token/);
+}
+
+const has = (error: unknown, status: number): boolean =>
+  error instanceof GrpcError && error.status === status;
+
+const says = (error: unknown, words: RegExp): boolean => error instanceof Error && words.test(error.message);

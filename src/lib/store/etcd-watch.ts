@@ -1,6 +1,5 @@
-import { on } from 'node:events';
-import type { IEvent, IWatchResponse } from 'etcd3';
 import type { EtcdClient } from './etcd-client.ts';
+import { type WatchEvent, watchRequest, watchResponse } from './etcd-messages.ts';
 import { prefixEnd } from './limits.ts';
 import type { Revision } from './port.ts';
 
@@ -14,24 +13,18 @@ export async function* watchOnce(
   prefix: string,
   after: Revision,
   signal: AbortSignal,
-): AsyncGenerator<readonly IEvent[] | 'compacted'> {
+): AsyncGenerator<readonly WatchEvent[] | 'compacted'> {
   const { stream, endpoint, release } = await client.watchStream();
   const cancel = (): void => stream.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const emitter = stream as unknown as NodeJS.EventEmitter;
-    const answers = on(emitter, 'data', { close: ['end'] });
-    stream.write({
-      create_request: {
-        key: prefix === '' ? Buffer.from([0]) : Buffer.from(prefix),
-        range_end: prefixEnd(prefix) ?? Buffer.from([0]),
-        start_revision: after + 1,
-      },
-    });
-    for await (const [answer] of answers as AsyncIterable<[IWatchResponse]>) {
+    const start = prefix === '' ? Buffer.from([0]) : Buffer.from(prefix);
+    stream.send(watchRequest(start, prefixEnd(prefix) ?? Buffer.from([0]), after + 1));
+    for await (const message of stream.messages) {
+      const answer = watchResponse(message);
       if (answer.canceled) {
-        if (Number(answer.compact_revision) > 0) return yield 'compacted';
-        throw new Error(answer.cancel_reason || 'etcd ended the watch');
+        if (answer.compactRevision > 0) return yield 'compacted';
+        throw new Error(answer.cancelReason || 'etcd ended the watch');
       }
       if (answer.events.length > 0) yield answer.events;
     }
@@ -43,8 +36,6 @@ export async function* watchOnce(
   } finally {
     release();
     signal.removeEventListener('abort', cancel);
-    // A cancelled call reports its end as an error, which nobody waits for any more.
-    stream.on('error', () => undefined);
     stream.cancel();
   }
 }

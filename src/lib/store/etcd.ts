@@ -1,10 +1,22 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IEvent, IKeyValue, IRequestOp } from 'etcd3';
 import { ClusterError, EXIT } from '../error.ts';
 import { EtcdAnchor } from './etcd-anchor.ts';
-import { type Endpoint, EtcdClient } from './etcd-client.ts';
+import { type Endpoint, EtcdClient, type Method, RANGE } from './etcd-client.ts';
 import { isLeaseGone } from './etcd-errors.ts';
+import {
+  type KeyValue,
+  leaseGrantRequest,
+  leaseRequest,
+  leaseResponse,
+  type Member,
+  memberListResponse,
+  type RangeResponse,
+  rangeRequest,
+  txnRequest,
+  txnResponse,
+  type WatchEvent,
+} from './etcd-messages.ts';
 import { watchOnce } from './etcd-watch.ts';
 import { checkTransaction, leaseExpired, prefixEnd } from './limits.ts';
 import type {
@@ -17,7 +29,6 @@ import type {
   StoreEvent,
   StoreMember,
   Transaction,
-  Write,
 } from './port.ts';
 import { type LocalTunnel, listenTunnel } from './tunnel.ts';
 
@@ -39,6 +50,20 @@ export interface OpenEtcdOptions {
 
 const PAGE = 1000;
 const RECONNECT_MS = [50, 100, 250, 500, 1000];
+
+const TXN: Method<ReturnType<typeof txnResponse>> = { path: 'KV/Txn', kind: 'write', read: txnResponse };
+const GRANT: Method<ReturnType<typeof leaseResponse>> = {
+  path: 'Lease/LeaseGrant',
+  kind: 'write',
+  read: leaseResponse,
+};
+const RENEW: typeof GRANT = { ...GRANT, path: 'Lease/LeaseKeepAlive' };
+const REVOKE: Method<null> = { path: 'Lease/LeaseRevoke', kind: 'write', read: () => null };
+const MEMBERS: Method<readonly Member[]> = {
+  path: 'Cluster/MemberList',
+  kind: 'read',
+  read: memberListResponse,
+};
 
 /** Opens the store on etcd. Nothing is sent yet: the first call meets the errors. */
 export async function openEtcd(options: OpenEtcdOptions): Promise<Store> {
@@ -62,9 +87,9 @@ async function resolveEndpoint(
   const [, scheme, host = '', port = ''] = match;
   const secure = scheme === 'https' || (scheme === undefined && (ca ?? cert) !== undefined);
   const credentials = secure && {
-    ...(ca !== undefined && { rootCertificate: Buffer.from(ca) }),
-    ...(key !== undefined && { privateKey: Buffer.from(key) }),
-    ...(cert !== undefined && { certChain: Buffer.from(cert) }),
+    ...(ca !== undefined && { ca: Buffer.from(ca) }),
+    ...(key !== undefined && { key: Buffer.from(key) }),
+    ...(cert !== undefined && { cert: Buffer.from(cert) }),
   };
   if (connect === undefined) return { name, address: `${host}:${port}`, ...(credentials && { credentials }) };
   const bare = host.replace(/^\[|\]$/g, '');
@@ -88,7 +113,7 @@ class EtcdStore implements Store {
   }
 
   async get(key: string): Promise<Entry | null> {
-    const { kvs } = await this.#client.kv((kv) => kv.range({ key: Buffer.from(key) }), 'read');
+    const { kvs } = await this.#client.call(RANGE, rangeRequest({ key: Buffer.from(key) }));
     return kvs[0] ? entryOf(kvs[0]) : null;
   }
 
@@ -100,10 +125,9 @@ class EtcdStore implements Store {
     let revision: Revision = 0;
     let limit = PAGE;
     for (;;) {
-      const request = { key, range_end: end, limit, ...(revision > 0 && { revision }) };
-      let page: { kvs: IKeyValue[]; more: boolean; header: { revision: string } };
+      let page: RangeResponse;
       try {
-        page = await this.#client.kv((kv) => kv.range(request), 'read');
+        page = await this.#client.call(RANGE, rangeRequest({ key, rangeEnd: end, limit, revision }));
       } catch (error) {
         const text = String((error as Error).cause ?? error);
         if (/compacted/.test(text)) return this.range(prefix);
@@ -111,7 +135,7 @@ class EtcdStore implements Store {
         limit = Math.max(1, limit >> 3);
         continue;
       }
-      if (revision === 0) revision = Number(page.header.revision);
+      if (revision === 0) revision = page.revision;
       for (const kv of page.kvs) entries.push(entryOf(kv));
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return { entries, revision };
@@ -121,42 +145,28 @@ class EtcdStore implements Store {
 
   async commit(transaction: Transaction): Promise<Revision | null> {
     checkTransaction(transaction);
-    const request = {
-      compare: transaction.compare.map(({ key, revision }) => ({
-        key: Buffer.from(key),
-        target: 'Mod' as const,
-        result: 'Equal' as const,
-        mod_revision: revision,
-      })),
-      success: transaction.writes.map(operation),
-    };
-    const { succeeded, header } = await this.#client.kv((kv) => kv.txn(request), 'write');
-    return succeeded ? Number(header.revision) : null;
+    const { succeeded, revision } = await this.#client.call(
+      TXN,
+      txnRequest({
+        compare: transaction.compare.map(({ key, revision }) => ({ key, modRevision: revision })),
+        success: transaction.writes,
+      }),
+    );
+    return succeeded ? revision : null;
   }
 
   async lease(ttlSeconds: number): Promise<Lease> {
-    const { ID: id, TTL } = await this.#client.lease((lease) => lease.leaseGrant({ TTL: ttlSeconds, ID: 0 }));
+    const { id, ttl } = await this.#client.call(GRANT, leaseGrantRequest(ttlSeconds));
     return {
       id,
-      ttl: Number(TTL),
+      ttl,
       keepAlive: async () => {
-        const left = await this.#client.lease(async (client) => {
-          const stream = await client.leaseKeepAlive({ deadline: Date.now() + this.#client.timeoutMs });
-          return new Promise<number>((resolve, reject) => {
-            stream.on('data', ({ TTL: ttl }) => {
-              resolve(Number(ttl));
-              stream.end();
-            });
-            stream.on('error', reject);
-            stream.on('end', () => reject(new Error('etcd ended the stream')));
-            stream.write({ ID: id });
-          });
-        });
-        if (left <= 0) throw leaseExpired(id);
+        const left = await this.#client.call(RENEW, leaseRequest(id));
+        if (left.ttl <= 0) throw leaseExpired(id);
       },
       revoke: async () => {
         try {
-          await this.#client.lease((client) => client.leaseRevoke({ ID: id }));
+          await this.#client.call(REVOKE, leaseRequest(id));
         } catch (error) {
           if (!isLeaseGone((error as Error).cause)) throw error;
         }
@@ -189,8 +199,8 @@ class EtcdStore implements Store {
           }
           const newest = part.at(-1);
           if (newest !== undefined) {
-            last = Number(newest.kv.mod_revision);
-            anchor = anchor.after({ kv: newest.kv, removed: isRemoval(newest) });
+            last = newest.kv.modRevision;
+            anchor = anchor.after(newest);
           }
           for (const event of part) {
             if (ended.aborted) return;
@@ -221,11 +231,11 @@ class EtcdStore implements Store {
   }
 
   async members(): Promise<readonly StoreMember[]> {
-    const { members } = await this.#client.cluster((cluster) => cluster.memberList({}));
-    return members.map(({ ID, name, clientURLs, peerURLs }) => ({
-      id: BigInt(ID).toString(16),
+    const members = await this.#client.call(MEMBERS, new Uint8Array());
+    return members.map(({ id, name, clientUrls, peerUrls }) => ({
+      id: BigInt(id).toString(16),
       name,
-      urls: clientURLs.length > 0 ? clientURLs : peerURLs,
+      urls: clientUrls.length > 0 ? clientUrls : peerUrls,
     }));
   }
 
@@ -237,29 +247,16 @@ class EtcdStore implements Store {
   }
 }
 
-function operation(write: Write): IRequestOp {
-  if ('remove' in write) return { request_delete_range: { key: Buffer.from(write.remove) } };
-  const { put, value, lease } = write;
-  return {
-    request_put: { key: Buffer.from(put), value: Buffer.from(value), ...(lease !== undefined && { lease }) },
-  };
-}
-
-function entryOf({ key, value, mod_revision, lease }: IKeyValue): Entry {
+function entryOf({ key, value, modRevision, lease }: KeyValue): Entry {
   return {
     key: key.toString(),
     value: value.toString(),
-    revision: Number(mod_revision),
+    revision: modRevision,
     lease: lease === '0' ? null : lease,
   };
 }
 
-function isRemoval({ type }: IEvent): boolean {
-  return String(type).toUpperCase() === 'DELETE';
-}
-
-function eventOf(event: IEvent): StoreEvent {
-  const { kv } = event;
-  if (!isRemoval(event)) return { type: 'put', entry: entryOf(kv) };
-  return { type: 'remove', key: kv.key.toString(), revision: Number(kv.mod_revision) };
+function eventOf({ removed, kv }: WatchEvent): StoreEvent {
+  if (!removed) return { type: 'put', entry: entryOf(kv) };
+  return { type: 'remove', key: kv.key.toString(), revision: kv.modRevision };
 }

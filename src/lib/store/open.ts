@@ -28,8 +28,8 @@ interface EtcdSettings {
 }
 
 /**
- * Opens the store that the configuration names: etcd when there is an endpoint, else the embedded one. Drivers are
- * loaded only here and only when used: etcd3 alone costs over 100 ms.
+ * Opens the store that the configuration names: etcd when there is an endpoint, else the embedded one. A driver is
+ * loaded only here and only when used.
  */
 export async function openStore(config: StoreSettings, tunnel?: Tunnel): Promise<Store> {
   if (config.etcd === null) {

@@ -13,6 +13,14 @@ function fingerprintOf(key: string): string {
   return `${type} SHA256:${print.replace(/=+$/, '')}`;
 }
 
+function sizeOf({ memory, cpus }: MachineRecord['facts']): string {
+  const known = [
+    ...(memory === undefined ? [] : [`${(memory / 2 ** 30).toFixed(1)} GB of memory`]),
+    ...(cpus === undefined ? [] : [`${cpus} CPU${cpus === 1 ? '' : 's'}`]),
+  ];
+  return known.join(', ') || 'not known';
+}
+
 /** A machine on a few lines. */
 export function machineCard(machine: MachineRecord, units: readonly string[]): string {
   const { target, facts } = machine;
@@ -21,6 +29,7 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
     ['address', `${target.user}@${target.address}:${target.port}`],
     ['hostname', facts.hostname],
     ['system', `${facts.os}, systemd ${facts.systemd}, Linux ${facts.kernel} ${facts.architecture}`],
+    ['size', sizeOf(facts)],
     ['sudo', facts.sudo === 'root' ? 'not needed' : facts.sudo],
     ...(target.hostKeys ?? []).map((key) => ['shared host key', fingerprintOf(key)]),
     ['metadata', metadataText(machine.metadata) || '-'],

@@ -38,8 +38,8 @@ function remarkOf(error: ClusterError): Remark {
 
 function line(error: ClusterError): string {
   const { file, line: at, machine } = error.place;
-  const where =
-    file === undefined || error.message.includes(file) ? '' : `${file}${at === undefined ? '' : `:${at}`}: `;
+  const place = `${file}${at === undefined ? '' : `:${at}`}`;
+  const where = file === undefined || error.message.includes(place) ? '' : `${place}: `;
   const on = machine === undefined || error.message.includes(machine) ? '' : `${machine}: `;
   return `${redOnStderr('Error:')} ${oneLine(`${on}${where}${error.message}`)}`;
 }

@@ -61,6 +61,10 @@ function told(event: Event): Sentence[] {
     }
     case 'state':
       return out(`Unit ${event.unit} ${event.state} on ${machineLegend(event.machine, false)}`);
+    case 'moved':
+      return out(
+        `Unit ${event.unit} moved from ${machineLegend(event.from, false)} to ${machineLegend(event.to, false)}: ${event.reason}`,
+      );
     case 'destroyed':
       return out(`Destroyed ${event.unit}`);
     case 'triggered':

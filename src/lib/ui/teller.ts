@@ -69,6 +69,8 @@ function remarkOf(event: Event): Remark | null {
     case 'unreplaceable':
     case 'refused':
       return { lines: lines(), about: event.unit };
+    case 'held':
+    case 'upheld':
     case 'failed':
       return { lines: lines(), about: event.unit, besides: [machineLegend(event.machine, false)] };
     case 'warning':

@@ -28,6 +28,7 @@ export {
 export { nearest } from './nearest.ts';
 export { splitQuoted } from './quoting.ts';
 export { expandRanges } from './range.ts';
+export { cpuText, type PortRange, parseSize, sizeText } from './resources.ts';
 export { expandSpecifiers, type MachineFacts, renderUnit, resolveByName } from './specifier.ts';
 export { candidates, outdatedInstances } from './template.ts';
 export { validateUnit } from './validate.ts';

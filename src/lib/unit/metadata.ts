@@ -31,3 +31,9 @@ export function parseMetadata(text: string): Record<string, string> {
   }
   return Object.fromEntries(pairs);
 }
+
+/** `key=value` with exactly one `=` and two sides, else null. */
+export function metadataPair(text: string): [key: string, value: string] | null {
+  const [key = '', value = '', ...more] = text.split('=');
+  return key === '' || value === '' || more.length > 0 ? null : [key, value];
+}

@@ -1,15 +1,10 @@
 import { effectiveValues, type UnitFile } from './file.ts';
 import { fleetGlob } from './glob.ts';
+import { metadataPair } from './metadata.ts';
 import { parseUnitName, splitUnitName, type UnitName } from './name.ts';
 import { nearest } from './nearest.ts';
-import {
-  FLEET_SECTION,
-  type FleetValue,
-  isTrue,
-  metadataPair,
-  patternWords,
-  type Requirements,
-} from './xfleet.ts';
+import { asksWarnings } from './placement-keys.ts';
+import { FLEET_SECTION, type FleetValue, isTrue, patternWords, type Requirements } from './xfleet.ts';
 
 export const CONFLICTS = ['Conflicts', 'X-Conflicts'];
 export const REPLACES = ['Replaces'];
@@ -84,6 +79,7 @@ export function unitWarnings(
       if (problem !== undefined) add(`${key}: ${problem}; it matches nothing, as in fleet`, line);
     }
   }
+  for (const [text, line] of asksWarnings(unit, found, wanted)) add(text, line);
   if (wanted.machineId === '' && !unit.isTemplate) add('MachineID is empty: no machine matches it');
   return warnings;
 }

@@ -1,7 +1,9 @@
 import { ClusterError } from '../error.ts';
 import type { UnitFile, UnitOption } from './file.ts';
+import { metadataPair } from './metadata.ts';
 import { splitUnitName, type UnitName } from './name.ts';
 import { nearest } from './nearest.ts';
+import { type Asks, PLACEMENT_KEYS, readAsks } from './placement-keys.ts';
 import { expandSpecifiers, machineMeaning, resolveByName } from './specifier.ts';
 import { expandVariables, literalEnvironment } from './variables.ts';
 
@@ -16,6 +18,7 @@ export const FLEET_KEYS: readonly string[] = [
   'Global',
   'Replaces',
   'HealthCheck',
+  ...PLACEMENT_KEYS,
   'X-ConditionMachineID',
   'X-ConditionMachineBootID',
   'X-ConditionMachineOf',
@@ -24,7 +27,7 @@ export const FLEET_KEYS: readonly string[] = [
 ];
 
 /** Where a unit may run, as its [X-Fleet] section says. */
-export interface Requirements {
+export interface Requirements extends Asks {
   /** A full machine id or its first eight characters. */
   readonly machineId: string | null;
   /** Unit names; all of them must be on the machine. */
@@ -160,18 +163,13 @@ export function toRequirements(found: readonly FleetValue[]): Requirements {
     replaces: all('Replaces'),
     metadata: Object.fromEntries([...metadata].map(([key, set]) => [key, [...set].sort()])),
     global: isTrue(all('Global').at(-1) ?? ''),
+    ...readAsks(found),
   };
 }
 
 /** The patterns of a Conflicts value, separated by whitespace or by the backslash that continues a line. */
 export function patternWords(text: string): string[] {
   return text.split(/(?:\s|\\\n)+/).filter((word) => word !== '');
-}
-
-/** `key=value` with exactly one `=` and two sides, else null. */
-export function metadataPair(text: string): [key: string, value: string] | null {
-  const [key = '', value = '', ...more] = text.split('=');
-  return key === '' || value === '' || more.length > 0 ? null : [key, value];
 }
 
 /** What fleet reads as true: true, yes, 1, on, t, in any case. */

@@ -119,6 +119,36 @@ describe('listeners', () => {
     expect(status).toBe(200);
   });
 
+  test.each([
+    ['no frontend', false],
+    ['another frontend', true],
+  ])('on a socket no claim about the client passes where %s trusts', async (_what, trusting) => {
+    await serve({
+      'frontends/f/frontend': frontend('PathRegexp(".*")'),
+      ...(trusting && {
+        'frontends/t/frontend': {
+          ...frontend('Host("trusting")'),
+          Settings: { TrustForwardHeader: true },
+        },
+      }),
+      'listeners/unix': listener('/run/cluster-gateway/listeners/claims.sock'),
+    });
+    const told = (host: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const claims = { 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6', x_forwarded_for: '6.6.6.6' };
+        const headers = { host, ...claims };
+        httpRequest({ socketPath: join(folder, 'claims.sock'), headers }, (got) => {
+          let text = '';
+          got.on('data', (part) => (text += part));
+          got.on('end', () => resolve(text));
+        })
+          .on('error', reject)
+          .end();
+      });
+    expect(await told('h')).not.toContain('6.6.6.6');
+    expect((await told('trusting')).includes('"x-forwarded-for":"6.6.6.6"')).toBe(trusting);
+  });
+
   test('requests outside the scope are nobody’s', async () => {
     const scoped = await freePort();
     await serve({

@@ -8,6 +8,10 @@ const IDS = ['M1', 'M2', 'M3', 'M4'];
 const machineArb: fc.Arbitrary<MachineView> = fc.record({
   id: fc.constantFrom(...IDS),
   metadata: fc.constantFrom<Record<string, string>>({}, { d: 'ssd' }, { d: 'hdd', z: '1' }),
+  facts: fc.record(
+    { memory: fc.constantFrom(1, 2).map((gigabytes) => gigabytes * 2 ** 30), cpus: fc.constantFrom(1, 2) },
+    { requiredKeys: [] },
+  ),
   cordoned: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
   unreachable: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
 });
@@ -31,6 +35,26 @@ const sectionArb = fc.oneof(
   },
 );
 
+/** What units ask for besides: mostly nothing. */
+const asksArb = fc
+  .record({
+    MaxPerMachine: rarely('1', '2'),
+    Ports: rarely('80', '80-81', '81'),
+    Memory: rarely('500M', '700M', '1500M'),
+    Cpu: rarely('500m', '1', '2'),
+    Spread: rarely('d', 'z'),
+    Prefer: rarely('d=ssd', 'z=1'),
+  })
+  .map((asks) =>
+    Object.entries(asks)
+      .map(([key, value]) => (value === null ? '' : `${key}=${value}\n`))
+      .join(''),
+  );
+
+function rarely(...values: readonly string[]): fc.Arbitrary<string | null> {
+  return fc.integer({ min: 0, max: 3 * values.length }).map((at) => values[at] ?? null);
+}
+
 function lines(key: string) {
   return (values: readonly string[]): string => values.map((value) => `${key}=${value}\n`).join('');
 }
@@ -38,7 +62,7 @@ function lines(key: string) {
 const unitArb: fc.Arbitrary<UnitView> = fc
   .record({
     name: fc.constantFrom(...NAMES),
-    section: sectionArb,
+    section: fc.tuple(sectionArb, asksArb).map((parts) => parts.join('')),
     desired: fc.constantFrom(
       'launched' as const,
       'launched' as const,

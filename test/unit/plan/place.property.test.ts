@@ -61,18 +61,96 @@ describe('place', () => {
     });
   });
 
+  test('never has one port twice on a machine, nor more instances than MaxPerMachine allows', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      for (const units of population(result).values()) {
+        const ports = units.flatMap((unit) =>
+          (requirements.get(unit)?.ports ?? []).flatMap(({ from, to }) =>
+            from === to ? [from] : [from, to],
+          ),
+        );
+        expect(ports).toHaveLength(new Set(ports).size);
+        for (const unit of units.filter((name) => name.includes('@'))) {
+          const siblings = units.filter((other) => other.split('@')[0] === unit.split('@')[0]);
+          const { maxPerMachine = null } = requirements.get(unit) ?? {};
+          if (maxPerMachine !== null) expect(siblings.length).toBeLessThanOrEqual(maxPerMachine);
+        }
+      }
+    });
+  });
+
+  test('promises no newcomer memory or CPUs that ordinary units have taken of its machine', () => {
+    check((snapshot, result) => {
+      const requirements = requirementsOf(snapshot);
+      const on = population(result);
+      const sum = (id: string, of: 'memory' | 'cpu'): number =>
+        (on.get(id) ?? [])
+          .filter((unit) => !requirements.get(unit)?.global)
+          .reduce((all, unit) => all + (requirements.get(unit)?.[of] ?? 0), 0);
+      const sizes = new Map(snapshot.machines.map(({ id, facts }) => [id, facts]));
+      for (const { unit, machine, previous } of result.placements) {
+        if (previous === machine) continue;
+        const { memory, cpus } = sizes.get(machine) ?? {};
+        const needs = requirements.get(unit);
+        if (memory !== undefined && (needs?.memory ?? 0) > 0)
+          expect(sum(machine, 'memory')).toBeLessThanOrEqual(memory * 0.9);
+        if (cpus !== undefined && (needs?.cpu ?? 0) > 0)
+          expect(sum(machine, 'cpu')).toBeLessThanOrEqual(cpus * 1000);
+      }
+    });
+  });
+
+  // Of several units that need a machine one may take the place that only another could use, whatever ranks it.
+  test('refuses a unit for no soft rule', () => {
+    fc.assert(
+      fc.property(snapshots, (snapshot) => {
+        const settled = new Map(place(snapshot).placements.map(({ unit, machine }) => [unit, machine]));
+        for (const { name } of snapshot.units) {
+          const refused = (soft: boolean): string[] => {
+            const units = snapshot.units
+              .filter((unit) => settled.has(unit.name) || unit.name === name)
+              .map((unit) => ({
+                ...unit,
+                machine: unit.name === name ? null : (settled.get(unit.name) ?? null),
+              }))
+              .map((unit) =>
+                soft ? unit : { ...unit, file: unit.file.replace(/^(Spread|Prefer)=.*\n/gm, '') },
+              );
+            return place({ ...snapshot, units }).refusals.map(({ unit }) => unit);
+          };
+          expect(refused(true).includes(name)).toBe(refused(false).includes(name));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('puts a global unit on every machine that qualifies', () => {
     check((snapshot, result) => {
       const requirements = requirementsOf(snapshot);
       const on = population(result);
       for (const { unit, machines } of result.global) {
-        const { metadata = {}, conflicts = [] } = requirements.get(unit) ?? {};
+        const needs = requirements.get(unit);
+        const { metadata = {}, conflicts = [], memory = 0, cpu = 0 } = needs ?? {};
         for (const machine of snapshot.machines) {
           if (machines.includes(machine.id) || machine.cordoned) continue;
+          const { memory: bytes = Number.POSITIVE_INFINITY, cpus = Number.POSITIVE_INFINITY } =
+            machine.facts ?? {};
+          if (memory > bytes * 0.9 || cpu > cpus * 1000) continue;
+          const others = on.get(machine.id) ?? [];
+          const isCrowded = others.some((other) => {
+            const theirs = requirements.get(other);
+            const limits = needs?.maxPerMachine ?? theirs?.maxPerMachine ?? null;
+            const isSibling = unit.includes('@') && unit.split('@')[0] === other.split('@')[0];
+            const ports = (needs?.ports.length ?? 0) > 0 && (theirs?.ports.length ?? 0) > 0;
+            return ports || (isSibling && limits !== null);
+          });
+          if (isCrowded) continue;
           const qualifies = Object.entries(metadata).every(([k, vs]) =>
             vs.includes(machine.metadata[k] ?? ''),
           );
-          const kept = (on.get(machine.id) ?? []).some(
+          const kept = others.some(
             (other) =>
               conflicts.some((glob) => compileGlob(glob).test(other)) ||
               requirements.get(other)?.conflicts.some((glob) => compileGlob(glob).test(unit)),

@@ -35,18 +35,48 @@ describe('planInventory', () => {
             "machine": "B",
             "previous": "gone",
             "reason": "machine gone went away; least loaded machine that can run it",
+            "scores": [
+              {
+                "machine": "B",
+                "score": {
+                  "units": 1,
+                },
+              },
+            ],
             "unit": "db.service",
           },
           {
             "machine": "A",
             "previous": null,
             "reason": "least loaded machine",
+            "scores": [
+              {
+                "machine": "A",
+                "score": {
+                  "units": 2,
+                },
+              },
+              {
+                "machine": "B",
+                "score": {
+                  "units": 2,
+                },
+              },
+            ],
             "unit": "new.service",
           },
           {
             "machine": "B",
             "previous": "A",
             "reason": "follows db.service; next to db.service",
+            "scores": [
+              {
+                "machine": "B",
+                "score": {
+                  "units": 2,
+                },
+              },
+            ],
             "unit": "side.service",
           },
           {

@@ -66,10 +66,16 @@ class Cluster {
           !machine.cordoned &&
           !machine.unreachable &&
           this.fits(name, machine) &&
+          this.hasRoom(name, machine) &&
           (mayReplace || this.replaced(name, machine.id).length === 0),
       );
-      const load = ({ id }: MachineView) => this.on(id).length;
-      const best = open.sort((a, b) => load(a) - load(b) || (a.id < b.id ? -1 : 1))[0];
+      const scores = new Map(open.map((machine) => [machine.id, this.scores(name, machine)]));
+      const best = open.sort((a, b) => {
+        const [one, other] = [scores.get(a.id) ?? [], scores.get(b.id) ?? []];
+        return (
+          one.map((score, i) => score - (other[i] ?? 0)).find((gain) => gain !== 0) || (a.id < b.id ? -1 : 1)
+        );
+      })[0];
       if (best === undefined) continue;
       const replaced = this.replaced(name, best.id);
       if (replaced.length > 0) pushed = true;
@@ -108,7 +114,9 @@ class Cluster {
     const seen = this.units.get(name)?.machines ?? [];
     const on = this.machines.filter(
       (machine) =>
-        this.fits(name, machine) && (!machine.cordoned || machine.unreachable || seen.includes(machine.id)),
+        this.fits(name, machine) &&
+        this.hasRoom(name, machine) &&
+        (!machine.cordoned || machine.unreachable || seen.includes(machine.id)),
     );
     this.everywhere.set(name, new Set(on.map(({ id }) => id)));
   }
@@ -127,11 +135,88 @@ class Cluster {
         return false;
     }
     if (this.circular(name) || !this.besideLeaders(name, machine.id)) return false;
+    if (!this.hasFewer(name, machine.id) || this.portTaken(name, machine.id)) return false;
     return this.on(machine.id).every(
       (other) =>
         !matches(conflicts, other) &&
         !matches(this.needs(other).conflicts, name) &&
         !this.replaces(other, name),
+    );
+  }
+
+  /** The lowest is the best, the first decides. */
+  scores(name: string, machine: MachineView): number[] {
+    const { spread, prefer, memory, cpu } = this.needs(name);
+    const siblings = [...this.at].filter(
+      ([other]) => groupOf(other) === groupOf(name) && groupOf(name) !== '',
+    );
+    const here = (key: string, id: string) => this.machines.find((one) => one.id === id)?.metadata[key];
+    const { capacity, taken } = this.sizes(machine);
+    const parts = [
+      ...(memory > 0 ? [capacity.memory === undefined ? 1 : (taken.memory + memory) / capacity.memory] : []),
+      ...(cpu > 0 ? [capacity.cpu === undefined ? 1 : (taken.cpu + cpu) / capacity.cpu] : []),
+    ];
+    return [
+      ...(groupOf(name) === '' ? [] : spread).map((key) => {
+        const value = machine.metadata[key];
+        if (value === undefined) return Number.MAX_SAFE_INTEGER;
+        return (
+          siblings.filter(([, id]) => here(key, id) === value).length + this.globalSiblings(name, key, value)
+        );
+      }),
+      prefer.filter(([key, value]) => machine.metadata[key] !== value).length,
+      parts.length === 0 ? 0 : Math.max(...parts),
+      this.on(machine.id).length,
+    ];
+  }
+
+  globalSiblings(name: string, key: string, value: string): number {
+    const like = this.machines.filter(({ metadata }) => metadata[key] === value).map(({ id }) => id);
+    const siblings = [...this.everywhere].filter(([other]) => groupOf(other) === groupOf(name));
+    return siblings.reduce((sum, [, ids]) => sum + like.filter((id) => ids.has(id)).length, 0);
+  }
+
+  sizes(machine: MachineView) {
+    const { memory, cpus } = machine.facts ?? {};
+    const sum = (of: 'memory' | 'cpu') =>
+      this.on(machine.id).reduce((all, other) => all + this.needs(other)[of], 0);
+    return {
+      capacity: {
+        memory: memory === undefined ? undefined : Math.floor(memory * 0.9),
+        cpu: cpus === undefined ? undefined : cpus * 1000,
+      },
+      taken: { memory: sum('memory'), cpu: sum('cpu') },
+    };
+  }
+
+  /** What is known to be too small takes nobody new; a global unit only looks at the whole of it. */
+  hasRoom(name: string, machine: MachineView): boolean {
+    const needs = this.needs(name);
+    const { capacity, taken } = this.sizes(machine);
+    const leaving = needs.global ? [] : this.replaced(name, machine.id).map((other) => this.needs(other));
+    return (['memory', 'cpu'] as const).every((of) => {
+      const all = capacity[of];
+      if (needs[of] === 0 || all === undefined) return true;
+      if (needs.global) return needs[of] <= all;
+      return taken[of] - leaving.reduce((sum, other) => sum + other[of], 0) + needs[of] <= all;
+    });
+  }
+
+  hasFewer(name: string, id: string): boolean {
+    if (groupOf(name) === '') return true;
+    const others = this.on(id).filter((other) => other !== name && groupOf(other) === groupOf(name));
+    const limits = [name, ...others].map((one) => this.needs(one).maxPerMachine ?? Number.POSITIVE_INFINITY);
+    return others.length === 0 || others.length < Math.min(...limits);
+  }
+
+  portTaken(name: string, id: string): boolean {
+    const { ports, global } = this.needs(name);
+    const leaving = global ? [] : this.replaced(name, id);
+    return this.on(id).some(
+      (other) =>
+        other !== name &&
+        !leaving.includes(other) &&
+        this.needs(other).ports.some((b) => ports.some((a) => a.from <= b.to && b.from <= a.to)),
     );
   }
 
@@ -157,6 +242,9 @@ class Cluster {
     return { placements: placements.sort((a, b) => (a.unit < b.unit ? -1 : 1)), global, refusals };
   }
 }
+
+/** The template of an instance; empty for other units. */
+const groupOf = (name: string): string => (name.includes('@') ? name.replace(/@[^.]*/, '@') : '');
 
 const matches = (globs: readonly string[], name: string): boolean =>
   globs.some((glob) => compileGlob(glob).test(name));

@@ -3,8 +3,10 @@ import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import type { RolloutStep } from '../../rollout/index.ts';
 import type { Event } from '../event.ts';
 import type { Session } from '../session.ts';
+import { Reachability } from '../units/ask.ts';
 import { converge, waitFor } from '../units/converge.ts';
 import { scopeOfUnits } from '../units/scope.ts';
+import { sizesNow, withSizes } from '../units/sizes.ts';
 import { write } from '../units/write.ts';
 import { hearing } from './hearing.ts';
 
@@ -62,10 +64,13 @@ async function change(session: Session, steps: readonly RolloutStep[], carrying:
     if (event.kind === 'problem' || event.kind === 'warning') session.emit(event);
   });
 
-  const decided = await write(quiet, (state) => ({
-    intent: intentOf(state, steps, carrying.files),
-    value: null,
-  }));
+  const reachability = new Reachability(quiet);
+  const intend = async (state: RegistryState) => {
+    const intent = intentOf(state, steps, carrying.files);
+    const sizes = await sizesNow(quiet, state, reachability, 'unknown', intent.files.values());
+    return { intent: withSizes(intent, sizes), value: null };
+  };
+  const decided = await write(quiet, intend, { reachability });
   const units = new Set(byUnit.keys());
   const scope = scopeOfUnits(decided.before, decided.decision, units);
   const starting = steps.filter(({ version }) => version?.desired === 'launched').map(({ unit }) => unit);

@@ -6,7 +6,8 @@ import { parseUnitName } from '../../unit/index.ts';
 import type { Event } from '../event.ts';
 import { reportRefused } from '../report.ts';
 import type { Session } from '../session.ts';
-import { intendFiles } from '../units/start.ts';
+import { Reachability } from '../units/ask.ts';
+import { intendStart } from '../units/start.ts';
 import type { Draft } from './begin.ts';
 
 /** What `start --replace` with these arguments means as a rollout. */
@@ -30,7 +31,9 @@ export async function draftOfFiles(
   state: RegistryState,
   args: readonly string[],
 ): Promise<FilesDraft> {
-  const { intent, value } = await intendFiles(state, args, 'launched', 'replace');
+  const { intent, value } = await intendStart(session, state, new Reachability(session), args, 'launched', {
+    differing: 'replace',
+  });
   const wanted = new Map(intent.units);
   const instances = [...wanted.keys()].filter((unit) => !parseUnitName(unit).isTemplate);
   addTemplates(state, wanted, instances);

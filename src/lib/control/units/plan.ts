@@ -1,9 +1,11 @@
 import { type Plan, planOf } from '../../plan/index.ts';
 import type { Session } from '../session.ts';
+import { Reachability } from './ask.ts';
 import { converge, UNTIL_DONE } from './converge.ts';
 import type { ChangedFile } from './find-files.ts';
+import { intendSizes } from './reconcile.ts';
 import { scopeOfAll, scopeOfUnits } from './scope.ts';
-import { intendFiles } from './start.ts';
+import { intendStart } from './start.ts';
 import { preview } from './write.ts';
 
 export interface Planned {
@@ -20,7 +22,12 @@ export async function plan(session: Session, args: readonly string[]): Promise<P
 }
 
 async function planUnits(session: Session, args: readonly string[]): Promise<Planned> {
-  const decided = await preview(session, (state) => intendFiles(state, args, 'launched', 'replace'));
+  const reachability = new Reachability(session);
+  const decided = await preview(
+    session,
+    (state) => intendStart(session, state, reachability, args, 'launched', { differing: 'replace' }),
+    { reachability, scores: true },
+  );
   const { before, decision } = decided;
   const asked = new Set(decided.value.names);
   const scope = scopeOfUnits(before, decision, new Set([...asked, ...decision.changed]));
@@ -29,7 +36,12 @@ async function planUnits(session: Session, args: readonly string[]): Promise<Pla
 }
 
 async function planAll(session: Session): Promise<Planned> {
-  const decided = await preview(session, () => ({ intent: {}, value: null }), { everywhere: true });
+  const reachability = new Reachability(session);
+  const decided = await preview(
+    session,
+    async (state) => ({ intent: await intendSizes(session, state, reachability), value: null }),
+    { reachability, everywhere: true, scores: true },
+  );
   const scope = scopeOfAll(decided.before, decided.decision);
   const { steps, silent } = await converge(session, decided, scope, { ...UNTIL_DONE, dryRun: true });
   return { plan: planOf(decided.decision, steps), silent: silent.size, changes: [] };

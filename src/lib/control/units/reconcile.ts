@@ -1,16 +1,30 @@
 import type { ClusterError } from '../../error.ts';
-import type { Step } from '../../plan/model.ts';
+import type { Intent, Step } from '../../plan/model.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import type { MachineName } from '../event.ts';
 import { findMachine } from '../find-machine.ts';
 import type { Session } from '../session.ts';
+import { Reachability } from './ask.ts';
 import { converge, reportRefusals, UNTIL_DONE } from './converge.ts';
 import { scopeOfAll } from './scope.ts';
+import { sizesNow, withSizes } from './sizes.ts';
 import { preview, write } from './write.ts';
 
 export interface ReconcileOptions {
   readonly dryRun: boolean;
   /** Asked once for each machine. */
   readonly mayRemove: (machine: MachineName, units: readonly string[]) => Promise<boolean>;
+}
+
+/** What `reconcile` asks for: nothing but that the sizes of machines are what they are now; `plan` asks the same. */
+export async function intendSizes(
+  session: Session,
+  state: RegistryState,
+  reachability: Reachability,
+  only?: string,
+): Promise<Intent<MachineRecord>> {
+  const sizes = await sizesNow(session, state, reachability, only === undefined ? 'all' : 'unknown');
+  return withSizes({}, sizes);
 }
 
 /**
@@ -23,13 +37,14 @@ export async function reconcile(
   machine: string | undefined,
   { dryRun, mayRemove }: ReconcileOptions,
 ): Promise<{ steps: readonly Step[]; failures: readonly ClusterError[] }> {
+  const reachability = new Reachability(session);
   const decided = await (dryRun ? preview : write)(
     session,
-    (state) => ({
-      intent: {},
-      value: machine === undefined ? undefined : findMachine(state, machine).id,
-    }),
-    { everywhere: machine === undefined },
+    async (state) => {
+      const only = machine === undefined ? undefined : findMachine(state, machine).id;
+      return { intent: await intendSizes(session, state, reachability, only), value: only };
+    },
+    { reachability, everywhere: machine === undefined },
   );
   const scope = scopeOfAll(decided.before, decided.decision, decided.value);
   const refused = reportRefusals(session, decided, () => true);

@@ -3,12 +3,14 @@ import type { RegistryState } from '../../registry/index.ts';
 import type { Event } from '../event.ts';
 import { throwFailures } from '../report.ts';
 import { requireMachines, type Session } from '../session.ts';
+import { Reachability } from './ask.ts';
 import { converge, reportRefusals } from './converge.ts';
 import { RANK } from './desired.ts';
 import { type ChangedFile, changedFiles, findFiles, sourcesOf } from './find-files.ts';
 import { intentOfFiles, refuseCircles, refuseDiffering } from './intent.ts';
 import { noTemplate } from './name-units.ts';
 import { scopeOfUnits } from './scope.ts';
+import { sizesNow, withSizes } from './sizes.ts';
 import { reportTriggered, type VerbOptions, waiting } from './verb.ts';
 import { type Intended, warnOfPassedOver, write } from './write.ts';
 
@@ -37,8 +39,12 @@ export async function start(
   desired: Desired,
   options: StartOptions,
 ): Promise<void> {
-  const { differing, siblings } = options;
-  const decided = await write(session, (state) => intendFiles(state, args, desired, differing, siblings));
+  const reachability = new Reachability(session);
+  const decided = await write(
+    session,
+    (state) => intendStart(session, state, reachability, args, desired, options),
+    { reachability },
+  );
   const { before, decision } = decided;
   const { names, events } = decided.value;
   for (const event of events) session.emit(event);
@@ -86,8 +92,26 @@ async function withdraw(
   });
 }
 
-/** What `start` with these arguments means on this state; `plan` asks the same. */
-export async function intendFiles(
+/**
+ * What `start` with these arguments means on this state; `plan` asks the same. Where files ask for memory or CPUs,
+ * machines are asked of which it is not known how much they have.
+ */
+export async function intendStart(
+  session: Session,
+  state: RegistryState,
+  reachability: Reachability,
+  args: readonly string[],
+  desired: Desired,
+  { differing, siblings }: Pick<StartOptions, 'differing' | 'siblings'>,
+): Promise<Intended<Requested>> {
+  const intended = await intendFiles(state, args, desired, differing, siblings);
+  if (desired === 'inactive') return intended;
+  const { intent } = intended;
+  const sizes = await sizesNow(session, state, reachability, 'unknown', intent.files?.values() ?? []);
+  return { ...intended, intent: withSizes(intent, sizes) };
+}
+
+async function intendFiles(
   state: RegistryState,
   args: readonly string[],
   desired: Desired,

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ClusterError } from '../../error.ts';
 import type { Machine } from '../../machine/index.ts';
-import { parseUnitName, validateUnit } from '../../unit/index.ts';
+import { impossibleOn } from '../../plan/index.ts';
+import type { MachineRecord } from '../../registry/index.ts';
+import { parseUnitName, type Requirements, validateUnit } from '../../unit/index.ts';
 import { reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 
@@ -23,7 +25,7 @@ export interface VerifiedFiles {
 /** Checks unit files, each whatever the others are, by our rules and, when a machine is registered, by its own `systemd-analyze verify`. */
 export async function verifyFiles(session: Session, files: readonly string[]): Promise<VerifiedFiles> {
   const errors: ClusterError[] = [];
-  const good: (Verified & { text: string })[] = [];
+  const good: (Verified & { text: string; requirements: Requirements })[] = [];
   for (const file of files) {
     try {
       const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -33,16 +35,17 @@ export async function verifyFiles(session: Session, files: readonly string[]): P
         });
       });
       const name = parseUnitName(basename(file));
-      const { hash, warnings } = validateUnit(name.full, text, { file });
-      good.push({ file, unit: name.full, hash, warnings, text });
+      const { hash, warnings, requirements } = validateUnit(name.full, text, { file });
+      good.push({ file, unit: name.full, hash, warnings, text, requirements });
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
       errors.push(error);
     }
   }
   const out: Verified[] = [];
-  const machine = good.length > 0 ? await anyMachine(session) : null;
-  for (const { text, ...item } of good) {
+  const machines = good.length > 0 ? (await session.state()).machines : new Map<string, MachineRecord>();
+  const machine = await anyMachine(session, machines);
+  for (const { text, requirements, ...item } of good) {
     const said = machine === null ? [] : await machine.analyze(item.unit, text);
     const refused = said.find((line) => REFUSED.test(line));
     if (refused !== undefined) {
@@ -56,14 +59,17 @@ export async function verifyFiles(session: Session, files: readonly string[]): P
       );
       continue;
     }
-    out.push({ ...item, warnings: [...item.warnings, ...said] });
+    const impossible = impossibleOn(machines.values(), item.unit, requirements);
+    out.push({ ...item, warnings: [...item.warnings, ...impossible, ...said] });
   }
   return { good: out, errors };
 }
 
-async function anyMachine(session: Session): Promise<Machine | null> {
-  const state = await session.state();
-  for (const record of state.machines.values()) {
+async function anyMachine(
+  session: Session,
+  machines: ReadonlyMap<string, MachineRecord>,
+): Promise<Machine | null> {
+  for (const record of machines.values()) {
     try {
       return await session.machine(record);
     } catch (error) {

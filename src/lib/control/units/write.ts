@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../../error.ts';
-import { type Decision, decide } from '../../plan/index.ts';
+import { type Decision, decide, UnitFacts } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
 import type { MachineRecord, RegistryIdentity, RegistryState, Written } from '../../registry/index.ts';
 import { reportPassedOver } from '../report.ts';
@@ -63,6 +63,8 @@ interface DecideOptions {
   readonly reachability?: Reachability;
   /** The run goes on to all machines, so once one is away all are asked at the same time, for one time-out in all. */
   readonly everywhere?: boolean;
+  /** Note how machines were ranked for what is placed anew. */
+  readonly scores?: boolean;
 }
 
 /**
@@ -74,13 +76,13 @@ async function decideOnReachable<Value>(
   intend: Intend<Value>,
   options: DecideOptions & { readonly record: boolean },
 ): Promise<Decided<Value>> {
-  const { record, everywhere = false, reachability = new Reachability(session) } = options;
+  const { record, everywhere = false, scores = false, reachability = new Reachability(session) } = options;
   const registry = await session.registry();
   let before = await session.state({ toChange: record });
   let rounds = 0;
   for (let conflicts = 0; conflicts < CONFLICTS; before = await registry.load()) {
     const { intent, value, sources = new Map() } = await intend(before);
-    const decision = decide(before, intent, reachability);
+    const decision = decide(before, intent, reachability, new UnitFacts(), { scores });
     if (rounds < ROUNDS && !(await reachability.ask(chosenMachines(decision), before.identity))) {
       rounds++;
       if (everywhere) await reachability.ask(decision.machines.values(), before.identity);

@@ -43,6 +43,8 @@ const ETC = UNIT_DIRS[0]!;
 /** The files that every machine has from the beginning. */
 const SYSTEM = new HollowTree();
 const systemFiles: Record<string, string> = {
+  '/proc/meminfo': 'MemTotal:        2097152 kB\n',
+  '/proc/cpuinfo': 'processor\t: 0\nprocessor\t: 1\n',
   '/etc/os-release':
     'PRETTY_NAME="Hollow Linux (simulated)"\nNAME="Hollow Linux"\nID=hollow\nID_LIKE=debian\nVERSION_ID="12"\n',
   '/lib/systemd/system/multi-user.target': '[Unit]\nDescription=Multi-User System\n',

@@ -76,6 +76,8 @@ async function verify({ stdin, out }: HollowCall, [unit = '']: readonly string[]
 
 function facts({ machine, root, out }: HollowCall): number {
   const { id, kernel, architecture, systemd } = machine.facts();
+  const memoryKb = /^MemTotal: *(\d+) kB$/m.exec(machine.tree.text('/proc/meminfo') ?? '')?.[1] ?? '';
+  const processors = machine.tree.text('/proc/cpuinfo')?.match(/^processor/gm)?.length ?? '';
   const boot = machine.tree.text('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
   const os = /PRETTY_NAME="([^"]*)"/.exec(machine.tree.text('/etc/os-release') ?? '')?.[1] ?? '';
   const sudo = root ? 'root' : machine.faults.sudoRefused ? 'denied' : 'sudo';
@@ -87,6 +89,8 @@ function facts({ machine, root, out }: HollowCall): number {
     systemd: `systemd ${systemd}`,
     kernel,
     architecture,
+    'memory-kb': memoryKb,
+    cpus: String(processors),
     sudo,
   };
   for (const [key, value] of Object.entries(rows)) out(`${key} ${value}\n`);

@@ -32,9 +32,19 @@ export function parseFacts(target: MachineTarget, text: string): MachineDetails 
     kernel: get('kernel'),
     architecture: get('architecture'),
     sudo: sudo === 'root' || sudo === 'sudo' ? sudo : 'denied',
+    ...amountOf('memory', get('memory-kb'), KILOBYTE),
+    ...amountOf('cpus', get('cpus'), 1),
     osRelease: readFields(facts.get('os-release') ?? []),
     ...(PRETTY_HOSTNAME !== undefined && { prettyHostname: PRETTY_HOSTNAME }),
   };
+}
+
+const KILOBYTE = 1024;
+
+/** A count that a machine may not tell. */
+function amountOf<Name extends string>(name: Name, text: string, times: number): { [K in Name]?: number } {
+  const count = /^[1-9]\d{0,14}$/.test(text) ? Number(text) * times : 0;
+  return (count === 0 || !Number.isSafeInteger(count) ? {} : { [name]: count }) as { [K in Name]?: number };
 }
 
 /** `KEY=value` lines with the shell's quotes: os-release(5), machine-info(5). */

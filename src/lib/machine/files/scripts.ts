@@ -258,6 +258,8 @@ say os "$( (. /etc/os-release 2>/dev/null || . /usr/lib/os-release 2>/dev/null; 
 say systemd "$(systemctl --version 2>/dev/null)"
 say kernel "$(uname -r)"
 say architecture "$(uname -m)"
+say memory-kb "$(sed -n 's/^MemTotal: *\\([0-9][0-9]*\\) kB$/\\1/p' /proc/meminfo 2>/dev/null)"
+say cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)"
 f=/etc/os-release
 [ -r "$f" ] || f=/usr/lib/os-release
 sed -n 's/^[A-Z_]*=/os-release &/p' "$f" 2>/dev/null

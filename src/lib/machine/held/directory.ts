@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { lstat, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SshOptions } from '../port.ts';
+import type { MachineTarget, SshOptions } from '../port.ts';
+import { targetKey } from './wire.ts';
 
 /** The kernel's limit for a socket's path is 108 bytes, elsewhere 104. */
 const LONGEST_PATH = 100;
@@ -25,6 +26,12 @@ export function holderFiles(directory: string, ssh: SshOptions, version: string)
     .slice(0, 10);
   const socket = join(directory, `${id}.sock`);
   return Buffer.byteLength(socket) > LONGEST_PATH ? null : { socket, marker: join(directory, `${id}.used`) };
+}
+
+/** The file whose time says when this machine gave no answer. */
+export function awayMark(directory: string, target: MachineTarget): string {
+  const id = createHash('sha256').update(targetKey(target)).digest('hex').slice(0, 10);
+  return join(directory, `${id}.away`);
 }
 
 /** Whether the directory exists and nobody else can create or open a socket in it. */

@@ -3,17 +3,21 @@
  * calls that the port lacks.
  */
 import { spawn } from 'node:child_process';
+import { lstat, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makePrivate } from '../../private-directory.ts';
 import type { Machine, MachineTarget, SshOptions } from '../port.ts';
 import { HolderClient } from './client.ts';
-import { type HolderFiles, holderFiles, holderSockets, isPrivate, noteUse } from './directory.ts';
+import { awayMark, type HolderFiles, holderFiles, holderSockets, isPrivate, noteUse } from './directory.ts';
 import type { HolderOptions } from './holder.ts';
 import { HeldMachine } from './machine.ts';
 import type { HeldConnection } from './wire.ts';
 
 export type { HolderOptions } from './holder.ts';
 export type { HeldConnection } from './wire.ts';
+
+/** How long it is remembered that a machine was away: then it is waited for again, as long as the settings say. */
+const AWAY_FOR_MS = 60_000;
 
 /** How connections outlive a command. */
 export interface HoldOptions {
@@ -56,13 +60,39 @@ export class HeldConnections {
     await (await this.#client)?.ask({ ask: 'drop', targets }).catch(() => undefined);
   }
 
-  /** Ends the conversation with the holder; `connected` machines, reached without it, are held from now on. */
-  async leave(connected: readonly MachineTarget[]): Promise<void> {
+  /** Whether the machine gave no answer to a command within the last `AWAY_FOR_MS`. */
+  async wasAway(target: MachineTarget): Promise<boolean> {
+    if (!(await isPrivate(this.#options.directory))) return false;
+    const mark = await lstat(awayMark(this.#options.directory, target)).catch(() => null);
+    return mark !== null && Date.now() - mark.mtimeMs < AWAY_FOR_MS;
+  }
+
+  /** Remembers that the machine gave no answer. */
+  async noteAway(target: MachineTarget): Promise<void> {
+    const { directory } = this.#options;
+    try {
+      await makePrivate(directory);
+      await writeFile(awayMark(directory, target), '', { mode: 0o600 });
+    } catch {
+      // The next command waits as long as this one did, nothing else.
+    }
+  }
+
+  async noteBack(target: MachineTarget): Promise<void> {
+    await rm(awayMark(this.#options.directory, target), { force: true }).catch(() => undefined);
+  }
+
+  /**
+   * Ends the conversation with the holder; `connected` machines, reached without it, are held from now on, and `hurried`
+   * ones, which were not waited for, as soon as they answer.
+   */
+  async leave(connected: readonly MachineTarget[], hurried: readonly MachineTarget[]): Promise<void> {
     const client = await this.#client;
     try {
-      if (connected.length === 0 || this.#files === null) return;
-      if (client) await client.ask({ ask: 'hold', targets: connected });
-      else if (await this.#isBusy(this.#files)) await this.#start(this.#files, connected);
+      const targets = [...connected, ...hurried];
+      if (targets.length === 0 || this.#files === null) return;
+      if (client) await client.ask({ ask: 'hold', targets });
+      else if (await this.#isBusy(this.#files)) await this.#start(this.#files, targets);
     } catch {
       // Without a holder the next command is slower, nothing else.
     } finally {

@@ -22,22 +22,26 @@ export interface Dialled {
   close(): void;
 }
 
-/** Connects and logs in: through jump machines, with the host key checked, retried once when sshd drops us. */
+/**
+ * Connects and logs in: through jump machines, with the host key checked, retried once when sshd drops us.
+ * @param mostMs how long one step may take, where that is less than the settings say.
+ */
 export async function dial(
   target: MachineTarget,
   options: SshOptions,
+  mostMs?: number,
   jumps?: readonly string[],
   depth = 0,
 ): Promise<Dialled> {
   if (depth > MOST_JUMPS)
     throw unreachable(target, `ProxyJump leads through more than ${MOST_JUMPS} machines`);
   try {
-    return await attempt(target, options, jumps, depth);
+    return await attempt(target, options, mostMs, jumps, depth);
   } catch (error) {
     if (!(error instanceof Dropped)) throw error;
     const { least, most } = RETRY_JITTER_MS;
     await sleep(least + Math.random() * (most - least));
-    return await attempt(target, options, jumps, depth).catch((again: unknown) => {
+    return await attempt(target, options, mostMs, jumps, depth).catch((again: unknown) => {
       throw again instanceof Dropped ? unreachable(target, again.message, again.cause) : again;
     });
   }
@@ -57,6 +61,7 @@ interface Way {
 async function attempt(
   target: MachineTarget,
   options: SshOptions,
+  mostMs: number | undefined,
   jumps: readonly string[] | undefined,
   depth: number,
 ): Promise<Dialled> {
@@ -64,9 +69,9 @@ async function attempt(
   const proxy = config.opensshOnly.find((option) => /proxycommand/i.test(option));
   // Connecting directly would lead to another machine than the one that is meant.
   if (proxy !== undefined && jumps === undefined) throw needsOpenssh(target, proxy, true);
-  const timeoutMs = loginTimeout(options, config);
+  const timeoutMs = loginTimeout(options, config, mostMs);
   const way: Way = { target, options, config, timeoutMs };
-  const via = await openJump(way, jumps ?? config.proxyJump, depth);
+  const via = await openJump(way, mostMs, jumps ?? config.proxyJump, depth);
   const close = () => via?.close();
   try {
     const trust = await trustFor(target, options, config);
@@ -89,8 +94,13 @@ async function attempt(
 }
 
 /** How long one step of a login may take, in milliseconds. */
-export function loginTimeout(options: SshOptions, config: HostConfig): number {
-  return options.timeoutChosen ? options.timeoutMs : (config.connectTimeoutMs ?? options.timeoutMs);
+export function loginTimeout(
+  options: SshOptions,
+  config: HostConfig,
+  mostMs = Number.POSITIVE_INFINITY,
+): number {
+  const chosen = options.timeoutChosen ? options.timeoutMs : (config.connectTimeoutMs ?? options.timeoutMs);
+  return Math.min(chosen, mostMs);
 }
 
 /** An sshd that answered and did not let us in, with what happened, for a second try by other means. */
@@ -107,6 +117,7 @@ export class RefusedByServer extends Error {
 
 async function openJump(
   { target, options, config }: Way,
+  mostMs: number | undefined,
   hops: readonly string[],
   depth: number,
 ): Promise<Dialled | null> {
@@ -118,7 +129,7 @@ async function openJump(
   if (isSelf && jump.port === target.port) return null;
   const before = hops.slice(0, -1);
   // Without a machine before it in the list, the jump machine's own configuration says how it is reached.
-  const dialled = dial(jump, options, before.length > 0 ? before : undefined, depth + 1);
+  const dialled = dial(jump, options, mostMs, before.length > 0 ? before : undefined, depth + 1);
   return await dialled.catch((error: unknown) => {
     const known = error instanceof RefusedByServer ? error.error : error;
     if (!(known instanceof ClusterError)) throw error;

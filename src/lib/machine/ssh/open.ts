@@ -15,11 +15,16 @@ const MOST_JUMPS = 8;
 /**
  * Connects and logs in, by ssh2 in this process, or by the system's OpenSSH client where the client's configuration needs
  * what ssh2 lacks, or where that client may have what sshd asks for.
+ * @param mostMs how long one step of it may take, where that is less than the settings say.
  */
-export async function openTransport(target: MachineTarget, options: SshOptions): Promise<Transport> {
-  if (needsClient(target, options)) return await byOpenssh(target, options);
+export async function openTransport(
+  target: MachineTarget,
+  options: SshOptions,
+  mostMs?: number,
+): Promise<Transport> {
+  if (needsClient(target, options)) return await byOpenssh(target, options, mostMs);
   try {
-    return new Ssh2Transport(await dial(target, options));
+    return new Ssh2Transport(await dial(target, options, mostMs));
   } catch (error) {
     if (!(error instanceof RefusedByServer)) throw error;
     const config = lookupHost(target.address, options, target);
@@ -44,9 +49,9 @@ export function needsClient(target: MachineTarget, options: SshOptions, depth = 
 }
 
 /** Loaded only here: most runs need none of it. */
-async function byOpenssh(target: MachineTarget, options: SshOptions): Promise<Transport> {
+async function byOpenssh(target: MachineTarget, options: SshOptions, mostMs?: number): Promise<Transport> {
   const { dialOpenssh } = await import('./openssh/dial.ts');
-  return await dialOpenssh(target, options);
+  return await dialOpenssh(target, options, mostMs);
 }
 
 /** After a refusal: whether OpenSSH's client has a key, a ticket or a person that ssh2 does not have. */

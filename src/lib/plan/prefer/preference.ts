@@ -14,6 +14,10 @@ export interface Preference {
   concerns(unit: Wanted): boolean;
   /** Gives the score of a machine by its rank; the lowest is the best. */
   score(state: State, unit: Wanted): (rank: number) => number;
+  /** The score as it is shown, where it has several parts; absent = one part, called `name`. */
+  parts?(state: State, unit: Wanted): (rank: number) => Readonly<Record<string, number>>;
+  /** How much lower another machine's score has to be before a rebalance moves a unit for it; absent = at all. */
+  readonly worth?: number;
   /**
    * The first machine by id among those with the lowest score, where there is a faster way than to ask for every
    * score; -1 when there is no candidate. It ends the ranking, so only the last preference can have it.

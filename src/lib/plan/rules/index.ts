@@ -4,10 +4,14 @@
  */
 import { conflicts } from './conflicts.ts';
 import { cordoned } from './cordoned.ts';
+import { cpu } from './cpu.ts';
 import { endlessReplacing } from './endless-replacing.ts';
 import { machineId } from './machine-id.ts';
 import { machineMetadata } from './machine-metadata.ts';
 import { machineOf } from './machine-of.ts';
+import { maxPerMachine } from './max-per-machine.ts';
+import { memory } from './memory.ts';
+import { ports } from './ports.ts';
 import { replaces } from './replaces.ts';
 import type { Rule } from './rule.ts';
 import { unreachable } from './unreachable.ts';
@@ -19,7 +23,11 @@ export const RULES: readonly Rule[] = [
   machineOf,
   conflicts,
   replaces,
+  maxPerMachine,
+  ports,
   cordoned,
   unreachable,
+  memory,
+  cpu,
   endlessReplacing,
 ];

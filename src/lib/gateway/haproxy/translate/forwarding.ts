@@ -58,10 +58,15 @@ export const CLIENT_RULE = 'tcp-request session set-var(sess.ip) src,concat()';
 /**
  * Everything that could be taken for a word of ours about the client, also in the spellings that CGI and its like read as
  * the same name (`X_Forwarded_For`), and what we do not say at all (`Forwarded`, `X-Forwarded-Prefix`), or only of
- * clients that have shown a certificate.
+ * clients that have shown a certificate; not the names of ours, which are replaced anyway.
  */
-const CLAIMS = `^(x[^a-z0-9]forwarded|x[^a-z0-9]real[^a-z0-9]ip$|forwarded$|${CERTIFICATE_CLAIMS})`;
-const CLAIMS_RULE = `http-request del-header ${quote(CLAIMS)} -m reg`;
+const OURS = '(?!x-(?:forwarded-(?:for|proto|host|port|server)|real-ip)(?:,|$))';
+const CLAIMS = [
+  `${OURS}x[^a-z0-9](?:forwarded|real[^a-z0-9]ip(?:,|$))`,
+  'forwarded(?:,|$)',
+  CERTIFICATE_CLAIMS,
+];
+const CLAIMS_RULE = `http-request del-header ${quote(`^(?:${CLAIMS.join('|')})`)} -m reg`;
 
 /** A converter that replaces all matches. */
 const replaced = (regexp: string, by: string): string => `regsub(${argument(regexp)},${argument(by)},g)`;
@@ -72,18 +77,26 @@ const replaced = (regexp: string, by: string): string => `regsub(${argument(rege
  */
 const LINES = String.raw`(?i)(?:(?!x-forwarded-for:)[^\n]*\n)*x-forwarded-for:[ \t]*([^\r\n]*)\r?\n`;
 
+const TRUSTS = '{ var(txn.trust) -m found }';
 /** Several lines of X-Forwarded-For mean one list; servers that read only one line would miss the others. */
-const SEVERAL = '{ req.fhdr_cnt(x-forwarded-for) gt 1 }';
+const SEVERAL = `${TRUSTS} { req.fhdr_cnt(x-forwarded-for) gt 1 }`;
 const ONE_LINE = [
   `http-request set-var(txn.xff) ${quote(`req.hdrs,${replaced(LINES, '\\1\\x01')},${replaced('\\x01[^\\x01]*$', '')},${replaced('\\x01', ', ')}`)} if ${SEVERAL}`,
   `http-request set-header X-Forwarded-For %[var(txn.xff)] if ${SEVERAL}`,
 ];
 
+/** Rules that every request passes, and those for the names of headers that few requests have. */
+export interface Forwarding {
+  readonly rules: readonly string[];
+  readonly rareNames: readonly string[];
+  readonly rareRules: readonly string[];
+}
+
 /**
  * The headers that tell a server who the client is: the client's own are replaced, or completed for frontends that trust them.
  * X-Forwarded-Host is the client's Host.
  */
-export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, hostname: string): string[] {
+export function forwarding({ trust, names }: Settings, arrivals: Arrivals, hostname: string): Forwarding {
   const proto = arrivals.hasTls ? (arrivals.hasPlain ? '%[ssl_fc,iif(https,http)]' : 'https') : 'http';
   const port = arrivals.hasTls ? (arrivals.hasPlain ? '%[ssl_fc,iif(443,80)]' : '443') : '80';
   const own = quote(literal(hostname));
@@ -92,41 +105,53 @@ export function forwardingRules({ trust, names }: Settings, arrivals: Arrivals, 
       ? own
       : `%[var(txn.fe),map_str(${NAMES_MAP},${hostname})]`;
   const known = arrivals.hasUnix ? `{ ${CLIENT} -m found }` : '';
+  const claimsOfUnknown = (condition: string): string[] =>
+    ['X-Forwarded-For', 'X-Real-Ip']
+      .filter(() => arrivals.hasUnix)
+      .map((name) => `http-request del-header ${name} if !${known} ${condition}`.trimEnd());
   if (trust.size === 0)
-    return [
-      CLAIMS_RULE,
-      set('X-Forwarded-For', `%[${CLIENT}]`, known),
-      set('X-Real-Ip', `%[${CLIENT}]`, known),
-      set('X-Forwarded-Proto', proto),
-      set('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
-      set('X-Forwarded-Port', port),
-      set('X-Forwarded-Port', '%[req.fhdr(host,1),port_only]', '{ req.fhdr(host,1),port_only gt 0 }'),
-      set('X-Forwarded-Server', server),
-    ];
-  const trusts = `{ var(txn.fe),map_str(${TRUST_MAP}) -m found }`;
+    return {
+      rules: [
+        ...claimsOfUnknown(''),
+        set('X-Forwarded-For', `%[${CLIENT}]`, known),
+        set('X-Real-Ip', `%[${CLIENT}]`, known),
+        set('X-Forwarded-Proto', proto),
+        set('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
+        set('X-Forwarded-Port', port),
+        set('X-Forwarded-Port', '%[req.fhdr(host,1),port_only]', '{ req.fhdr(host,1),port_only gt 0 }'),
+        set('X-Forwarded-Server', server),
+      ],
+      rareNames: CLAIMS,
+      rareRules: [CLAIMS_RULE],
+    };
   /** Replaces the header; for a trusted client it only fills it in where it is missing. */
   const complete = (name: string, value: string, condition = ''): string[] => {
-    const free = [`!${trusts}`, condition].filter(Boolean).join(' ');
+    const free = [`!${TRUSTS}`, condition].filter(Boolean).join(' ');
     const absent = [`{ req.fhdr_cnt(${name}) eq 0 }`, condition].filter(Boolean).join(' ');
     return [set(name, value, `${free} || ${absent}`)];
   };
-  return [
-    `${CLAIMS_RULE} unless ${trusts}`,
-    ...ONE_LINE,
-    set(
-      'X-Forwarded-For',
-      `%[req.fhdr(x-forwarded-for,1)], %[${CLIENT}]`,
-      `{ req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`,
-    ),
-    set('X-Forwarded-For', `%[${CLIENT}]`, `{ req.fhdr_cnt(x-forwarded-for) eq 0 } ${known}`),
-    ...complete('X-Real-Ip', `%[${CLIENT}]`, known),
-    ...complete('X-Forwarded-Proto', proto),
-    ...complete('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
-    `http-request set-var(txn.port) req.fhdr(host,1),port_only`,
-    ...complete('X-Forwarded-Port', port, '!{ var(txn.port) -m int gt 0 }'),
-    ...complete('X-Forwarded-Port', '%[var(txn.port)]', '{ var(txn.port) -m int gt 0 }'),
-    set('X-Forwarded-Server', server),
-  ];
+  return {
+    rules: [
+      `http-request set-var(txn.trust) var(txn.fe),map_str(${TRUST_MAP})`,
+      ...claimsOfUnknown(`!${TRUSTS}`),
+      ...ONE_LINE,
+      set(
+        'X-Forwarded-For',
+        `%[req.fhdr(x-forwarded-for,1)], %[${CLIENT}]`,
+        `${TRUSTS} { req.fhdr_cnt(x-forwarded-for) eq 1 } ${known}`,
+      ),
+      ...complete('X-Forwarded-For', `%[${CLIENT}]`, known),
+      ...complete('X-Real-Ip', `%[${CLIENT}]`, known),
+      ...complete('X-Forwarded-Proto', proto),
+      ...complete('X-Forwarded-Host', '%[req.fhdr(host,1)]'),
+      `http-request set-var(txn.port) req.fhdr(host,1),port_only`,
+      ...complete('X-Forwarded-Port', port, '!{ var(txn.port) -m int gt 0 }'),
+      ...complete('X-Forwarded-Port', '%[var(txn.port)]', '{ var(txn.port) -m int gt 0 }'),
+      set('X-Forwarded-Server', server),
+    ],
+    rareNames: CLAIMS,
+    rareRules: [`${CLAIMS_RULE} unless ${TRUSTS}`],
+  };
 }
 
 function set(name: string, value: string, condition = ''): string {

@@ -30,12 +30,21 @@ export function headerSettings({ maxHeaderBytes, maxHeaders }: HeaderLimits, roo
   ];
 }
 
+/** What `req.hdrs` has of each line beyond its name and value, in bytes. */
+const LINE_EXTRA = 4;
+
+/**
+ * `req.fhdr_cnt()` reads every line, and `req.hdrs` writes the whole header anew to measure it. HAProxy knows how many
+ * blocks a message has (each line is one) and how long they are together (a body and the request line included), so
+ * only requests that may be too large are counted and measured.
+ */
 export function headerLimitRules({ maxHeaderBytes, maxHeaders }: HeaderLimits): string[] {
   const words = quote('{"error":"request header too large"}');
   const answer = `status 431 content-type application/json string ${words}`;
-  return [
-    `http-request return ${answer} if { req.fhdr_cnt() gt ${maxHeaders} } || { req.hdrs,length gt ${maxHeaderBytes} }`,
-  ];
+  const surely = Math.max(0, maxHeaderBytes - LINE_EXTRA * (maxHeaders + 1));
+  const tooMany = `{ internal.htx.nbblks gt ${maxHeaders} } { req.fhdr_cnt() gt ${maxHeaders} }`;
+  const tooLong = `{ internal.htx.data gt ${surely} } { req.hdrs,length gt ${maxHeaderBytes} }`;
+  return [`http-request return ${answer} if ${tooMany} || ${tooLong}`];
 }
 
 const BAD_TARGET = `status 400 content-type application/json string ${quote('{"error":"malformed target"}')}`;
@@ -59,13 +68,33 @@ const UPGRADES = '{ req.hdr(connection) -m str -i upgrade }';
 const IS_H2C = '{ req.hdr(upgrade) -m beg -i h2c }';
 
 /**
- * What concerns only the client's own connection is not passed on. `Connection` goes as a whole, since servers behind
- * would remove the headers that it names, ours among them; an upgrade is named anew. `TE: trailers` stays: gRPC needs it.
+ * `Connection` goes as a whole, since servers behind would remove the headers that it names, ours among them. Clients
+ * send it with most requests, so this is apart from `rareRules`.
  */
-export function hopByHopRules(): string[] {
+export function connectionRules(): string[] {
   return [
-    `http-request set-var(txn.up) bool(true) if ${UPGRADES} { req.fhdr_cnt(upgrade) eq 1 } !${IS_H2C}`,
+    `http-request set-var(txn.up) bool(true) if { req.fhdr_cnt(upgrade) eq 1 } ${UPGRADES} !${IS_H2C}`,
     'http-request del-header connection',
+  ];
+}
+
+/**
+ * Rules for what few requests have, which the others skip by one test. They must be the last of their section.
+ * What concerns only the client's own connection is not passed on; an upgrade is named anew. `TE: trailers` stays: gRPC
+ * needs it.
+ * Requests of clients that have shown a certificate pass all of it: servers are told of that after claims are removed.
+ * @param names regular expressions of the names of headers that `more` is for, without a comma in them.
+ */
+export function rareRules(
+  names: readonly string[],
+  more: readonly string[],
+  { clientCertificates }: { readonly clientCertificates: boolean },
+): string[] {
+  const own = '(?:te|upgrade|http2-settings|keep-alive|proxy)(?:,|$)';
+  const uncertified = clientCertificates ? ' !{ ssl_c_used }' : '';
+  const rare = `(?:^|,)(?:${[own, 'proxy-', ...names].join('|')})`;
+  return [
+    `http-request allow if { url_beg / } !{ method CONNECT }${uncertified} !{ req.hdr_names -m reg -- ${quote(rare)} }`,
     'http-request set-header Connection upgrade if { var(txn.up) -m bool }',
     'http-request del-header upgrade unless { var(txn.up) -m bool }',
     'http-request del-header http2-settings',
@@ -75,9 +104,13 @@ export function hopByHopRules(): string[] {
     'http-request set-var(txn.te) bool(true) if { req.hdr(te) -m str -i trailers }',
     'http-request del-header te',
     'http-request set-header TE trailers if { var(txn.te) -m bool }',
+    ...more,
     ...TARGET_RULES,
-    'http-response del-header connection unless { status 101 }',
-    'http-response del-header keep-alive',
-    'http-response del-header proxy- -m beg',
   ];
 }
+
+export const ANSWER_RULES = [
+  'http-response del-header connection unless { status 101 }',
+  'http-response del-header keep-alive',
+  'http-response del-header proxy- -m beg',
+];

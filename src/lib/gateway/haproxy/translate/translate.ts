@@ -17,14 +17,14 @@ import { type Failover, failover, type RetryProfile, STREAM, USUAL } from './fai
 import {
   bodyLimitRules,
   CLIENT_RULE,
-  forwardingRules,
+  forwarding,
   LIMITS_MAP,
   NAMES_MAP,
   type Settings,
   settingsOf,
   TRUST_MAP,
 } from './forwarding.ts';
-import { headerLimitRules, hopByHopRules, hostRules } from './hop-by-hop.ts';
+import { ANSWER_RULES, connectionRules, headerLimitRules, hostRules, rareRules } from './hop-by-hop.ts';
 import { type Listening, listening } from './listeners.ts';
 import { Memo } from './memo.ts';
 import { BREAKERS_MAP, Middlewares } from './middlewares.ts';
@@ -199,6 +199,7 @@ function byId<Value extends { readonly Id: string }>(objects: ReadonlyMap<string
 /** From the request to the backend: the order of these rules is the order in which things happen to a request. */
 function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
   const { routes, settings, middlewares, listeners } = parts;
+  const told = forwarding(settings, listeners, options.hostname);
   const rules = [
     ...headerLimitRules((options.process ?? USUAL_PROCESS).limits),
     ...hostRules(),
@@ -211,9 +212,12 @@ function gatewayLines(options: TranslateOptions, parts: Parts): string[] {
     ...middlewares.steps.lines(),
     // A worker that a reload replaces counts no servers any more, and still answers on connections it holds.
     `http-request return ${NO_SERVER} unless { ${TARGET},nbsrv gt 0 } or { stopping }`,
-    ...hopByHopRules(),
-    ...forwardingRules(settings, listeners, options.hostname),
-    ...certificateRules(listeners.asking),
+    ...connectionRules(),
+    ...told.rules,
+    ...rareRules(told.rareNames, [...told.rareRules, ...certificateRules(listeners.asking)], {
+      clientCertificates: listeners.asking.length > 0,
+    }),
+    ...ANSWER_RULES,
     `use_backend %[${TARGET}]`,
   ];
   return [

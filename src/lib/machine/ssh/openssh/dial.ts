@@ -26,9 +26,13 @@ const PERSON_MS = 150_000;
 const terminal = new Limit(1);
 
 /** Logs in with the system's OpenSSH client, asking on the terminal only where there is one and it is needed. */
-export async function dialOpenssh(target: MachineTarget, options: SshOptions): Promise<Transport> {
+export async function dialOpenssh(
+  target: MachineTarget,
+  options: SshOptions,
+  mostMs?: number,
+): Promise<Transport> {
   try {
-    return await attempt(target, options, false);
+    return await attempt(target, options, false, mostMs);
   } catch (error) {
     if (!hasTerminal(options) || !(error instanceof ClusterError) || !isForPerson(error)) throw error;
     return await terminal.run(() => attempt(target, options, true));
@@ -44,9 +48,14 @@ function isForPerson({ code }: ClusterError): boolean {
   return code === 'machine-auth' || code === 'host-key-unknown';
 }
 
-async function attempt(target: MachineTarget, options: SshOptions, asks: boolean): Promise<Transport> {
+async function attempt(
+  target: MachineTarget,
+  options: SshOptions,
+  asks: boolean,
+  mostMs?: number,
+): Promise<Transport> {
   const host = lookupHost(target.address, options, target);
-  const timeoutMs = loginTimeout(options, host);
+  const timeoutMs = loginTimeout(options, host, mostMs);
   const directory = makePlace();
   const at = (name: string) => join(directory, name);
   const shared = await sharedLines(target, options, host);
