@@ -87,7 +87,7 @@ export abstract class ClusterCommand extends Command {
     const session = new Session({
       config,
       emit: (event) => {
-        if (event.kind !== 'pending') this.#events.push(event);
+        if (event.kind !== 'pending' && event.kind !== 'rollout-waiting') this.#events.push(event);
         this.show(event, teller);
       },
       program: { entry: process.argv[1] ?? '', version: VERSION },

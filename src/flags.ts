@@ -60,7 +60,7 @@ export const forgetFlag = {
 
 export const replaceFlag = {
   replace: Flags.boolean({
-    description: 'replace the stored file where the local one differs; for a template, in all its instances',
+    description: 'replace the stored file of the named units where the local one differs',
     default: false,
     env: 'CLUSTER_REPLACE',
     exclusive: ['keep'],

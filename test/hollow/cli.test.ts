@@ -100,7 +100,7 @@ describe('the life of units, on hollow machines', () => {
     expect((await at.run('destroy', 'bad.service')).stdout).toBe('Destroyed bad.service\n');
   });
 
-  test('a changed file is noticed, and rolled out with --replace to all instances', async () => {
+  test('a changed file is noticed, and exchanged with --all-at-once in all instances', async () => {
     await at.file(
       'demo@.service',
       '[Unit]\nDescription=new\n[Service]\nExecStart=/bin/sleep infinity\n[X-Fleet]\nConflicts=demo@*.service\n',
@@ -123,7 +123,7 @@ describe('the life of units, on hollow machines', () => {
     expect(planned.stdout).toMatch(/^demo@\.service differs from what the registry has for 2 units/);
     expect(planned.stdout).toContain('\n+Description=new\n');
     expect(planned.stdout).toContain('content changed from');
-    const replaced = await at.run('start', '--replace', 'demo@1.service');
+    const replaced = await at.run('start', '--replace', '--all-at-once', 'demo@1.service');
     expect(replaced.code).toBe(0);
     expect((await at.run('cat', 'demo@3.service')).stdout).toContain('Description=new');
     expect((await at.run('reconcile', '--dry-run')).stdout).toBe('Nothing to do.\n');

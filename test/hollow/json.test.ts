@@ -15,6 +15,7 @@ beforeAll(async () => {
   lab = await hollowUp({ machines: 2, stateDir: join(home.dir, 'lab'), name: 'json' });
   at = await workplaceWith(lab);
   await at.file('a.service', RUN);
+  await at.file('b.service', RUN);
 }, 60_000);
 
 afterAll(async () => {
@@ -23,8 +24,19 @@ afterAll(async () => {
   await home.remove();
 });
 
-/** Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release, a broken key. */
-const ELSEWHERE = new Set(['gateway', 'registrator', 'registry:copy', 'registry:rm-key', 'machine:install']);
+/**
+ * Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release, a broken key, a
+ * former text, a rollout under way.
+ */
+const ELSEWHERE = new Set([
+  'gateway',
+  'registrator',
+  'registry:copy',
+  'registry:rm-key',
+  'machine:install',
+  'rollback',
+  'rollout:pause',
+]);
 
 /** Each rests on those before it. */
 const WALK: readonly string[] = [
@@ -36,6 +48,11 @@ const WALK: readonly string[] = [
   'unload a.service',
   'start a.service',
   'reconcile',
+  'start --replace --canary 1 --pause --min-healthy 0 a.service b.service',
+  'rollout resume',
+  'rollout rollback',
+  'start --replace --canary 1 --pause --min-healthy 0 a.service b.service',
+  'rollout abort',
   'destroy --dry-run a.service',
   'destroy a.service',
   'rollback a.service',
@@ -97,7 +114,7 @@ test('every changing command prints one JSON document with --json', async () => 
       line.includes('--dry-run') ? 2 : 0,
     ]);
     expect(() => JSON.parse(ran.stdout) as unknown, `${line}: ${ran.stdout}`).not.toThrow();
-    if (line.startsWith('start'))
+    if (line.startsWith('start a'))
       expect(JSON.parse(ran.stdout)).toMatchObject({
         events: expect.arrayContaining([expect.objectContaining({ kind: 'state', state: 'launched' })]),
       });

@@ -2,6 +2,7 @@
  * What commands call and what they share: the session, events, reports. It must not format anything for a person.
  */
 import type { Desired, Exclusion } from '../plan/model.ts';
+import type { ItemState, RolloutKind, RolloutState } from '../rollout/index.ts';
 
 export interface MachineName {
   readonly id: string;
@@ -122,6 +123,41 @@ export type Event =
       readonly kind: 'machine-metadata';
       readonly machine: MachineName;
       readonly metadata: Readonly<Record<string, string>>;
+    }
+  | {
+      /** A rollout came into another state. */
+      readonly kind: 'rollout';
+      readonly id: string;
+      readonly change: RolloutKind;
+      readonly state: RolloutState;
+      readonly units: number;
+      readonly healthy: number;
+      readonly failed: number;
+      readonly skipped: number;
+      readonly reason?: string;
+      /** Since this driver began. */
+      readonly seconds: number;
+    }
+  | {
+      /** A unit of a rollout came into another state. */
+      readonly kind: 'rollout-unit';
+      readonly id: string;
+      readonly unit: string;
+      readonly machine: MachineName | null;
+      readonly state: ItemState;
+      readonly batch: number;
+      readonly why?: string;
+      /** Last lines of a unit that failed. */
+      readonly journal?: readonly string[];
+      /** How long it was in the state before. */
+      readonly seconds: number;
+    }
+  /** What a rollout waits for, again and again while it does; `seconds` is how long it has. */
+  | {
+      readonly kind: 'rollout-waiting';
+      readonly id: string;
+      readonly message: string;
+      readonly seconds: number;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
   | { readonly kind: 'warning'; readonly message: string }

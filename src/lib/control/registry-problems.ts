@@ -2,13 +2,14 @@ import { ClusterError, EXIT } from '../error.ts';
 import type { Problem } from '../registry/index.ts';
 import type { Session } from './session.ts';
 
-/** Keys of the registry whose values cannot be read: of machines, units and their files, and traffic. */
+/** Keys of the registry whose values cannot be read: of machines, units and their files, rollouts, and traffic. */
 export async function registryProblems(session: Session): Promise<readonly Problem[]> {
-  const [state, traffic] = await Promise.all([
+  const [state, traffic, rollouts] = await Promise.all([
     session.registry().then((registry) => registry.load()),
     session.traffic().then((registry) => registry.load()),
+    session.rollouts().then((registry) => registry.load()),
   ]);
-  const all: Problem[] = [...state.problems, ...traffic.problems.values()];
+  const all: Problem[] = [...state.problems, ...traffic.problems.values(), ...rollouts.problems];
   return all.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 

@@ -18,6 +18,7 @@ import {
   RegistratorRegistry,
   Registry,
   type RegistryState,
+  RolloutRegistry,
   ServiceRegistry,
   SwitchRegistry,
   TrafficRegistry,
@@ -100,6 +101,10 @@ export class Session {
   /** What registrators announced. */
   async services(): Promise<ServiceRegistry> {
     return new ServiceRegistry(await this.store(), this.config.prefix, this.config.trafficPrefix);
+  }
+
+  async rollouts(): Promise<RolloutRegistry> {
+    return new RolloutRegistry(await this.store(), this.config.prefix);
   }
 
   /** What was written, by whom. */

@@ -5,6 +5,7 @@
 export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
 export { UnitFacts } from './facts.ts';
+export { endsByItself } from './finished-oneshots.ts';
 export { impossibleOn } from './impossible.ts';
 export { UnitLinks } from './links.ts';
 export type * from './model.ts';

@@ -1,8 +1,8 @@
-import { cpuText, type PortRange, sizeText } from '../unit/index.ts';
+import { cpuText, type PortRange, parseUnitName, sizeText } from '../unit/index.ts';
 import { isTemplateName, type UnitFacts } from './facts.ts';
 import { impossible } from './impossible.ts';
 import { MachineTable } from './machines.ts';
-import type { Assignment, ClusterState } from './model.ts';
+import type { Assignment, ClusterState, UnitEntry } from './model.ts';
 
 type Planned = ClusterState & { readonly assignments: readonly Assignment[] };
 
@@ -24,9 +24,30 @@ export function warningsOf(planned: Planned, facts: UnitFacts): string[] {
     }
     for (const warning of impossible(table, name, requirements)) warnings.add(warning);
   }
+  for (const warning of differingInstances(units.values())) warnings.add(warning);
   for (const warning of overfull(planned, facts)) warnings.add(warning);
   return [...warnings].sort();
 }
+
+/** Templates whose instances have different files: somebody changed some of them alone, or a rollout is under way. */
+function* differingInstances(units: Iterable<UnitEntry>): Generator<string> {
+  const hashes = new Map<string, Map<string, string[]>>();
+  for (const { name, hash } of units) {
+    const { template, isTemplate } = parseUnitName(name);
+    if (template === null || isTemplate) continue;
+    const byHash = hashes.get(template) ?? new Map<string, string[]>();
+    byHash.set(hash, [...(byHash.get(hash) ?? []), name]);
+    hashes.set(template, byHash);
+  }
+  for (const [template, byHash] of hashes) {
+    if (byHash.size < 2) continue;
+    const parts = [...byHash].map(([hash, names]) => `${hash.slice(0, 7)}: ${shortList(names.sort())}`);
+    yield `instances of ${template} have ${byHash.size} different files (${parts.sort().join('; ')})`;
+  }
+}
+
+const shortList = (names: readonly string[]): string =>
+  names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
 
 function commonPort(own: readonly PortRange[], theirs: readonly PortRange[]): number | undefined {
   for (const a of own)

@@ -27,6 +27,11 @@ export { MovedMark, movedError, movedHint, movedText } from './moved.ts';
 export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';
 export { Registry } from './registry.ts';
 export {
+  type DriverHold,
+  type RolloutEntry,
+  RolloutRegistry,
+} from './rollouts.ts';
+export {
   type ServiceChange,
   type ServiceObjects,
   ServiceRegistry,
@@ -34,3 +39,4 @@ export {
 } from './services.ts';
 export { type SwitchRecord, SwitchRegistry } from './switches.ts';
 export { TrafficRegistry } from './traffic.ts';
+export type { DriverRecord } from './validate-rollout.ts';

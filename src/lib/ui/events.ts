@@ -2,6 +2,7 @@ import type { Event } from '../control/event.ts';
 import type { Exclusion } from '../plan/model.ts';
 import { printable } from '../printable.ts';
 import { machineId, machineLegend, metadataText, planMachine } from './format.ts';
+import { rolloutLine, rolloutUnitLines } from './rollout.ts';
 
 export interface Sentence {
   /** Results go to stdout, everything a script does not want to read to stderr. */
@@ -101,6 +102,10 @@ function told(event: Event): Sentence[] {
       );
     case 'back':
       return err(`Machine ${machineLegend(event.machine, false)} is back after ${event.seconds} s`);
+    case 'rollout':
+      return event.state === 'checking' || event.state === 'running' ? [] : out(rolloutLine(event));
+    case 'rollout-unit':
+      return rolloutUnitLines(event).map((text): Sentence => ({ to: 'stdout', text }));
     case 'machine-added':
       return out(
         `Machine ${machineLegend(event.machine, false)} ${event.updated ? 'updated' : 'added'}: ${event.text}`,
@@ -115,6 +120,7 @@ function told(event: Event): Sentence[] {
       return err(event.message);
     // Told by ui/progress.ts, which knows what was told before.
     case 'pending':
+    case 'rollout-waiting':
     case 'summary':
       return [];
     case 'warning':

@@ -1,4 +1,5 @@
 import type { Event, PendingJob } from '../control/event.ts';
+import { printable } from '../printable.ts';
 import { machineLegend } from './format.ts';
 
 type Pending = Extract<Event, { kind: 'pending' }>;
@@ -26,6 +27,7 @@ export class Progress {
   #shown = false;
   #next = FIRST;
   #told = false;
+  #last = 0;
 
   constructor(stream: Output) {
     this.#stream = stream;
@@ -44,14 +46,25 @@ export class Progress {
       this.clear();
       return;
     }
+    this.#say(waitingLine(jobs), longest);
+  }
+
+  /** What else is waited for, and for how many seconds by now; a wait that is shorter than the last is another one. */
+  waiting(message: string, seconds: number): void {
+    if (seconds < this.#last) this.#next = FIRST;
+    this.#last = seconds;
+    this.#say(`Waiting ${Math.floor(seconds)} s: ${printable(message)}`, seconds);
+  }
+
+  #say(line: string, seconds: number): void {
     if (this.#stream.isTTY) {
       const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
-      this.#stream.write(`${CLEAR}${waitingLine(jobs).slice(0, width)}`);
+      this.#stream.write(`${CLEAR}${line.slice(0, width)}`);
       this.#shown = true;
-    } else if (longest >= this.#next) {
-      this.#stream.write(`${waitingLine(jobs)}\n`);
+    } else if (seconds >= this.#next) {
+      this.#stream.write(`${line}\n`);
       this.#told = true;
-      this.#next = nextAfter(longest);
+      this.#next = nextAfter(seconds);
     }
   }
 

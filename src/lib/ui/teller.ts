@@ -24,6 +24,10 @@ export class Teller {
       this.#progress.pending(event);
       return;
     }
+    if (event.kind === 'rollout-waiting') {
+      this.#progress.waiting(event.message, event.seconds);
+      return;
+    }
     if (event.kind === 'summary') {
       this.end();
       this.#progress.summary(event);

@@ -17,6 +17,7 @@ export {
   values,
 } from './file.ts';
 export { compileGlob, fleetGlob, goMatch } from './glob.ts';
+export { type HealthCheck, healthCheckOf } from './health-check.ts';
 export { matchMachineId, matchMetadata, parseMetadata, shortMachineId } from './metadata.ts';
 export {
   mangle,

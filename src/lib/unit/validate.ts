@@ -1,6 +1,7 @@
 import { ClusterError, type ErrorPlace } from '../error.ts';
 import { parseUnitFile, type UnitFile, unitHash } from './file.ts';
 import { fleetGlob, type Glob } from './glob.ts';
+import { healthCheckOf } from './health-check.ts';
 import { parseUnitName, type UnitName } from './name.ts';
 import { faultOf } from './placement-keys.ts';
 import { CONFLICTS, MACHINE_OF, REPLACES, unitWarnings } from './warnings.ts';
@@ -24,8 +25,8 @@ export interface ValidatedUnit {
 
 /**
  * Checks a unit's name, syntax and [X-Fleet] rules; a file may be empty or hold only [X-Fleet]. Throws the first
- * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key`, `bad-fleet-value` and
- * `bad-requirements` (rules that exclude each other, in fleet's words). What fleet ignores is a warning.
+ * error: those of parseUnitName, parseUnitFile and fleetValues, then `unknown-fleet-key`, `bad-fleet-value`,
+ * `bad-health-check` and `bad-requirements` (rules that exclude each other, in fleet's words). What fleet ignores is a warning.
  */
 export function validateUnit(
   name: string,
@@ -41,6 +42,7 @@ export function validateUnit(
   });
   refuseUnknownKeys(file, name, place);
   const found = fleetValues(unit, file);
+  healthCheckOf(name, file);
   const fault = faultOf(found, unit.isTemplate);
   if (fault !== null) {
     const { what, line, hint } = fault;

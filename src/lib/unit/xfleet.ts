@@ -17,6 +17,7 @@ export const FLEET_KEYS: readonly string[] = [
   'Conflicts',
   'Global',
   'Replaces',
+  'HealthCheck',
   ...PLACEMENT_KEYS,
   'X-ConditionMachineID',
   'X-ConditionMachineBootID',

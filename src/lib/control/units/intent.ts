@@ -9,7 +9,8 @@ import type { Found } from './find-files.ts';
 
 /**
  * What starting (or loading, or submitting) units with these files means for the registry, and what a person should
- * know about it. Units that are known keep their file unless `replace` is set.
+ * know about it. Units that are known keep their file unless `replace` is set; a changed template then concerns those
+ * instances that were found, with `siblings` all.
  * @throws `template-activation` for a template that would be loaded or launched.
  */
 export function intentOfFiles(
@@ -17,6 +18,7 @@ export function intentOfFiles(
   found: readonly Found[],
   desired: Desired,
   replace: boolean,
+  siblings = false,
 ): { readonly intent: Intent; readonly events: readonly Event[] } {
   const events: Event[] = [];
   const units = new Map<string, Pick<UnitEntry, 'hash' | 'desired'>>();
@@ -50,7 +52,7 @@ export function intentOfFiles(
       } else {
         hash = item.differs.hash;
         files.set(hash, item.differs.text);
-        if (item.differs.template) replaceInstances(state, item.name, hash, units);
+        if (item.differs.template && siblings) replaceInstances(state, item.name, hash, units);
       }
     }
     if (known === undefined) {

@@ -25,7 +25,7 @@ async function planUnits(session: Session, args: readonly string[]): Promise<Pla
   const reachability = new Reachability(session);
   const decided = await preview(
     session,
-    (state) => intendStart(session, state, reachability, args, 'launched', 'replace'),
+    (state) => intendStart(session, state, reachability, args, 'launched', { differing: 'replace' }),
     { reachability, scores: true },
   );
   const { before, decision } = decided;

@@ -31,21 +31,20 @@ export async function restart(
   const loaded = names.filter((name) => state.units.get(name)?.desired === 'loaded');
   const failures: ClusterError[] = [];
   if (launched.length > 0)
-    failures.push(...(await restartLaunched(session, state, launched, waiting(options), options.rolling)));
+    failures.push(...(await restartLaunched(session, state, launched, waiting(options))));
   if (loaded.length > 0) await start(session, loaded, 'launched', { ...options, differing: 'keep' });
   throwFailures(failures);
 }
 
 /**
- * systemd's own restart, on every machine that a launched unit is assigned to: all at once or, `rolling`, one machine
- * after another until a unit fails; a machine that does not answer is passed over. @returns what failed, reported.
+ * systemd's own restart, on every machine that a launched unit is assigned to, side by side; a machine that does not
+ * answer is passed over. @returns what failed, reported.
  */
 async function restartLaunched(
   session: Session,
   state: RegistryState,
   names: readonly string[],
   { block, timeoutMs }: Waiting,
-  rolling = false,
 ): Promise<ClusterError[]> {
   const wanted = new Set(names);
   const decision = decide(state);
@@ -104,20 +103,7 @@ async function restartLaunched(
     if (block && done + failures.length > 1) session.emit({ kind: 'summary', ...summary, seconds });
     return [...(await follow()), ...failures];
   };
-  if (!rolling) {
-    failures.push(...(await restartOn(machines)));
-    return await end();
-  }
-
-  for (const [at, record] of machines.entries()) {
-    const failed = await restartOn([record]);
-    failures.push(...failed);
-    const left = machines.length - at - 1;
-    if (left === 0 || !failed.some(({ code }) => code === 'unit-failed' || code === 'wait-timeout')) continue;
-    const message = `stopped there: ${left} machine${left === 1 ? '' : 's'} not restarted`;
-    session.emit({ kind: 'warning', message });
-    break;
-  }
+  failures.push(...(await restartOn(machines)));
   return await end();
 }
 

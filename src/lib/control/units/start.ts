@@ -26,6 +26,8 @@ export type Differing = 'replace' | 'keep' | 'refuse';
 
 export interface StartOptions extends VerbOptions {
   readonly differing: Differing;
+  /** A changed template concerns all its instances, also those that are not named. */
+  readonly siblings?: boolean;
   /** What is refused is wanted no more afterwards, instead of later. */
   readonly orForget?: boolean;
 }
@@ -40,7 +42,7 @@ export async function start(
   const reachability = new Reachability(session);
   const decided = await write(
     session,
-    (state) => intendStart(session, state, reachability, args, desired, options.differing),
+    (state) => intendStart(session, state, reachability, args, desired, options),
     { reachability },
   );
   const { before, decision } = decided;
@@ -100,9 +102,9 @@ export async function intendStart(
   reachability: Reachability,
   args: readonly string[],
   desired: Desired,
-  differing: Differing,
+  { differing, siblings }: Pick<StartOptions, 'differing' | 'siblings'>,
 ): Promise<Intended<Requested>> {
-  const intended = await intendFiles(state, args, desired, differing);
+  const intended = await intendFiles(state, args, desired, differing, siblings);
   if (desired === 'inactive') return intended;
   const { intent } = intended;
   const sizes = await sizesNow(session, state, reachability, 'unknown', intent.files?.values() ?? []);
@@ -114,6 +116,7 @@ async function intendFiles(
   args: readonly string[],
   desired: Desired,
   differing: Differing,
+  siblings = false,
 ): Promise<Intended<Requested>> {
   const replace = differing === 'replace';
   const active = desired !== 'inactive';
@@ -121,7 +124,7 @@ async function intendFiles(
   const found = await findFiles(state, args, replace, active ? noTemplate : undefined);
   if (differing === 'refuse') refuseDiffering(found);
   if (active) refuseCircles(state, found, replace);
-  const { intent, events } = intentOfFiles(state, found, desired, replace);
+  const { intent, events } = intentOfFiles(state, found, desired, replace, siblings);
   const sources = sourcesOf(found);
   return {
     intent,

@@ -7,8 +7,6 @@ export interface VerbOptions {
   readonly block: boolean;
   /** Windows of 2 s to wait; 0 = as long as it takes. */
   readonly attempts: number;
-  /** Restart one machine after another. */
-  readonly rolling?: boolean;
 }
 
 const ATTEMPT_MS = 2000;

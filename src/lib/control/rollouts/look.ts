@@ -1,0 +1,156 @@
+import { ClusterError } from '../../error.ts';
+import { decide, endsByItself } from '../../plan/index.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
+import {
+  type HealthFacts,
+  judge,
+  type Rollout,
+  type RolloutItem,
+  type Version,
+} from '../../rollout/index.ts';
+import { parseUnitName } from '../../unit/index.ts';
+import { within } from '../../within.ts';
+import type { Session } from '../session.ts';
+import { observe } from '../units/ask.ts';
+import { askCheck, checkOf } from './check.ts';
+
+/** A machine that takes longer to answer a look counts as silent for this look. */
+const LOOK_MS = 5_000;
+
+/** What was seen of one item at one moment. */
+export interface Look {
+  readonly wanted: Version | null;
+  /** Where the unit is now; null = nowhere. */
+  readonly machine: MachineRecord | null;
+  /** Hash of what is installed there; null = nothing of ours, or not known. */
+  readonly installed: string | null;
+  readonly health: ReturnType<typeof judge>;
+  readonly run?: string;
+}
+
+export interface Looks {
+  /** By position in the rollout's items. */
+  readonly items: readonly Look[];
+  readonly othersDown: readonly string[];
+}
+
+/** Looks at all units of a rollout and at the other instances of their templates, machine by machine, side by side. */
+export async function look(
+  session: Session,
+  state: RegistryState,
+  rollout: Pick<Rollout, 'items'>,
+): Promise<Looks> {
+  const places = rollout.items.map((item) => machineOf(state, item));
+  const others = siblingsOf(state, rollout);
+  const wishes = new Map<string, Set<string>>();
+  const ask = (id: string | null | undefined, unit: string): void => {
+    if (id == null || !state.machines.has(id)) return;
+    wishes.set(id, (wishes.get(id) ?? new Set()).add(unit));
+  };
+  for (const [at, { unit }] of rollout.items.entries()) ask(places[at], unit);
+  for (const { unit, machine } of others) ask(machine, unit);
+
+  const answers = new Map(
+    await Promise.all(
+      [...wishes].map(async ([id, units]) => {
+        const answer = lookOn(session, state, state.machines.get(id)!, units).catch((error: unknown) => {
+          if (error instanceof ClusterError) return null;
+          throw error;
+        });
+        return [id, await within(LOOK_MS, answer, null)] as const;
+      }),
+    ),
+  );
+  const items = rollout.items.map((item, at): Look => {
+    const { unit } = item;
+    const wanted = wantedOf(state, item);
+    const id = places[at];
+    const record = id == null ? null : (state.machines.get(id) ?? null);
+    const answer = record === null ? undefined : answers.get(record.id);
+    const facts = factsOf(state, unit, wanted, answer === undefined ? NOWHERE : answer?.get(unit));
+    const run =
+      facts.active === 'active' || facts.active === 'reloading' ? answer?.get(unit)?.run : undefined;
+    const health = judge(facts);
+    return {
+      wanted,
+      machine: record,
+      installed: facts.installed ?? null,
+      health,
+      ...(run !== undefined && { run }),
+    };
+  });
+  const othersDown = others
+    .filter(({ unit, machine }) => answers.get(machine)?.get(unit)?.active !== 'active')
+    .map(({ unit }) => unit);
+  return { items, othersDown };
+}
+
+type Found = Pick<HealthFacts, 'active' | 'sub' | 'restarts' | 'checks'> & {
+  readonly installed: string | null;
+  readonly run?: string;
+};
+
+const NOWHERE: Found = { installed: null, active: 'inactive', sub: 'dead', restarts: 0, checks: [] };
+
+/** Undefined: the machine did not answer. */
+function factsOf(
+  state: RegistryState,
+  unit: string,
+  wanted: Version | null,
+  found: Found | undefined,
+): HealthFacts {
+  const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
+  const known = found ?? { ...NOWHERE, installed: undefined };
+  return { ...known, wanted, endsByItself: endsByItself(text) };
+}
+
+async function lookOn(
+  session: Session,
+  state: RegistryState,
+  record: MachineRecord,
+  units: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Found>> {
+  const machine = await session.machine(record);
+  const names = [...units];
+  const [{ observations }, ages] = await Promise.all([
+    observe(machine, record.id, units, false),
+    machine.ages(names),
+  ]);
+  const age = new Map(ages.map((one) => [one.unit, one]));
+  return new Map(
+    await Promise.all(
+      observations.map(async ({ unit, hash, active, sub }) => {
+        const text = state.files.get(hash ?? '') ?? '';
+        const check = active === 'active' ? checkOf(unit, text) : null;
+        const checks = check === null ? [] : [await askCheck(machine, check)];
+        const { restarts = null, since = null } = age.get(unit) ?? {};
+        return [unit, { installed: hash, active, sub, restarts, checks, run: String(since) }] as const;
+      }),
+    ),
+  );
+}
+
+/** What the registry wants of an item now; null = its unit is not known. */
+export function wantedOf(state: RegistryState, { unit }: Pick<RolloutItem, 'unit'>): Version | null {
+  const record = state.units.get(unit);
+  return record === undefined ? null : { hash: record.hash, desired: record.desired };
+}
+
+function machineOf(state: RegistryState, { unit, machine }: RolloutItem): string | null {
+  return machine ?? state.units.get(unit)?.machine ?? null;
+}
+
+/** Launched instances of the same templates that are no items, each with its machine. */
+function siblingsOf(
+  state: RegistryState,
+  { items }: Pick<Rollout, 'items'>,
+): { unit: string; machine: string }[] {
+  const mine = new Set(items.map(({ unit }) => unit));
+  const templates = new Set(
+    items.map(({ unit }) => parseUnitName(unit).template).filter((name) => name !== null),
+  );
+  return decide(state)
+    .assignments.filter(({ unit, desired }) => desired === 'launched' && !mine.has(unit))
+    .filter(({ unit }) => templates.has(parseUnitName(unit).template ?? ''))
+    .map(({ unit, machine }) => ({ unit, machine }));
+}

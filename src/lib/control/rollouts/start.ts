@@ -1,0 +1,140 @@
+import { ClusterError, EXIT } from '../../error.ts';
+import { batches, nameItem, type Rollout, type RolloutObservation } from '../../rollout/index.ts';
+import type { Session } from '../session.ts';
+import { start } from '../units/start.ts';
+import type { VerbOptions } from '../units/verb.ts';
+import { type BeginOptions, begin, type Draft } from './begin.ts';
+import { type DriveOptions, drive } from './drive.ts';
+import { draftOfFiles, type FilesDraft } from './files.ts';
+import { look } from './look.ts';
+import { Memory } from './memory.ts';
+import { reportState, requireGoodEnd } from './report.ts';
+
+export interface RollOptions extends BeginOptions, DriveOptions {
+  /** Something was asked for that only a rollout can do. */
+  readonly always: boolean;
+}
+
+/** What a rollout would do, in order. */
+export interface RolloutPlan {
+  readonly kind: Rollout['kind'];
+  readonly batches: readonly (readonly PlannedItem[])[];
+  /** What a person should know before it begins. */
+  readonly notes: readonly string[];
+}
+
+export interface PlannedItem {
+  readonly unit: string;
+  /** Machine id; null = it has none yet. */
+  readonly machine: string | null;
+  readonly from: string | null;
+  readonly to: string;
+}
+
+/**
+ * `start --replace`: exchanges the files of units that run more than once in batches, each watched. What concerns no
+ * more than one running unit is done at once, as `start` always did, for the named units alone.
+ */
+export async function startRolling(
+  session: Session,
+  args: readonly string[],
+  options: RollOptions & VerbOptions,
+): Promise<void> {
+  const first = await draftOfFiles(session, await session.state(), args);
+  if (first.globals.length > 0) return await startGlobals(session, args, first, options);
+  if (!first.isShared && !options.always)
+    return await start(session, args, 'launched', { ...options, differing: 'replace' });
+  if (!options.block)
+    throw new ClusterError('usage', 'a rollout waits for each batch: --no-block does not go with it', {
+      hint: '--all-at-once exchanges all instances at the same time; nothing was changed',
+      exit: EXIT.usage,
+    });
+  for (const event of first.events) session.emit(event);
+  await roll(
+    session,
+    async () => draftOfFiles(session, await (await session.registry()).load(), args),
+    options,
+  );
+}
+
+/** The file of a global unit is one record for all machines, so that it goes to all of them together. */
+async function startGlobals(
+  session: Session,
+  args: readonly string[],
+  { items, globals }: FilesDraft,
+  options: RollOptions & VerbOptions,
+): Promise<void> {
+  const [unit] = globals;
+  if (options.always || globals.length < items.length)
+    throw new ClusterError('global-rollout', `${unit} is global: its file goes to all machines at once`, {
+      unit: unit!,
+      hint: 'start it by a command of its own with --all-at-once; restart --rolling goes machine by machine; nothing was changed',
+    });
+  const message = `${unit} is global: its new file goes to all machines at once`;
+  session.emit({ kind: 'warning', message });
+  await start(session, args, 'launched', { ...options, differing: 'replace' });
+}
+
+/** The batches of what `startRolling` would do. */
+export async function planFiles(
+  session: Session,
+  args: readonly string[],
+  options: BeginOptions,
+): Promise<RolloutPlan> {
+  return await planRollout(session, await draftOfFiles(session, await session.state(), args), options);
+}
+
+/** Begins a rollout and drives it to its end. @throws what its end means, see `requireGoodEnd`. */
+export async function roll(
+  session: Session,
+  draft: () => Promise<Draft | null>,
+  options: BeginOptions & DriveOptions,
+): Promise<void> {
+  const entry = await begin(session, draft, options);
+  if (entry === null) return;
+  reportState(session, entry.rollout, 0);
+  requireGoodEnd(await drive(session, entry.rollout.id, options), 'forward');
+}
+
+/** The batches of a rollout that is not begun. */
+export async function planRollout(
+  session: Session,
+  draft: Draft,
+  { budget }: BeginOptions,
+): Promise<RolloutPlan> {
+  const { kind, items } = draft;
+  const rollout: Rollout = { ...EMPTY, kind, budget, items };
+  const state = await session.state();
+  const looks = await look(session, state, rollout);
+  const observation: RolloutObservation = new Memory().observation(
+    rollout,
+    looks,
+    { busy: new Map(), ended: new Map() },
+    0,
+  );
+  const planned = batches(rollout, observation).map((batch) =>
+    batch.map((at): PlannedItem => {
+      const { unit, from, to } = items[at]!;
+      return { unit, machine: looks.items[at]!.machine?.id ?? null, from: from?.hash ?? null, to: to.hash };
+    }),
+  );
+  const notes: string[] = [];
+  const silent = items.filter((_, at) => looks.items[at]!.health.verdict === 'unknown').map(nameItem);
+  if (silent.length > 0)
+    notes.push(`it would halt at once: the machines of ${silent.join(', ')} do not answer`);
+  if (looks.othersDown.length > 0) notes.push(`down already, and counted: ${looks.othersDown.join(', ')}`);
+  if (kind === 'file')
+    notes.push('each unit is stopped before its new file starts: systemd runs one copy of a name');
+  return { kind, batches: planned, notes };
+}
+
+const EMPTY: Omit<Rollout, 'kind' | 'budget' | 'items'> = {
+  v: 1,
+  id: '',
+  state: 'running',
+  back: false,
+  batch: 0,
+  canaryPassed: false,
+  who: '',
+  began: '',
+};

@@ -1,0 +1,151 @@
+import type { Desired } from '../plan/model.ts';
+
+/** What a rollout does to each of its items. */
+export type RolloutKind = 'file' | 'restart' | 'drain' | 'reboot' | 'update';
+
+/** `halted`, `done`, `rolled-back` and `aborted` need no driver; a halted one can go on or go back. */
+export type RolloutState =
+  | 'planned'
+  | 'checking'
+  | 'running'
+  | 'paused'
+  | 'halted'
+  | 'done'
+  | 'rolling-back'
+  | 'rolled-back'
+  | 'aborted';
+
+/** `acting`: its step was begun. `returning`: its step has ended and its health is watched. */
+export type ItemState = 'waiting' | 'acting' | 'returning' | 'healthy' | 'failed' | 'skipped';
+
+/** A file and how far it is wanted. */
+export interface Version {
+  readonly hash: string;
+  readonly desired: Desired;
+}
+
+/** One unit, or one unit on one machine, that a rollout changes. */
+export interface RolloutItem {
+  readonly unit: string;
+  /** Machine id where the item is a unit on this machine only; null = wherever the unit is placed. */
+  readonly machine: string | null;
+  /** What was wanted before the rollout; null = the unit was not known. */
+  readonly from: Version | null;
+  readonly to: Version;
+  readonly state: ItemState;
+  /** Why it failed or was skipped. */
+  readonly why?: string;
+  /** It was healthy when the rollout began. Absent = not looked at yet. */
+  readonly wasHealthy?: boolean;
+  /** Only restarts: the run of the unit that the rollout ends, in the words of `Seen.run`. */
+  readonly run?: string;
+  /** It failed and is tried again: what runs is started anew even where its file is right. */
+  readonly again?: true;
+}
+
+/** How many items may be unavailable at the same time: a number, or a share of all items in percent. */
+export type Limit = { readonly count: number } | { readonly percent: number };
+
+export interface Budget {
+  readonly maxUnavailable: Limit;
+  /** So many items go first; 0 = none. */
+  readonly canary: number;
+  /** Pause when these are healthy. */
+  readonly pause: boolean;
+  /** How long an item has to be healthy without a break. */
+  readonly minHealthyMs: number;
+  /** How long an item may take from its step to the beginning of its health. */
+  readonly deadlineMs: number;
+  /** More failed items than this halt the rollout. */
+  readonly maxFailures: number;
+  readonly autoRollback: boolean;
+}
+
+export interface Rollout {
+  readonly v: 1;
+  readonly id: string;
+  readonly kind: RolloutKind;
+  readonly state: RolloutState;
+  /** It goes back to what was before. */
+  readonly back: boolean;
+  /** Why it is halted, paused, aborted or goes back. */
+  readonly reason?: string;
+  readonly budget: Budget;
+  /** In the order in which they are changed. */
+  readonly items: readonly RolloutItem[];
+  /** How many batches were begun in this direction. */
+  readonly batch: number;
+  /** Somebody looked at the canary and let the rollout go on. */
+  readonly canaryPassed: boolean;
+  /** `user@computer`. */
+  readonly who: string;
+  /** ISO 8601, by the clock of the computer that began it: for people only, nothing is decided by it. */
+  readonly began: string;
+}
+
+/** `starting`: not well yet, and may become so. `sick`: will not become well. `unknown`: the machine is silent. */
+export interface Health {
+  readonly verdict: 'good' | 'starting' | 'sick' | 'unknown';
+  readonly why: string;
+}
+
+/**
+ * What the driver knows of one item. Times are the driver's own, in milliseconds, on a clock that is never set; a driver
+ * that takes over begins to measure anew.
+ */
+export interface Seen {
+  /** What the registry wants of the unit there; null = the unit is not known. */
+  readonly wanted: Version | null;
+  readonly health: Health;
+  /** Changes whenever the unit is started; undefined = it does not run. */
+  readonly run?: string | undefined;
+  /** The step of this item is under way. The driver gives no step more time than the deadline. */
+  readonly busy: boolean;
+  /** This driver's step of the item has ended well. */
+  readonly ended: boolean;
+  /** How this driver's step of the item failed. */
+  readonly failure?: string | undefined;
+  /** When this driver first saw the item in its present state. */
+  readonly since: number;
+  /** Since when its health is good; null = it is not. */
+  readonly goodSince: number | null;
+  /** Since when its health is not good; null = it is. */
+  readonly badSince: number | null;
+}
+
+export interface RolloutObservation {
+  /** By position in `Rollout.items`. */
+  readonly items: readonly Seen[];
+  /** Units of the same group that the rollout does not change, and that should run and do not. */
+  readonly othersDown: readonly string[];
+  /** Since when nothing is under way; null = something is. */
+  readonly idleSince: number | null;
+}
+
+/** Something to do for one item. All of them may be done twice. */
+export interface RolloutStep {
+  /** Position in `Rollout.items`. */
+  readonly item: number;
+  readonly unit: string;
+  readonly machine: string | null;
+  /** `switch`: record this version and bring it there; `remove`: the unit is to be unknown again. */
+  readonly action: 'switch' | 'remove' | 'restart';
+  /** What to record; null only for `remove`. */
+  readonly version: Version | null;
+  /** Start it anew where it runs with the right file already. */
+  readonly again: boolean;
+}
+
+export interface Next {
+  /** What to record before the steps; the same object where nothing changed. */
+  readonly rollout: Rollout;
+  /** The rollout as it was when it turned around by itself, with what failed; never recorded. */
+  readonly failed?: Rollout;
+  readonly steps: readonly RolloutStep[];
+  /** What is waited for, or why nothing more is done: one line each. */
+  readonly why: readonly string[];
+  /** When to look again even if nothing happens. null = only when something happens. */
+  readonly wakeAt: number | null;
+  /** There is nothing left for a driver to do. */
+  readonly over: boolean;
+}

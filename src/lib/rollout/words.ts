@@ -1,0 +1,5 @@
+/** A time as a person reads it: `10 s`, `1.5 s`, `5 min`. */
+export function formatSeconds(ms: number): string {
+  const seconds = Math.round(ms / 100) / 10;
+  return seconds >= 120 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}

@@ -1,0 +1,128 @@
+import type { Event } from '../control/event.ts';
+import type { RolloutPlan } from '../control/rollouts/start.ts';
+import type { RolloutRow } from '../control/rollouts/verbs.ts';
+import type { Budget, ItemState, Rollout } from '../rollout/index.ts';
+import { machineLegend, planMachine } from './format.ts';
+import { renderTable } from './table.ts';
+
+type Changed = Extract<Event, { kind: 'rollout' }>;
+type UnitChanged = Extract<Event, { kind: 'rollout-unit' }>;
+
+const units = (count: number): string => `${count} unit${count === 1 ? '' : 's'}`;
+const SHORT_HASH = 7;
+
+/** A rollout's new state, on one line. */
+export function rolloutLine(event: Changed): string {
+  const { id, change, state, units: all, healthy, failed, skipped, reason, seconds } = event;
+  const because = reason === undefined ? '' : `: ${reason}`;
+  const bad = `${failed === 0 ? '' : `, ${failed} failed`}${skipped === 0 ? '' : `, ${skipped} passed over`}`;
+  switch (state) {
+    case 'planned':
+      return `Rollout ${id} (${change}) of ${units(all)} begins`;
+    case 'done':
+    case 'rolled-back':
+      return `Rollout ${id} ${state === 'done' ? 'done' : 'rolled back'}: ${healthy} of ${units(all)} healthy${bad}, in ${seconds.toFixed(1)} s`;
+    default:
+      return `Rollout ${id} ${state}${because}`;
+  }
+}
+
+const WORDS: Readonly<Record<ItemState, string>> = {
+  waiting: 'waits',
+  acting: 'is being changed',
+  returning: 'is changed and watched',
+  healthy: 'is healthy',
+  failed: 'failed',
+  skipped: 'is passed over',
+};
+
+/** A unit's new state, and the last lines that it wrote where it failed. */
+export function rolloutUnitLines({
+  unit,
+  machine,
+  state,
+  batch,
+  why,
+  journal = [],
+  seconds,
+}: UnitChanged): string[] {
+  const where = machine === null ? '' : ` on ${machineLegend(machine, false)}`;
+  const after = state === 'acting' || state === 'skipped' ? '' : ` after ${seconds.toFixed(1)} s`;
+  const because = why === undefined ? '' : `: ${why}`;
+  const line = `[batch ${batch}] ${unit}${where} ${WORDS[state]}${after}${because}`;
+  return [line, ...journal.map((text) => `  | ${text}`)];
+}
+
+/** The batches that a rollout would have. */
+export function rolloutPlanText({ kind, batches, notes }: RolloutPlan): string {
+  if (batches.length === 0) return 'Nothing to do.\n';
+  const rows = batches.flatMap((batch, at) =>
+    batch.map(({ unit, machine, from, to }) => [
+      String(at + 1),
+      unit,
+      machine === null ? '-' : planMachine(machine),
+      kind === 'file' ? `${from?.slice(0, SHORT_HASH) ?? '(new)'} -> ${to.slice(0, SHORT_HASH)}` : kind,
+    ]),
+  );
+  const table = renderTable(['batch', 'unit', 'machine', 'change'], rows, true);
+  return `${table}${notes.map((note) => `Note: ${note}\n`).join('')}`;
+}
+
+export function rolloutsText(rows: readonly RolloutRow[], legend: boolean): string {
+  const cells = rows.map(({ rollout, driver }) => [
+    rollout.id,
+    rollout.kind,
+    rollout.state,
+    progress(rollout),
+    driver?.who ?? '-',
+    rollout.who,
+    rollout.began,
+    rollout.reason ?? '-',
+  ]);
+  return renderTable(['rollout', 'kind', 'state', 'healthy', 'driver', 'who', 'began', 'why'], cells, legend);
+}
+
+const progress = ({ items }: Rollout): string =>
+  `${items.filter(({ state }) => state === 'healthy').length}/${items.length}`;
+
+/** One rollout with its budget and a line for each unit. */
+export function rolloutText({ rollout, driver }: RolloutRow): string {
+  const { id, kind, state, back, reason, budget, items, who, began } = rollout;
+  const facts = [
+    ['rollout', `${id} (${kind}${back ? ', on its way back' : ''})`],
+    ['state', reason === undefined ? state : `${state}: ${reason}`],
+    ['began', `${began} by ${who}`],
+    ['driver', driver === null ? 'nobody' : `${driver.who} (process ${driver.pid})`],
+    ['budget', budgetText(budget)],
+  ];
+  const rows = items.map((item) => [
+    item.unit,
+    item.machine === null ? '-' : planMachine(item.machine),
+    item.state,
+    item.from?.hash.slice(0, SHORT_HASH) ?? '-',
+    item.to.hash.slice(0, SHORT_HASH),
+    item.why ?? '-',
+  ]);
+  return `${renderTable(['', ''], facts, false)}\n${renderTable(['unit', 'machine', 'state', 'from', 'to', 'why'], rows, true)}`;
+}
+
+function budgetText(budget: Budget): string {
+  const {
+    maxUnavailable: limit,
+    canary,
+    pause,
+    minHealthyMs,
+    deadlineMs,
+    maxFailures,
+    autoRollback,
+  } = budget;
+  const most = 'count' in limit ? String(limit.count) : `${limit.percent}%`;
+  return [
+    `max-unavailable ${most}`,
+    ...(canary > 0 ? [`canary ${canary}${pause ? ' (then pause)' : ''}`] : []),
+    `min-healthy ${minHealthyMs / 1000} s`,
+    `deadline ${deadlineMs / 1000} s`,
+    `max-failures ${maxFailures}`,
+    ...(autoRollback ? ['auto-rollback'] : []),
+  ].join(', ');
+}
