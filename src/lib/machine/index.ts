@@ -46,4 +46,25 @@ export {
   unfollowedOptions,
 } from './ssh/ssh-config.ts';
 export { trustedHostKeys } from './ssh/trust.ts';
+export {
+  armUndo,
+  beginUpdate,
+  disarmUndo,
+  type Packages,
+  parseUpdate,
+  readBootId,
+  rebootFrom,
+  updateState,
+  whyReboot,
+} from './systemd/reboot.ts';
+export {
+  REBOOT_NEEDED_SCRIPT,
+  REBOOT_SCRIPT,
+  UNDO_SCRIPT,
+  UNDO_STOP_SCRIPT,
+  UPDATE_DIR,
+  UPDATE_RESULT_SCRIPT,
+  UPDATE_START_SCRIPT,
+  UPDATE_UNIT,
+} from './systemd/reboot-scripts.ts';
 export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';

@@ -1,4 +1,6 @@
 import type { Desired } from '../plan/model.ts';
+import type { LockNeed, LocksSeen } from './locks.ts';
+import type { Window } from './window.ts';
 
 /** What a rollout does to each of its items. */
 export type RolloutKind = 'file' | 'restart' | 'drain' | 'reboot' | 'update';
@@ -37,10 +39,31 @@ export interface RolloutItem {
   readonly why?: string;
   /** It was healthy when the rollout began. Absent = not looked at yet. */
   readonly wasHealthy?: boolean;
-  /** Only restarts: the run of the unit that the rollout ends, in the words of `Seen.run`. */
+  /** Only restarts and machines: the run of the unit (the boot of the machine) that the rollout ends, as `Seen.run`. */
   readonly run?: string;
   /** It failed and is tried again: what runs is started anew even where its file is right. */
   readonly again?: true;
+  /** Only machines: groups are changed one after another, and each is a lock. Absent = `machines`. */
+  readonly group?: string;
+  /** Only machines: what was well there when its turn came, and has to be well again afterwards. */
+  readonly well?: readonly string[];
+  /** Only updates: packages that were changed. */
+  readonly packages?: readonly PackageChange[];
+  /** Only updates: why the machine still needs a reboot. Absent = it needs none, or was not asked. */
+  readonly rebootNeeded?: string;
+}
+
+/** A package of which the version changed; null = it was not, or is not, installed. */
+export interface PackageChange {
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** What a step found out that is to be kept with its item. */
+export interface StepResult {
+  readonly packages?: readonly PackageChange[];
+  readonly rebootNeeded?: string;
 }
 
 /** How many items may be unavailable at the same time: a number, or a share of all items in percent. */
@@ -71,6 +94,10 @@ export interface Rollout {
   /** Why it is halted, paused, aborted or goes back. */
   readonly reason?: string;
   readonly budget: Budget;
+  /** Nothing new is begun outside of these; absent or empty = at any time. */
+  readonly windows?: readonly Window[];
+  /** Only updates: a machine that needs a reboot afterwards gets it. */
+  readonly rebootIfNeeded?: true;
   /** In the order in which they are changed. */
   readonly items: readonly RolloutItem[];
   /** How many batches were begun in this direction. */
@@ -97,7 +124,7 @@ export interface Seen {
   /** What the registry wants of the unit there; null = the unit is not known. */
   readonly wanted: Version | null;
   readonly health: Health;
-  /** Changes whenever the unit is started; undefined = it does not run. */
+  /** Changes whenever the unit is started, or the machine booted; undefined = it does not run, or is not known. */
   readonly run?: string | undefined;
   /** The step of this item is under way. The driver gives no step more time than the deadline. */
   readonly busy: boolean;
@@ -105,6 +132,12 @@ export interface Seen {
   readonly ended: boolean;
   /** How this driver's step of the item failed. */
   readonly failure?: string | undefined;
+  /** What this driver's step of the item found out, well ended or not. */
+  readonly result?: StepResult | undefined;
+  /** Only machines: what is well there. */
+  readonly well?: readonly string[] | undefined;
+  /** Only machines: locks of which it needs a slot while it is changed. */
+  readonly locks?: readonly LockNeed[] | undefined;
   /** When this driver first saw the item in its present state. */
   readonly since: number;
   /** Since when its health is good; null = it is not. */
@@ -120,6 +153,25 @@ export interface RolloutObservation {
   readonly othersDown: readonly string[];
   /** Since when nothing is under way; null = something is. */
   readonly idleSince: number | null;
+  /** What the cluster cannot do without; absent = nothing of it is concerned. */
+  readonly guards?: readonly Guard[];
+  /** The locks that are recorded, by name. */
+  readonly locks?: LocksSeen;
+  /** Milliseconds since 1970 by the driver's clock, for windows; absent = they do not count. */
+  readonly clock?: number;
+}
+
+/** Something of which the cluster needs so many, such as etcd's members. */
+export interface Guard {
+  /** In the plural: `etcd members`. */
+  readonly what: string;
+  /** How many have to be left. */
+  readonly least: number;
+  readonly all: number;
+  /** Positions of the items that have one that is up. */
+  readonly up: readonly number[];
+  /** How many are up on machines that are no items. */
+  readonly upElsewhere: number;
 }
 
 /** Something to do for one item. All of them may be done twice. */
@@ -129,7 +181,7 @@ export interface RolloutStep {
   readonly unit: string;
   readonly machine: string | null;
   /** `switch`: record this version and bring it there; `remove`: the unit is to be unknown again. */
-  readonly action: 'switch' | 'remove' | 'restart';
+  readonly action: 'switch' | 'remove' | 'restart' | 'reboot' | 'update';
   /** What to record; null only for `remove`. */
   readonly version: Version | null;
   /** Start it anew where it runs with the right file already. */

@@ -18,6 +18,8 @@ export interface Draft {
   readonly items: readonly RolloutItem[];
   /** Text of the files that it needs to go on and back, by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Only machines. */
+  readonly more?: Pick<Rollout, 'windows' | 'rebootIfNeeded'>;
 }
 
 export interface BeginOptions {
@@ -47,7 +49,7 @@ export async function begin(
     for (const { key, message } of state.problems) session.emit({ kind: 'problem', key, message });
     const what = await draft();
     if (what === null) return null;
-    const { kind, items, files } = what;
+    const { kind, items, files, more } = what;
     if (await mustWait(session, { id: '', kind, items }, state.rollouts, options.waitForOthers)) continue;
 
     const halted = state.rollouts.filter(
@@ -63,6 +65,7 @@ export async function begin(
       state: 'planned',
       back: false,
       budget: options.budget,
+      ...more,
       items,
       batch: 0,
       canaryPassed: false,

@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import type { RolloutStep } from '../../rollout/index.ts';
+import type { Rollout, RolloutStep, StepResult } from '../../rollout/index.ts';
 import type { Event } from '../event.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from '../units/ask.ts';
@@ -9,13 +9,20 @@ import { scopeOfUnits } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
 import { write } from '../units/write.ts';
 import { hearing } from './hearing.ts';
+import { changeMachine } from './machine-steps.ts';
 
 /** How a step ended: well, or why not, with the last lines of the unit. */
 export type Ended =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly why: string; readonly journal: readonly string[] };
+  | { readonly ok: true; readonly result?: StepResult }
+  | {
+      readonly ok: false;
+      readonly why: string;
+      readonly journal: readonly string[];
+      readonly result?: StepResult;
+    };
 
 export interface Carrying {
+  readonly rollout: Rollout;
   readonly steps: readonly RolloutStep[];
   /** Text of every file that may be written, by hash. */
   readonly files: ReadonlyMap<string, string>;
@@ -33,8 +40,10 @@ export interface Carrying {
 export async function carry(session: Session, carrying: Carrying): Promise<void> {
   const { steps } = carrying;
   const restarts = steps.filter(({ action }) => action === 'restart');
-  const changes = steps.filter(({ action }) => action !== 'restart');
+  const machines = steps.filter(({ action }) => action === 'reboot' || action === 'update');
+  const changes = steps.filter(({ action }) => action === 'switch' || action === 'remove');
   await Promise.all([
+    machines.length === 0 ? undefined : changeMachines(session, machines, carrying),
     changes.length === 0 ? undefined : change(session, changes, carrying),
     restarts.length === 0 ? undefined : restart(session, restarts, carrying),
   ]);
@@ -131,6 +140,22 @@ async function restart(session: Session, steps: readonly RolloutStep[], carrying
       if (record === undefined)
         return carrying.ended(step, { ok: false, why: 'is on no machine', journal: [] });
       carrying.ended(step, await restartOn(session, record, step.unit, carrying.timeoutMs));
+    }),
+  );
+}
+
+/** Reboots and updates, machine by machine, side by side. */
+async function changeMachines(
+  session: Session,
+  steps: readonly RolloutStep[],
+  { rollout, timeoutMs, ended }: Carrying,
+): Promise<void> {
+  const { machines } = await (await session.registry()).load();
+  await Promise.all(
+    steps.map(async (step) => {
+      const record = machines.get(step.machine ?? '');
+      if (record === undefined) return ended(step, { ok: false, why: 'was removed', journal: [] });
+      ended(step, await changeMachine(session, record, rollout, step, timeoutMs));
     }),
   );
 }

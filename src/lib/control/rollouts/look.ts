@@ -1,9 +1,11 @@
 import { ClusterError } from '../../error.ts';
 import { decide, endsByItself } from '../../plan/index.ts';
-import type { MachineRecord, RegistryState } from '../../registry/index.ts';
+import type { LockEntry, MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
+  type Guard,
   type HealthFacts,
   judge,
+  type LockNeed,
   type Rollout,
   type RolloutItem,
   type Version,
@@ -26,12 +28,18 @@ export interface Look {
   readonly installed: string | null;
   readonly health: ReturnType<typeof judge>;
   readonly run?: string;
+  /** Only machines: what is well there, and the locks of which it needs a slot. */
+  readonly well?: readonly string[];
+  readonly locks?: readonly LockNeed[];
 }
 
 export interface Looks {
   /** By position in the rollout's items. */
   readonly items: readonly Look[];
   readonly othersDown: readonly string[];
+  /** Only of machines. */
+  readonly guards?: readonly Guard[];
+  readonly locks?: ReadonlyMap<string, LockEntry>;
 }
 
 /** Looks at all units of a rollout and at the other instances of their templates, machine by machine, side by side. */

@@ -62,7 +62,7 @@ export class Memory {
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run } = looks.items[at]!;
+      const { wanted, health, run, well, locks } = looks.items[at]!;
       const isGood = health.verdict === 'good';
       const [kept, gone] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
       gone.delete(at);
@@ -76,6 +76,9 @@ export class Memory {
         busy: busy.has(at),
         ended: how?.ok === true,
         failure: how?.ok === false ? how.why : undefined,
+        result: how?.result,
+        well,
+        locks,
         since: this.#since.get(at)!.at,
         goodSince: this.#good.get(at) ?? null,
         badSince: this.#bad.get(at) ?? null,
@@ -83,7 +86,14 @@ export class Memory {
     });
     if (rollout.items.some(isInFlight) || busy.size > 0) this.#idleSince = null;
     else this.#idleSince ??= now;
-    return { items, othersDown: looks.othersDown, idleSince: this.#idleSince };
+    const { othersDown, guards, locks } = looks;
+    return {
+      items,
+      othersDown,
+      idleSince: this.#idleSince,
+      ...(guards !== undefined && { guards }),
+      ...(locks !== undefined && { locks: new Map([...locks].map(([name, { lock }]) => [name, lock])) }),
+    };
   }
 }
 
