@@ -11,6 +11,7 @@ import {
 } from '../keep/index.ts';
 import {
   readPresence,
+  type ServiceArea,
   type ServiceEdit,
   type ServiceRegistry,
   type ServiceWrite,
@@ -45,7 +46,7 @@ const STALE_AFTER = 5;
 /** Makes the registry say what runs on this machine, again whenever either of them changes. */
 export class RegistryWriter {
   readonly #options: RegistryWriterOptions;
-  readonly #copies: { readonly traffic: LocalCopy; readonly presence: LocalCopy };
+  readonly #copies: Readonly<Record<ServiceArea, LocalCopy>>;
   readonly #loaded = new Set<LocalCopy>();
   readonly #problems: ProblemList;
   readonly #wakeup = new Wakeup();
@@ -66,6 +67,7 @@ export class RegistryWriter {
     this.#copies = {
       traffic: new LocalCopy(registry, 'traffic'),
       presence: new LocalCopy(registry, 'presence'),
+      leaving: new LocalCopy(registry, 'leaving'),
     };
   }
 
@@ -86,10 +88,11 @@ export class RegistryWriter {
    * @throws `registrator-displaced` when another registrator of this machine has taken over.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { traffic, presence } = this.#copies;
+    const { traffic, presence, leaving } = this.#copies;
     const loops = [
       (end: AbortSignal) => this.#follow(traffic, 'traffic', end),
       (end: AbortSignal) => this.#follow(presence, 'presence', end),
+      (end: AbortSignal) => this.#follow(leaving, 'leaving', end),
       (end: AbortSignal) => this.#write(end),
     ];
     await together(loops, signal).finally(() => clearTimeout(this.#sweepTimer));
@@ -138,14 +141,15 @@ export class RegistryWriter {
   /** false = somebody else changed what the decision rested on. */
   async #writeOnce(): Promise<boolean> {
     const instances = this.#options.instances();
-    const { traffic, presence } = this.#copies;
-    if (this.#lease === undefined || this.#loaded.size < 2 || instances === null) return true;
+    const { traffic, presence, leaving } = this.#copies;
+    if (this.#lease === undefined || this.#loaded.size < 3 || instances === null) return true;
     const view: View = {
       machine: this.#options.machine,
       lease: this.#lease,
       ownLeases: this.#ownLeases,
       traffic: traffic.objects,
       presence: presence.objects,
+      leaving: leaving.objects,
     };
     this.#refuseDisplaced(view);
 

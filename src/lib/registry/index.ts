@@ -2,7 +2,13 @@
  * What the cluster should be and who is there, typed, on a store. Each part is a class with `load`, `watch` where
  * somebody follows it, and its writes. It must not decide anything, and no other room reads or writes keys.
  */
-export { readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+export {
+  isLeaving,
+  type Presence,
+  readPresence,
+  type ServiceArea,
+  type ServiceEdit,
+} from './announcements.ts';
 export { audited, type Change, type EventRecord } from './audit.ts';
 export type { Author } from './author.ts';
 export { copyKeys } from './copy.ts';
@@ -33,6 +39,7 @@ export {
   RolloutRegistry,
 } from './rollouts.ts';
 export {
+  type Announced,
   type ServiceChange,
   type ServiceObjects,
   ServiceRegistry,

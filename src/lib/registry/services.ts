@@ -1,6 +1,14 @@
+import { inBatches } from '../store/limits.ts';
 import type { Compare, Lease, Range, Revision, Store, StoreEvent, Write } from '../store/port.ts';
 import { encode, type JsonObject, keepUnknown, parseObject, type Stored } from '../traffic/index.ts';
-import { needsShared, readPresence, type ServiceArea, type ServiceEdit } from './announcements.ts';
+import {
+  type Leaving,
+  needsShared,
+  type Presence,
+  readPresence,
+  type ServiceArea,
+  type ServiceEdit,
+} from './announcements.ts';
 import { below } from './keys.ts';
 import { changesOf } from './watch.ts';
 
@@ -23,6 +31,13 @@ export interface ServiceObjects {
   readonly revision: Revision;
 }
 
+/** The backends and servers that gateways have, and the instances that registrators know of, by path. */
+export interface Announced {
+  readonly traffic: ReadonlyMap<string, Stored>;
+  readonly presence: ReadonlyMap<string, Stored>;
+  readonly revision: Revision;
+}
+
 /** What registrators write for the services of all machines: the objects that gateways serve, and presence. */
 export class ServiceRegistry {
   readonly #store: Store;
@@ -30,12 +45,45 @@ export class ServiceRegistry {
 
   constructor(store: Store, prefix: string, trafficPrefix: string) {
     this.#store = store;
-    this.#prefixes = { traffic: below(trafficPrefix), presence: below(prefix, 'services/') };
+    this.#prefixes = {
+      traffic: below(trafficPrefix),
+      presence: below(prefix, 'services/'),
+      leaving: below(prefix, 'leaving-servers/'),
+    };
   }
 
   /** Values are null where they are not JSON objects. */
   async load(area: ServiceArea): Promise<ServiceObjects> {
     return this.#read(area, await this.#store.range(this.#prefixes[area]));
+  }
+
+  /** What is announced on all machines, at one revision. */
+  async announced(): Promise<Announced> {
+    const { traffic, presence } = this.#prefixes;
+    const servers = `${traffic}backends/`;
+    const { entries, revision } = await this.#store.ranges([servers, presence]);
+    const of = (prefix: string, from: string): Map<string, Stored> =>
+      new Map(
+        entries
+          .filter(({ key }) => key.startsWith(prefix))
+          .map(({ key, ...entry }) => [key.slice(from.length), stored(entry)]),
+      );
+    return { traffic: of(servers, traffic), presence: of(presence, presence), revision };
+  }
+
+  /** Says of instances, by path of their presence, that they are about to stop, for as long as the lease lives. */
+  async setLeaving(instances: ReadonlyMap<string, Presence>, lease: string): Promise<void> {
+    const writes = [...instances].map(([path, { machine, container, since }]): Write => {
+      const value: Leaving = { v: 1, machine, container, since };
+      return { put: this.#prefixes.leaving + path, value: JSON.stringify(value), lease };
+    });
+    for (const batch of inBatches(writes)) await this.#store.commit({ compare: [], writes: batch });
+  }
+
+  /** Takes back what `setLeaving` said. */
+  async unsetLeaving(paths: Iterable<string>): Promise<void> {
+    const writes = [...paths].map((path): Write => ({ remove: this.#prefixes.leaving + path }));
+    for (const batch of inBatches(writes)) await this.#store.commit({ compare: [], writes: batch });
   }
 
   /** What changes after a revision, until the signal aborts: single keys, or everything where the history was gone. */

@@ -76,7 +76,7 @@ function readItem(of: Fields): asserts of is Fields & RolloutItem {
   if (of.from !== null) readVersion(fields(of.from, '"from"'));
   readVersion(fields(of.to, '"to"'));
   for (const name of ['why', 'run', 'group', 'rebootNeeded']) if (of[name] !== undefined) text(of, name);
-  for (const name of ['wasHealthy', 'again']) if (of[name] !== undefined) flag(of, name);
+  for (const name of ['wasHealthy', 'again', 'global', 'mayStop']) if (of[name] !== undefined) flag(of, name);
   if (list(of, 'well').some((name) => typeof name !== 'string'))
     throw new Error('"well" is no list of texts');
   for (const change of list(of, 'packages')) text(fields(change, 'a package'), 'name');

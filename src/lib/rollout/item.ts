@@ -35,6 +35,7 @@ export function advance(rollout: Rollout, item: RolloutItem, seen: Seen, now: nu
 function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): string | null {
   const [origin, target] = [originOf(rollout, item), targetOf(rollout, item)];
   if (isOfMachines(rollout.kind)) return wanted === null ? 'was removed meanwhile' : null;
+  if (rollout.kind === 'drain') return null;
   if (rollout.kind === 'restart') {
     if (wanted === null) return 'was destroyed meanwhile';
     return wanted.desired === 'launched' ? null : 'was stopped meanwhile';
@@ -50,9 +51,12 @@ function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): strin
 }
 
 /** A unit that is as it should be before its turn comes needs no step; nor does a machine that came back late. */
-function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health, run }: Seen): RolloutItem {
+function unneeded(rollout: Rollout, item: RolloutItem, seen: Seen): RolloutItem {
+  const { wanted, health, run, gone } = seen;
   const isBack = item.run !== undefined && run !== undefined && run !== item.run;
   if (rollout.kind === 'reboot' && item.again && isBack) return { ...item, state: 'returning' };
+  if (rollout.kind === 'drain')
+    return gone === true && health.verdict === 'good' ? { ...item, state: 'healthy' } : item;
   const target = targetOf(rollout, item);
   const isThere = wanted?.hash === target?.hash && wanted?.desired === target?.desired;
   if (rollout.kind !== 'file' || item.again || !isThere || health.verdict !== 'good') return item;
@@ -84,7 +88,9 @@ function returned(rollout: Rollout, item: RolloutItem, seen: Seen, now: number):
   const { health, goodSince, since } = seen;
   if (health.verdict === 'sick') return { ...item, state: 'failed', why: health.why };
   if (health.verdict === 'good' && goodSince !== null) {
-    const needed = targetOf(rollout, item)?.desired === 'launched' ? minHealthyMs : 0;
+    // A drain's step ends when the unit has been healthy elsewhere for so long.
+    const isWatched = rollout.kind !== 'drain' && targetOf(rollout, item)?.desired === 'launched';
+    const needed = isWatched ? minHealthyMs : 0;
     if (now - goodSince < needed) return item;
     const { again: _again, ...rest } = item;
     return { ...rest, state: 'healthy' };

@@ -150,7 +150,8 @@ function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): 
   const open = openItems(rollout, seen);
   const launched = open.filter((at) => targetOf(rollout, items[at]!)?.desired === 'launched');
   // Templates and what is loaded only come last: while they wait, their old file is what new instances get.
-  const waiting = launched.length > 0 ? launched : open;
+  const isDrain = rollout.kind === 'drain';
+  const waiting = isDrain ? stillThere(rollout, open) : launched.length > 0 ? launched : open;
   const isUp = (at: number): boolean => takesDown(rollout, items[at]!, seen, at);
   const chosen = new Set<number>();
   let room = total - downNow(rollout, seen).length;
@@ -163,8 +164,16 @@ function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): 
   return chosen;
 }
 
+/** Global units leave a machine when all others have left it. */
+function stillThere({ items }: Rollout, open: readonly number[]): readonly number[] {
+  const isLast = items.every((item) => item.global === true || isSettled(item));
+  return open.filter((at) => isLast || items[at]!.global !== true);
+}
+
 /** Whether beginning with the item makes something unavailable that is available now. */
 function takesDown(rollout: Rollout, item: RolloutItem, seen: RolloutObservation, at: number): boolean {
+  // It runs elsewhere before it leaves; what cannot is taken down on purpose.
+  if (rollout.kind === 'drain') return false;
   return serves(rollout, item, seen, at) && seen.items[at]!.health.verdict === 'good';
 }
 
@@ -219,6 +228,7 @@ function stepOf(rollout: Rollout, item: RolloutItem, { wanted }: Seen): Omit<Rol
   const { kind } = rollout;
   if (kind === 'restart' || kind === 'reboot' || kind === 'update')
     return { action: kind, version: item.to, ...more };
+  if (kind === 'drain') return { action: 'move', version: item.to, ...more };
   const target = targetOf(rollout, item);
   if (target === null) return { action: 'remove', version: null, ...more };
   // What an operator stopped or started meanwhile stays so: only the file is the rollout's.

@@ -76,6 +76,7 @@ function announced({ given }: Case): string[] {
     ownLeases: new Set(['7']),
     traffic: new Map(),
     presence: new Map(),
+    leaving: new Map(),
   };
   return registryEdits(view, [{ offer: made, up: true }])
     .groups.flat()

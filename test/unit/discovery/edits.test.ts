@@ -27,13 +27,14 @@ class Paper {
   revision = 0;
   readonly traffic = new Map<string, Stored>();
   readonly presence = new Map<string, Stored>();
+  readonly leaving = new Map<string, Stored>();
   problems: readonly string[] = [];
 
   put(
     path: string,
     value: object,
     lease: string | null = null,
-    area: 'traffic' | 'presence' = 'traffic',
+    area: 'traffic' | 'presence' | 'leaving' = 'traffic',
   ): void {
     this[area].set(path, { value: { ...value }, revision: ++this.revision, lease });
   }
@@ -46,6 +47,7 @@ class Paper {
       ownLeases: new Set(ownLeases),
       traffic: this.traffic,
       presence: this.presence,
+      leaving: this.leaving,
     };
     const { groups, problems } = registryEdits(view, instances);
     this.problems = problems;
@@ -62,6 +64,52 @@ class Paper {
     return { gone: edits.map(({ path }) => path), idle: next };
   }
 }
+
+describe('an instance that is about to stop', () => {
+  const mark = (paper: Paper, of: Partial<Service> = {}, machine = 'm1'): void => {
+    const { container, since } = presenceOf(machine, instance(true, of).offer);
+    paper.put(PRESENCE, { v: 1, machine, container, since }, '7', 'leaving');
+  };
+
+  test('is no server of its backend any more, and its presence and its own door stay', () => {
+    const paper = new Paper();
+    paper.announce([instance()]);
+    mark(paper);
+    expect(paper.announce([instance()])).toEqual([`-${SERVER}`]);
+    expect(paper.announce([instance()])).toEqual([]);
+  });
+
+  test('is one again when whoever wanted to stop it is gone', () => {
+    const paper = new Paper();
+    paper.announce([instance()]);
+    mark(paper);
+    paper.announce([instance()]);
+    paper.leaving.clear();
+    expect(paper.announce([instance()])).toEqual([`+${SERVER} on 1`]);
+  });
+
+  test.each([
+    ['another container', { container: 'fedcba9876543210' }],
+    ['another start of the same container', { startedAt: '2026-01-02T00:00:00Z' }],
+  ])('is not %s', (_, other) => {
+    const paper = new Paper();
+    paper.announce([instance()]);
+    mark(paper);
+    paper.announce([instance()]);
+    expect(paper.announce([instance(true, other)])).toContain(`+${SERVER} on 1`);
+  });
+
+  test.each([
+    ['of another machine', { v: 1, machine: 'm2', container: '0123456789ab', since: '2026-01-01T00:00:00Z' }],
+    ['of a later version', { v: 2, machine: 'm1', container: '0123456789ab', since: '2026-01-01T00:00:00Z' }],
+    ['that is no object of ours', {}],
+  ])('is not meant by a mark %s', (_, value) => {
+    const paper = new Paper();
+    paper.announce([instance()]);
+    paper.put(PRESENCE, value, '7', 'leaving');
+    expect(paper.announce([instance()])).toEqual([]);
+  });
+});
 
 describe('one instance', () => {
   test('is written once, and nothing is written while nothing changes', () => {

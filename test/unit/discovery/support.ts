@@ -62,6 +62,8 @@ export function service(of: Partial<Service> = {}): Service {
     tags: [],
     attributes: {},
     container: '0123456789abcdef0123',
+    containerName: 'demo-application-v0.2.0-1',
+    unit: null,
     startedAt: '2026-01-01T00:00:00Z',
     ...of,
   };

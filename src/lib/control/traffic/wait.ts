@@ -41,7 +41,7 @@ const LOOK = { first: 2, last: 100, growth: 1.3 };
  * serves a watch that begins in the past only each 100 ms, and a switch takes less.
  * @throws `gateway-lagging` that names those that do not after `timeoutMs`.
  */
-async function waitForGateways(
+export async function waitForGateways(
   registry: GatewayRegistry,
   revision: number,
   timeoutMs: number,

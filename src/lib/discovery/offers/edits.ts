@@ -1,4 +1,5 @@
 import {
+  isLeaving,
   type Presence,
   readPresence,
   type ServiceArea,
@@ -32,6 +33,8 @@ export interface View {
   readonly traffic: ReadonlyMap<string, Stored>;
   /** By path below the presence prefix. */
   readonly presence: ReadonlyMap<string, Stored>;
+  /** By path below the prefix of what is about to stop. */
+  readonly leaving: ReadonlyMap<string, Stored>;
 }
 
 /** An offer and its health; `up: null` = not known yet. */
@@ -120,7 +123,7 @@ const isOurs = (view: View, lease: string | null): boolean => lease !== null && 
 class Draft {
   readonly problems: string[] = [];
   readonly #view: View;
-  readonly #kept = { traffic: new Set<string>(), presence: new Set<string>() };
+  readonly #kept = { traffic: new Set<string>(), presence: new Set<string>(), leaving: new Set<string>() };
   readonly #shared = new Set<string>();
 
   constructor(view: View) {
@@ -131,14 +134,16 @@ class Draft {
     const { id, name } = offer.service;
     const presence = presencePath(offer);
     const rival = rivalOf(this.#view, presence)?.lease ?? null;
+    const present = presenceOf(this.#view.machine, offer);
+    const leaves = isLeaving(this.#view.leaving.get(presence)?.value ?? null, present);
     const edits: ServiceEdit[] = [];
     const leased = (path: string, value: JsonObject): void => this.#leased(edits, path, value, rival);
-    this.#put(edits, 'presence', presence, { ...presenceOf(this.#view.machine, offer) }, this.#view.lease);
+    this.#put(edits, 'presence', presence, { ...present }, this.#view.lease);
     if (offer.balanced) {
       this.#announceShared(edits, name, hosts.get(name) ?? offer.sharedHost);
       const path = pathOf({ kind: 'server', parent: name, id });
       const server = { Id: id, URL: offer.url };
-      if (up ?? this.#isAnnounced(path, server)) leased(path, server);
+      if (!leaves && (up ?? this.#isAnnounced(path, server))) leased(path, server);
     }
     if (offer.instanceHost !== null) {
       leased(pathOf({ kind: 'backend', id }), backendNamed(id));

@@ -43,6 +43,10 @@ export interface Service {
   /** What else stands in SERVICE_*: lower case, without the prefix. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly container: string;
+  /** The container's name. */
+  readonly containerName: string;
+  /** The unit that runs the container, where it says so; null = it does not. */
+  readonly unit: string | null;
   readonly startedAt: string;
 }
 

@@ -5,9 +5,19 @@ import type { Offer } from './model.ts';
 export const presencePath = ({ service }: Offer): string => `${service.name}/${service.id}`;
 
 export function presenceOf(machine: string, { service, url, sharedHost, balanced }: Offer): Presence {
-  const { container, startedAt, tags } = service;
-  const presence = { v: 1, machine, container: container.slice(0, 12), since: startedAt, url, tags } as const;
-  return { ...presence, host: sharedHost, ...(balanced && sharedHost === null && { balanced: true }) };
+  const { container, containerName: name, unit, startedAt, tags } = service;
+  return {
+    v: 1,
+    machine,
+    container: container.slice(0, 12),
+    name,
+    ...(unit !== null && { unit }),
+    since: startedAt,
+    url,
+    host: sharedHost,
+    ...(balanced && sharedHost === null && { balanced: true }),
+    tags,
+  };
 }
 
 /** Whether `a` wins over `b` where both have the same id: the later start, then the greater machine id. */

@@ -42,6 +42,8 @@ export function servicesOf(container: Container, options: ServiceOptions): Servi
     ({ values }) => !values.has('ignore') && (!options.explicit || values.has('name')),
   );
   const { withheld, problems } = undecided(asked);
+  // podman labels what it runs for a unit.
+  const ofPodman = container.metadata.find(([key]) => key === 'PODMAN_SYSTEMD_UNIT')?.[1] ?? null;
   const services: Service[] = [];
   for (const one of asked) {
     const { port, values, ofPort, at } = one;
@@ -49,7 +51,7 @@ export function servicesOf(container: Container, options: ServiceOptions): Servi
     const suffix = several && !ofPort.has('name') ? `-${port.port}` : '';
     const udp = port.protocol === 'udp';
     const own = `${options.hostname}:${container.name}:${port.port}${udp ? ':udp' : ''}`;
-    const { id, name, tags, ...attributes } = Object.fromEntries(values);
+    const { id, name, tags, unit, ...attributes } = Object.fromEntries(values);
     const without = withheld.get(one) ?? [];
     services.push({
       id: id ?? own,
@@ -61,6 +63,8 @@ export function servicesOf(container: Container, options: ServiceOptions): Servi
       tags: [...new Set([...splitTags(tags ?? ''), ...options.tags, ...(udp ? ['udp'] : [])])],
       attributes: Object.fromEntries(Object.entries(attributes).filter(([key]) => !without.includes(key))),
       container: container.id,
+      containerName: container.name,
+      unit: unit ?? ofPodman,
       startedAt: container.startedAt,
     });
   }
