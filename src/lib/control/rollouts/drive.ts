@@ -138,6 +138,7 @@ class Driver {
       : await look(this.#session, state, entry.rollout);
     const now = performance.now();
     const clock = Date.now();
+    const lasted = entry.rollout.items.map((_, at) => this.#memory.lasted(at, now));
     const decide = (rollout: Rollout) =>
       next(rollout, { ...this.#memory.observation(rollout, looks, snapshot, now), clock }, now);
     let result = decide(entry.rollout);
@@ -159,8 +160,8 @@ class Driver {
         return { entry, over: false };
       }
       const { failed = entry.rollout } = result;
-      await reportItems(this.#session, entry.rollout, failed, looks, this.#memory, now);
-      await reportItems(this.#session, failed, written.rollout, looks, this.#memory, now);
+      await reportItems(this.#session, entry.rollout, failed, looks, this.#memory, lasted);
+      await reportItems(this.#session, failed, written.rollout, looks, this.#memory, lasted);
       this.#tellState(entry.rollout, written.rollout);
       this.#memory.note(written.rollout, now);
       entry = written;

@@ -57,7 +57,7 @@ async function reboot(work: Work): Promise<Ended> {
   const asked = await ask(work, readBootId);
   if (asked === null) return notBack(timeoutMs);
   if (began !== undefined && asked !== began) return { ok: true };
-  await leaveMachine(session, record, rollout);
+  const back = await leaveMachine(session, record);
   try {
     await rebootFrom(await session.machine(record), asked);
   } catch (error) {
@@ -68,7 +68,10 @@ async function reboot(work: Work): Promise<Ended> {
     await sleep(ASK_EVERY_MS);
     const boot = await ask(work, readBootId, true);
     if (boot === null) return notBack(timeoutMs);
-    if (boot !== asked) return { ok: true };
+    if (boot !== asked) {
+      await back();
+      return { ok: true };
+    }
     if (performance.now() > work.until)
       return { ok: false, why: `was told to reboot and has not within ${inSeconds(timeoutMs)}`, journal: [] };
   }

@@ -26,14 +26,17 @@ export function reportState(session: Session, rollout: Rollout, ms: number): voi
   });
 }
 
-/** Says which items came into another state; one that failed comes with the last lines of its journal. */
+/**
+ * Says which items came into another state; one that failed comes with the last lines of its journal.
+ * @param lasted how long each was in the state before, in milliseconds.
+ */
 export async function reportItems(
   session: Session,
   before: Rollout,
   after: Rollout,
   looks: Looks,
   memory: Memory,
-  now: number,
+  lasted: readonly number[],
 ): Promise<void> {
   for (const [at, item] of after.items.entries()) {
     const was = before.items[at]!.state;
@@ -52,7 +55,7 @@ export async function reportItems(
       batch: item.state === 'acting' ? after.batch : before.batch,
       ...(item.why !== undefined && { why: item.why }),
       ...(journal.length > 0 && { journal }),
-      seconds: Math.max(0, memory.lasted(at, now)) / 1000,
+      seconds: Math.max(0, lasted[at] ?? 0) / 1000,
     });
   }
 }

@@ -4,6 +4,7 @@ import {
   allowed,
   type Budget,
   groupOf,
+  isLive,
   isOfMachines,
   type Lock,
   type Rollout,
@@ -52,9 +53,14 @@ export async function requireSlots(
   await new MachineLooker(session).freeSlots(state);
   const { locks } = await (await session.locks()).load();
   const own = new Set(items.map(({ machine }) => machine));
+  const { rollouts } = await (await session.rollouts()).load();
+  // Rollouts that go on are told from these by `begin`, which knows whose they are.
+  const going = new Set(rollouts.filter(({ rollout }) => isLive(rollout)).map(({ rollout }) => rollout.id));
   for (const name of new Set(items.map(groupOf))) {
     const need = { name, max: allowed(budget.maxUnavailable, items.length) };
-    const holders = slotHolders(locks.get(name)?.lock, need).filter(([id]) => !own.has(id));
+    const holders = slotHolders(locks.get(name)?.lock, need).filter(
+      ([id, { rollout }]) => !own.has(id) && !going.has(rollout),
+    );
     const [first] = holders;
     if (first === undefined) continue;
     const [id, { rollout, since }] = first;
