@@ -169,10 +169,18 @@ function budgetText(rollout: Rollout, seen: RolloutObservation): string {
   return `${nameSome(down)} ${down.length === 1 ? 'is' : 'are'} down, and no more than ${most} may be`;
 }
 
+const ACTING: Readonly<Record<Rollout['kind'], string>> = {
+  file: 'is being changed',
+  restart: 'is being changed',
+  drain: 'is leaving',
+  reboot: 'is being changed',
+  update: 'is being changed',
+};
+
 function whyWaiting(rollout: Rollout, seen: RolloutObservation): string[] {
   const flying = rollout.items.flatMap((item, at) =>
     isInFlight(item)
-      ? [`${nameItem(item)} ${item.state === 'acting' ? 'is being changed' : seen.items[at]!.health.why}`]
+      ? [`${nameItem(item)} ${item.state === 'acting' ? ACTING[rollout.kind] : seen.items[at]!.health.why}`]
       : [],
   );
   if (flying.length > 0 || rollout.state === 'paused') return flying;

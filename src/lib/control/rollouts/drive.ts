@@ -5,6 +5,7 @@ import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registr
 import { isInFlight, next, type Rollout, type RolloutStep } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { carry } from './carry.ts';
+import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
 import { Memory, runsAlready } from './memory.ts';
@@ -85,7 +86,7 @@ class Driver {
     const watching = this.#wakeOnChanges(first, AbortSignal.any([this.#signal, over.signal]));
     try {
       this.#files = await this.#registry.files();
-      return await this.#loop(first);
+      return await this.#loop(await closed(this.#session, this.#registry, first, this.#lease.hold));
     } finally {
       over.abort();
       await watching;
@@ -141,6 +142,8 @@ class Driver {
     for (const step of steps) this.#memory.begin(rollout, step);
     const left = new Set(steps);
     const work = carry(this.#session, {
+      rollout,
+      lease: this.#lease.hold.lease.id,
       steps,
       files: this.#files,
       timeoutMs: rollout.budget.deadlineMs,

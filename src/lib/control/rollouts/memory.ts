@@ -6,7 +6,7 @@ import {
   type RolloutStep,
   type Seen,
 } from '../../rollout/index.ts';
-import type { Ended } from './carry.ts';
+import type { Ended } from './ended.ts';
 import type { Looks } from './look.ts';
 
 /** What one driver knows besides what is recorded: since when, what is under way, how steps ended. */
@@ -62,10 +62,10 @@ export class Memory {
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run } = looks.items[at]!;
+      const { wanted, health, run, gone } = looks.items[at]!;
       const isGood = health.verdict === 'good';
-      const [kept, gone] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
-      gone.delete(at);
+      const [kept, over] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
+      over.delete(at);
       if (!kept.has(at)) kept.set(at, now);
       const last = ended.get(at);
       const how = last?.step === stepKey(rollout) ? last.how : undefined;
@@ -73,6 +73,7 @@ export class Memory {
         wanted,
         health,
         run,
+        ...(gone !== undefined && { gone }),
         busy: busy.has(at),
         ended: how?.ok === true,
         failure: how?.ok === false ? how.why : undefined,
