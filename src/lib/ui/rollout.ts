@@ -20,8 +20,11 @@ export function rolloutLine(event: Changed): string {
     case 'planned':
       return `Rollout ${id} (${change}) of ${units(all)} begins`;
     case 'done':
-    case 'rolled-back':
-      return `Rollout ${id} ${state === 'done' ? 'done' : 'rolled back'}: ${healthy} of ${units(all)} healthy${bad}, in ${seconds.toFixed(1)} s`;
+    case 'rolled-back': {
+      const are = change === 'drain' ? 'have left' : 'healthy';
+      const is = state === 'done' ? 'done' : 'rolled back';
+      return `Rollout ${id} ${is}: ${healthy} of ${units(all)} ${are}${bad}, in ${seconds.toFixed(1)} s`;
+    }
     default:
       return `Rollout ${id} ${state}${because}`;
   }

@@ -31,9 +31,10 @@ const EXPLAINED = 3;
 export async function draftOfDrain(
   session: Session,
   state: RegistryState,
-  { id, target }: MachineRecord,
+  record: MachineRecord,
   { force, globals: withGlobals }: DrainWishes,
 ): Promise<DrainDraft> {
+  const { id } = record;
   const reachability = new Reachability(session);
   await reachability.ask(state.machines.values(), state.identity);
   const silence = reachability.why(id);
@@ -41,8 +42,7 @@ export async function draftOfDrain(
 
   const { leavers, globals } = drain(state, id, reachability);
   const stuck = leavers.filter(({ to }) => to === null);
-  if (stuck.length > 0 && !force)
-    throw new ClusterErrors(stuck.map((one) => blocked(one, state, target.address)));
+  if (stuck.length > 0 && !force) throw new ClusterErrors(stuck.map((one) => blocked(one, state, record)));
   const itemOf = (unit: string, more: Partial<RolloutItem>): RolloutItem[] => {
     const known = state.units.get(unit);
     if (known === undefined) return [];
@@ -71,18 +71,20 @@ function notesOf(leavers: readonly Leaver[]): string[] {
   ];
 }
 
-function blocked({ unit, reasons }: Leaver, state: RegistryState, address: string): ClusterError {
-  const named = reasons.map((one) => ({
-    ...one,
-    machine: state.machines.get(one.machine)?.target.address ?? one.machine,
-  }));
+function blocked({ unit, reasons }: Leaver, state: RegistryState, from: MachineRecord): ClusterError {
+  const named = reasons.map((one) => {
+    const record = state.machines.get(one.machine);
+    return { ...one, machine: record === undefined ? one.machine : legend(record) };
+  });
   const away = reasons.some(({ rule }) => rule === 'unreachable');
-  return new ClusterError('drain-blocked', `unit ${unit} cannot leave ${address}: ${whyOf(named)}`, {
+  return new ClusterError('drain-blocked', `unit ${unit} cannot leave ${legend(from)}: ${whyOf(named)}`, {
     unit,
     hint: '--force stops what cannot go elsewhere; nothing was changed',
     exit: away ? EXIT.machine : EXIT.failed,
   });
 }
+
+const legend = ({ id, target }: MachineRecord): string => `${id.slice(0, 8)}.../${target.address}`;
 
 function whyOf(reasons: Leaver['reasons']): string {
   if (reasons.length === 0) return 'there is no other machine';
