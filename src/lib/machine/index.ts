@@ -37,15 +37,6 @@ export {
 } from './held/index.ts';
 export { MachinePool } from './pool.ts';
 export type * from './port.ts';
-export { MARK, unframe } from './ssh/frame.ts';
-export { Limit } from './ssh/limit.ts';
-export {
-  lookupHost,
-  parseSpec,
-  resolveTarget,
-  unfollowedOptions,
-} from './ssh/ssh-config.ts';
-export { trustedHostKeys } from './ssh/trust.ts';
 export {
   armUndo,
   beginUpdate,
@@ -56,7 +47,7 @@ export {
   rebootFrom,
   updateState,
   whyReboot,
-} from './systemd/reboot.ts';
+} from './reboot.ts';
 export {
   REBOOT_NEEDED_SCRIPT,
   REBOOT_SCRIPT,
@@ -66,5 +57,15 @@ export {
   UPDATE_RESULT_SCRIPT,
   UPDATE_START_SCRIPT,
   UPDATE_UNIT,
-} from './systemd/reboot-scripts.ts';
-export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';
+} from './reboot-scripts.ts';
+export { MARK, unframe } from './ssh/frame.ts';
+export { Limit } from './ssh/limit.ts';
+export {
+  lookupHost,
+  parseSpec,
+  resolveTarget,
+  unfollowedOptions,
+} from './ssh/ssh-config.ts';
+export { trustedHostKeys } from './ssh/trust.ts';
+export { processesLeft } from './systemd/left.ts';
+export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, LEFT_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';

@@ -17,7 +17,7 @@ export {
   slotHolders,
   taken,
 } from './locks.ts';
-export { closed, groupOf, heldUp, isOfMachines, judgeMachine } from './machines.ts';
+export { groupOf, heldUp, isOfMachines, judgeMachine, outsideWindows } from './machines.ts';
 export type * from './model.ts';
 export { nameItem } from './names.ts';
 export { next } from './next.ts';

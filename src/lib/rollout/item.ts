@@ -32,10 +32,10 @@ export function advance(rollout: Rollout, item: RolloutItem, seen: Seen, now: nu
 }
 
 /** What somebody else did to the unit, where the rollout has nothing to do with it any more. */
-function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): string | null {
+function overtaken(rollout: Rollout, item: RolloutItem, { wanted, gone }: Seen): string | null {
   const [origin, target] = [originOf(rollout, item), targetOf(rollout, item)];
   if (isOfMachines(rollout.kind)) return wanted === null ? 'was removed meanwhile' : null;
-  if (rollout.kind === 'drain') return null;
+  if (rollout.kind === 'drain') return wanted === null && gone === true ? 'was destroyed meanwhile' : null;
   if (rollout.kind === 'restart') {
     if (wanted === null) return 'was destroyed meanwhile';
     return wanted.desired === 'launched' ? null : 'was stopped meanwhile';

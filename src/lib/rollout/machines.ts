@@ -39,7 +39,7 @@ export interface Hold {
 }
 
 /** What keeps every item from being begun now: the rollout's windows are closed. */
-export function closed({ windows = [] }: Rollout, clock: number | undefined): Hold | null {
+export function outsideWindows({ windows = [] }: Rollout, clock: number | undefined): Hold | null {
   if (clock === undefined || windows.length === 0 || windows.some((window) => isOpen(window, clock)))
     return null;
   const [next] = [...windows].sort((a, b) => opensAt(a, clock) - opensAt(b, clock));

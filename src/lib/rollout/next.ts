@@ -1,6 +1,6 @@
 import { allowed } from './budget.ts';
 import { advance, isInFlight, isLive, isSettled, originOf, targetOf } from './item.ts';
-import { closed, groupOf, type Hold, heldUp, isOfMachines } from './machines.ts';
+import { groupOf, type Hold, heldUp, isOfMachines, outsideWindows } from './machines.ts';
 import type { Next, Rollout, RolloutItem, RolloutObservation, RolloutStep, Seen } from './model.ts';
 import { nameItem, nameSome } from './names.ts';
 import { turnBack } from './turn.ts';
@@ -119,7 +119,7 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
 
 /** What keeps items from being begun besides the budget; null = nothing. */
 function holdOf(rollout: Rollout, seen: RolloutObservation): Hold | null {
-  const shut = closed(rollout, seen.clock);
+  const shut = outsideWindows(rollout, seen.clock);
   if (shut !== null) return shut;
   const holds = openItems(rollout, seen).flatMap((at) => {
     const hold = heldUp(rollout, seen, at, new Set());
@@ -144,7 +144,7 @@ function openItems({ kind, items }: Rollout, seen: RolloutObservation): number[]
  */
 function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): Set<number> {
   const { items } = rollout;
-  if (closed(rollout, seen.clock) !== null) return new Set();
+  if (outsideWindows(rollout, seen.clock) !== null) return new Set();
   const total = allowed(rollout.budget.maxUnavailable, items.length);
   const cap = Math.min(total, most);
   const open = openItems(rollout, seen);
@@ -202,10 +202,18 @@ function budgetText(rollout: Rollout, seen: RolloutObservation): string {
   return `${nameSome(down)} ${down.length === 1 ? 'is' : 'are'} down, and no more than ${most} may be`;
 }
 
+const ACTING: Readonly<Record<Rollout['kind'], string>> = {
+  file: 'is being changed',
+  restart: 'is being changed',
+  drain: 'is leaving',
+  reboot: 'is being changed',
+  update: 'is being changed',
+};
+
 function whyWaiting(rollout: Rollout, seen: RolloutObservation): string[] {
   const flying = rollout.items.flatMap((item, at) =>
     isInFlight(item)
-      ? [`${nameItem(item)} ${item.state === 'acting' ? 'is being changed' : seen.items[at]!.health.why}`]
+      ? [`${nameItem(item)} ${item.state === 'acting' ? ACTING[rollout.kind] : seen.items[at]!.health.why}`]
       : [],
   );
   if (flying.length > 0 || rollout.state === 'paused') return flying;

@@ -31,8 +31,11 @@ export function rolloutLine(event: Changed): string {
     case 'planned':
       return `Rollout ${id} (${change}) of ${counted(all, change)} begins`;
     case 'done':
-    case 'rolled-back':
-      return `Rollout ${id} ${state === 'done' ? 'done' : 'rolled back'}: ${healthy} of ${counted(all, change)} healthy${bad}, in ${seconds.toFixed(1)} s`;
+    case 'rolled-back': {
+      const are = change === 'drain' ? 'have left' : 'healthy';
+      const is = state === 'done' ? 'done' : 'rolled back';
+      return `Rollout ${id} ${is}: ${healthy} of ${counted(all, change)} ${are}${bad}, in ${seconds.toFixed(1)} s`;
+    }
     default:
       return `Rollout ${id} ${state}${because}`;
   }
@@ -47,8 +50,18 @@ const WORDS: Readonly<Record<ItemState, string>> = {
   skipped: 'is passed over',
 };
 
+const LEAVING: Readonly<Record<ItemState, string>> = {
+  ...WORDS,
+  acting: 'is leaving',
+  returning: 'has left and is watched',
+};
+
+/** Of a unit that goes to no other machine. */
+const LEAVING_FOR_GOOD: typeof LEAVING = { ...LEAVING, healthy: 'has left' };
+
 /** A unit's new state, and the last lines that it wrote where it failed. */
 export function rolloutUnitLines({
+  change,
   unit,
   machine,
   state,
@@ -62,7 +75,8 @@ export function rolloutUnitLines({
   const what = unit === '' ? `machine ${legend}` : unit;
   const after = state === 'acting' || state === 'skipped' ? '' : ` after ${seconds.toFixed(1)} s`;
   const because = why === undefined ? '' : `: ${why}`;
-  const line = `[batch ${batch}] ${what}${where} ${WORDS[state]}${after}${because}`;
+  const words = change !== 'drain' ? WORDS : machine === null ? LEAVING_FOR_GOOD : LEAVING;
+  const line = `[batch ${batch}] ${what}${where} ${words[state]}${after}${because}`;
   return [line, ...journal.map((text) => `  | ${text}`)];
 }
 
@@ -70,11 +84,17 @@ export function rolloutUnitLines({
 export function rolloutPlanText({ kind, batches, notes }: RolloutPlan): string {
   if (batches.length === 0) return 'Nothing to do.\n';
   const rows = batches.flatMap((batch, at) =>
-    batch.map(({ unit, machine, from, to }) => [
+    batch.map(({ unit, machine, from, to, goesTo }) => [
       String(at + 1),
       unit,
       machine === null ? '-' : planMachine(machine),
-      kind === 'file' ? `${from?.slice(0, SHORT_HASH) ?? '(new)'} -> ${to.slice(0, SHORT_HASH)}` : kind,
+      goesTo === undefined
+        ? kind === 'file'
+          ? `${from?.slice(0, SHORT_HASH) ?? '(new)'} -> ${to.slice(0, SHORT_HASH)}`
+          : kind
+        : goesTo === null
+          ? 'stops'
+          : `goes to ${planMachine(goesTo)}`,
     ]),
   );
   const table = renderTable(['batch', 'unit', 'machine', 'change'], rows, true);
@@ -95,6 +115,13 @@ export function machinesPlanText({ kind, batches, notes }: MachinesPlan): string
     ]),
   );
   return `${renderTable(['batch', 'machine', 'group', 'change', 'why'], rows, true)}${told}`;
+}
+
+/** What taking a machine out of the cluster would do. */
+export function removalText({ removes, ...plan }: RolloutPlan & { readonly removes: string }): string {
+  const moves =
+    plan.batches.length === 0 ? plan.notes.map((note) => `Note: ${note}\n`).join('') : rolloutPlanText(plan);
+  return `${moves}Machine ${removes} would be removed.\n`;
 }
 
 export function rolloutsText(rows: readonly RolloutRow[], legend: boolean): string {

@@ -20,6 +20,8 @@ export interface Draft {
   readonly files: ReadonlyMap<string, string>;
   /** Only machines. */
   readonly more?: Pick<Rollout, 'windows' | 'rebootIfNeeded'>;
+  /** Only drains: the machine where each unit would go now. One that is not here is stopped. */
+  readonly goesWhere?: ReadonlyMap<string, string>;
 }
 
 export interface BeginOptions {

@@ -1,28 +1,21 @@
 import { ClusterError } from '../../error.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import type { Rollout, RolloutStep, StepResult } from '../../rollout/index.ts';
-import type { Event } from '../event.ts';
+import type { Rollout, RolloutStep } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from '../units/ask.ts';
 import { converge, waitFor } from '../units/converge.ts';
 import { scopeOfUnits } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
 import { write } from '../units/write.ts';
+import { type Ended, failureOf } from './ended.ts';
 import { hearing } from './hearing.ts';
 import { changeMachine } from './machine-steps.ts';
-
-/** How a step ended: well, or why not, with the last lines of the unit. */
-export type Ended =
-  | { readonly ok: true; readonly result?: StepResult }
-  | {
-      readonly ok: false;
-      readonly why: string;
-      readonly journal: readonly string[];
-      readonly result?: StepResult;
-    };
+import { leaveMachine } from './move.ts';
 
 export interface Carrying {
   readonly rollout: Rollout;
+  /** Id of the lease that the driver holds. */
+  readonly lease: string;
   readonly steps: readonly RolloutStep[];
   /** Text of every file that may be written, by hash. */
   readonly files: ReadonlyMap<string, string>;
@@ -40,12 +33,14 @@ export interface Carrying {
 export async function carry(session: Session, carrying: Carrying): Promise<void> {
   const { steps } = carrying;
   const restarts = steps.filter(({ action }) => action === 'restart');
+  const moves = steps.filter(({ action }) => action === 'move');
   const machines = steps.filter(({ action }) => action === 'reboot' || action === 'update');
   const changes = steps.filter(({ action }) => action === 'switch' || action === 'remove');
   await Promise.all([
     machines.length === 0 ? undefined : changeMachines(session, machines, carrying),
     changes.length === 0 ? undefined : change(session, changes, carrying),
     restarts.length === 0 ? undefined : restart(session, restarts, carrying),
+    ...moves.map(async (step) => carrying.ended(step, await leaveMachine(session, carrying, step))),
   ]);
 }
 
@@ -108,15 +103,6 @@ function intentOf(state: RegistryState, steps: readonly RolloutStep[], files: Re
     units: new Map(mine.map(({ unit, version }) => [unit, version])),
     files: new Map([...files].filter(([hash]) => needed.has(hash))),
   };
-}
-
-function failureOf(
-  event: Event,
-): { units: readonly string[]; why: string; journal: readonly string[] } | null {
-  if (event.kind === 'failed')
-    return { units: [event.unit], why: `failed: ${event.how}`, journal: event.journal };
-  if (event.kind === 'held') return { units: [event.unit], why: `is not started: ${event.why}`, journal: [] };
-  return null;
 }
 
 async function startAnew(

@@ -3,15 +3,16 @@ import { ClusterError, EXIT } from '../../error.ts';
 import { Wakeup } from '../../keep/index.ts';
 import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registry/index.ts';
 import {
-  closed,
   isInFlight,
   isOfMachines,
   next,
+  outsideWindows,
   type Rollout,
   type RolloutStep,
 } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { carry } from './carry.ts';
+import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
 import { MachineLooker } from './look-machines.ts';
@@ -98,7 +99,7 @@ class Driver {
     const watching = this.#wakeOnChanges(first, AbortSignal.any([this.#signal, over.signal]));
     try {
       this.#files = await this.#registry.files();
-      return await this.#loop(first);
+      return await this.#loop(await closed(this.#session, this.#registry, first, this.#lease.hold));
     } finally {
       over.abort();
       await watching;
@@ -180,6 +181,7 @@ class Driver {
     const left = new Set(steps);
     const work = carry(this.#session, {
       rollout,
+      lease: this.#lease.hold.lease.id,
       steps,
       files: this.#files,
       timeoutMs: rollout.budget.deadlineMs,
@@ -231,7 +233,7 @@ class Driver {
 
   async #pause(rollout: Rollout, wakeAt: number | null): Promise<void> {
     const isIdle = !rollout.items.some(isInFlight);
-    const isClosed = isIdle && closed(rollout, Date.now()) !== null;
+    const isClosed = isIdle && outsideWindows(rollout, Date.now()) !== null;
     const most = isClosed ? LOOK_EVERY.closed : isIdle ? LOOK_EVERY.idle : LOOK_EVERY.inFlight;
     const left = wakeAt === null ? most : Math.min(most, wakeAt - performance.now());
     const timer = AbortSignal.timeout(Math.max(1, Math.ceil(left)));

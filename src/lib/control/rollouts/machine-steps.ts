@@ -13,8 +13,8 @@ import {
 import type { MachineRecord } from '../../registry/index.ts';
 import type { PackageChange, Rollout, RolloutStep, StepResult } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
-import type { Ended } from './carry.ts';
-import { leaveMachine } from './leave-machine.ts';
+import type { Ended } from './ended.ts';
+import { leaveGateways } from './leave-gateways.ts';
 
 /** How long to wait between two questions to a machine. */
 const ASK_EVERY_MS = 1_000;
@@ -57,7 +57,7 @@ async function reboot(work: Work): Promise<Ended> {
   const asked = await ask(work, readBootId);
   if (asked === null) return notBack(timeoutMs);
   if (began !== undefined && asked !== began) return { ok: true };
-  const back = await leaveMachine(session, record);
+  const back = await leaveGateways(session, record);
   try {
     await rebootFrom(await session.machine(record), asked);
   } catch (error) {

@@ -4,8 +4,8 @@ import { readBootId, whyReboot } from '../../machine/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
   batches,
-  closed,
   groupOf,
+  outsideWindows,
   parseWindow,
   type Rollout,
   type RolloutItem,
@@ -110,7 +110,7 @@ export async function planMachines(
       ([id, { rollout: of }]) => `machine ${id.slice(0, 8)} holds a slot of lock ${name} for rollout ${of}`,
     ),
   );
-  const shut = closed(rollout, Date.now());
+  const shut = outsideWindows(rollout, Date.now());
   return {
     kind: wish.kind,
     batches: planned,

@@ -49,6 +49,7 @@ export async function reportItems(
     session.emit({
       kind: 'rollout-unit',
       id: after.id,
+      change: after.kind,
       unit: item.unit,
       machine: machine === null ? null : nameOf(machine),
       state: item.state,
@@ -95,13 +96,18 @@ export function requireGoodEnd(rollout: Rollout, wanted: 'forward' | 'back'): vo
       {
         hint: back
           ? `cluster rollout resume ${id} tries again; everything else stays as it is`
-          : `cluster rollout rollback ${id} brings the former files back, cluster rollout resume ${id} tries again`,
+          : rollout.kind !== 'file'
+            ? `cluster rollout resume ${id} tries again, cluster rollout abort ${id} ends it; everything else stays as it is`
+            : `cluster rollout rollback ${id} brings the former files back, cluster rollout resume ${id} tries again`,
       },
     );
   throw new ClusterError('rollout-ended', `rollout ${id} was ended: ${reason}`, {
-    hint: isOfMachines(kind)
-      ? 'every machine stays as it is; cluster lock ls shows slots that are held'
-      : 'every unit stays as it is; cluster list-unit-files shows which file each has',
+    hint:
+      kind === 'file'
+        ? 'every unit stays as it is; cluster list-unit-files shows which file each has'
+        : isOfMachines(kind)
+          ? 'every machine stays as it is; cluster lock ls shows slots that are held'
+          : 'every unit stays as it is',
   });
 }
 

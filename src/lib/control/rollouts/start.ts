@@ -29,6 +29,8 @@ export interface PlannedItem {
   readonly machine: string | null;
   readonly from: string | null;
   readonly to: string;
+  /** Only drains: id of the machine where the unit goes; null = it is stopped there and goes nowhere. */
+  readonly goesTo?: string | null;
 }
 
 /**
@@ -102,7 +104,7 @@ export async function planRollout(
   draft: Draft,
   { budget }: BeginOptions,
 ): Promise<RolloutPlan> {
-  const { kind, items } = draft;
+  const { kind, items, goesWhere } = draft;
   const rollout: Rollout = { ...EMPTY, kind, budget, items };
   const state = await session.state();
   const looks = await look(session, state, rollout);
@@ -115,7 +117,9 @@ export async function planRollout(
   const planned = batches(rollout, observation).map((batch) =>
     batch.map((at): PlannedItem => {
       const { unit, from, to } = items[at]!;
-      return { unit, machine: looks.items[at]!.machine?.id ?? null, from: from?.hash ?? null, to: to.hash };
+      const machine = looks.items[at]!.machine?.id ?? null;
+      const goesTo = goesWhere === undefined ? {} : { goesTo: goesWhere.get(unit) ?? null };
+      return { unit, machine, from: from?.hash ?? null, to: to.hash, ...goesTo };
     }),
   );
   const notes: string[] = [];

@@ -1,5 +1,5 @@
-import { commandFailed } from '../errors.ts';
-import type { ExecResult, Machine } from '../port.ts';
+import { commandFailed } from './errors.ts';
+import type { ExecResult, Machine } from './port.ts';
 import { rebootScript, UPDATE_SCRIPT } from './reboot-scripts.ts';
 
 /** A package and the version that is installed; the name has the architecture with it. */

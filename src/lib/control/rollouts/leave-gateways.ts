@@ -13,7 +13,7 @@ const REQUESTS_MS = 10_000;
  * themselves are stopped by the reboot, in systemd's order.
  * @returns to be called when the machine is back.
  */
-export async function leaveMachine(session: Session, record: MachineRecord): Promise<() => Promise<void>> {
+export async function leaveGateways(session: Session, record: MachineRecord): Promise<() => Promise<void>> {
   const servers = await readServers(session);
   if (servers === null) return async () => undefined;
   const state = await (await session.registry()).load();
