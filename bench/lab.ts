@@ -127,7 +127,11 @@ async function benchStart(
   const both = await inTurn(RUNS, { ours, floor });
   const aim = count === 100 && !watched ? way.startAim : null;
   return {
-    ...{ figure: `start of ${count} until active${watched ? ', and watched for 1 s' : ''}`, path: way.path, beside: FLOOR[way.floor] },
+    ...{
+      figure: `start of ${count} until active${watched ? ', and watched for 1 s' : ''}`,
+      path: way.path,
+      beside: FLOOR[way.floor],
+    },
     ...{ unit: 'ms', ...both, aim },
   };
 }
