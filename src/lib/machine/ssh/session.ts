@@ -24,6 +24,8 @@ const PATIENCE_MS = 1000;
 /** sshd frees a session a moment after its command has ended. */
 const FREED_MS = 300;
 const RETRY_MS = 50;
+/** How long nothing of ours may run, on two connections, until sshd is taken to open no session at all. */
+const NONE_MS = 3000;
 /** More than any rc file prints before it is clear that what answers is not our command. */
 const MOST_NOISE = 64 * 1024;
 
@@ -172,7 +174,8 @@ export class Session {
       }
 
       const others = [...this.#running].map((one) => one.catch(() => undefined));
-      const patience = others.length > 0 ? PATIENCE_MS : FREED_MS;
+      const alone = this.#spare === undefined ? FREED_MS : NONE_MS;
+      const patience = others.length > 0 ? PATIENCE_MS : alone;
       const retry = sleep(RETRY_MS);
       const late = sleep(Math.max(0, since + patience - performance.now()), 'late' as const, { ref: false });
       if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late') since = performance.now();
