@@ -286,7 +286,7 @@ describe('a change that is undone by the simulated machine', () => {
     const running = exec('true');
     await eventually(
       'it is armed',
-      () => machine.requests.some((one) => one.includes('cluster-undo')),
+      () => machine.requests.some((one) => one.includes('/run/cluster')),
       20_000,
     );
     machine.faults.refuseAuth = true;

@@ -7,6 +7,7 @@ interface Item {
   readonly machine: string;
   readonly state: string;
   readonly well?: readonly string[];
+  readonly packages?: readonly unknown[];
 }
 interface Shown {
   readonly state: string;
@@ -58,7 +59,9 @@ describe.skipIf(reason !== null)(`rolling reboots${reason === null ? '' : ` (ski
       fewest = await fewestMembers(ran);
       await ran;
     });
-    process.stderr.write(`rolling reboot under load: ${report.sent} sent, ${report.failed} failed\n`);
+    process.stderr.write(
+      `rolling reboot under load: ${report.sent} sent, ${report.failed} failed (${report.reasons.join('; ')})\n`,
+    );
     expect(fewest).toBeGreaterThanOrEqual(2);
     const after = await boots();
     expect(after.every((boot, index) => boot !== before[index])).toBe(true);
@@ -117,6 +120,25 @@ describe.skipIf(reason !== null)(`rolling reboots${reason === null ? '' : ` (ski
     expect(await locks()).toEqual([]);
   }, 600_000);
 
+  test('an update by apt outlives its driver, and both versions are kept', async () => {
+    const machine = machines[1] as Machine;
+    await on(machine, REPOSITORY);
+    const running = at.start('machine', 'update', machine.id, '--min-healthy', '0');
+    await eventually('apt runs', async () => {
+      const state = await at.run('ssh', machine.address, '--', 'systemctl is-active cluster-update.service');
+      return state.stdout.trim() === 'active';
+    });
+    running.child.kill('SIGKILL');
+    await running.ended;
+    await ok('rollout', 'resume');
+    const { items } = await shown();
+    expect(items[0]).toMatchObject({
+      state: 'healthy',
+      packages: [{ name: 'lab-package:all', from: '1', to: '2' }],
+    });
+    expect(await on(machine, 'cat /run/configured')).toBe('2\n');
+  }, 120_000);
+
   test('a change that cuts everybody off undoes itself, and one that does not is kept', async () => {
     const [machine] = machines as [Machine];
     const kept = ['--confirm-or-undo', '10s', '--undo', 'touch /run/undone'];
@@ -140,3 +162,16 @@ describe.skipIf(reason !== null)(`rolling reboots${reason === null ? '' : ` (ski
 
 /** What a broken machine does: it goes down, and stays there. */
 const STAY_OFF = 'ln -sf /lib/systemd/system/poweroff.target /etc/systemd/system/reboot.target';
+
+/** Version 1 of a package is installed, a repository on the machine has version 2, which takes three seconds. */
+const REPOSITORY = `set -e
+mkdir -p /srv/repo/b/DEBIAN && cd /srv/repo
+make() {
+  printf 'Package: lab-package\\nVersion: %s\\nArchitecture: all\\nMaintainer: Lab <lab@example.test>\\nDescription: lab\\n' $1 >b/DEBIAN/control
+  printf '#!/bin/sh\\nsleep %s\\necho %s >>/run/configured\\n' $2 $1 >b/DEBIAN/postinst
+  chmod 755 b/DEBIAN/postinst && dpkg-deb -b b p$1.deb >/dev/null
+}
+make 1 0 && dpkg -i p1.deb >/dev/null && rm -f /run/configured
+make 2 3
+{ cat b/DEBIAN/control; echo "Filename: ./p2.deb"; echo "Size: $(stat -c %s p2.deb)"; echo "SHA256: $(sha256sum p2.deb | cut -d ' ' -f 1)"; } >Packages
+rm -rf /etc/apt/sources.list.d/* && echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list`;
