@@ -42,7 +42,6 @@ export {
   beginUpdate,
   disarmUndo,
   type Packages,
-  parseUpdate,
   readBootId,
   rebootFrom,
   updateState,

@@ -49,7 +49,7 @@ export async function updateState(machine: Machine, ticket: string): Promise<Upd
 }
 
 /** Reads the answer of UPDATE_RESULT_SCRIPT. */
-export function parseUpdate(text: string): UpdateState {
+function parseUpdate(text: string): UpdateState {
   const [first = '', ...lines] = text.split('\n');
   const code = /^code (\d+)$/.exec(first)?.[1];
   if (code === undefined) return { state: first === 'running' ? 'running' : 'lost' };

@@ -10,14 +10,12 @@ export { isInFlight, isLive, isSettled } from './item.ts';
 export {
   isOver,
   type Lock,
-  type LockHolder,
   type LockNeed,
-  type LocksSeen,
   released,
   slotHolders,
   taken,
 } from './locks.ts';
-export { groupOf, heldUp, isOfMachines, judgeMachine, outsideWindows } from './machines.ts';
+export { groupOf, isOfMachines, judgeMachine, outsideWindows } from './machines.ts';
 export type * from './model.ts';
 export { nameItem } from './names.ts';
 export { next } from './next.ts';
