@@ -252,7 +252,7 @@ describe('simulated updates', () => {
     for (const index of [0, 1, 2]) install(index, index === 0 ? null : '');
     const ran = await at.run('machine', 'update', '--rolling', ...QUICK);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('the update ended with exit status 100');
+    expect(ran.stderr).toContain('ended its update with exit status 100');
     expect(states(await shown())).toBe('failed waiting waiting');
     ordered()[0]!.tree.write(HOLLOW_PACKAGES.newer, Buffer.from(''));
     await at.ok('rollout', 'resume');

@@ -94,23 +94,23 @@ async function update(work: Work): Promise<Ended> {
     if (answer === null) return notAnswering(work);
     isBegun = answer;
     if (!isBegun && performance.now() > work.until)
-      return { ok: false, why: 'another update is under way there', journal: [] };
+      return { ok: false, why: 'has another update under way', journal: [] };
     if (!isBegun) await sleep(ASK_EVERY_MS);
   }
   for (;;) {
     const state = await ask(work, (machine) => updateState(machine, ticket));
     if (state === null) return notAnswering(work);
-    if (state.state === 'lost') return await failed(work, 'the update ended without a result', {});
+    if (state.state === 'lost') return await failed(work, 'ended its update without a result', {});
     if (state.state === 'ended') {
       const result: StepResult = { packages: changes(state.before, state.after) };
       if (state.code !== 0)
-        return await failed(work, `the update ended with exit status ${state.code}`, result);
+        return await failed(work, `ended its update with exit status ${state.code}`, result);
       return await afterUpdate(work, result);
     }
     if (performance.now() > work.until)
       return await failed(
         work,
-        `the update has not ended within ${inSeconds(work.timeoutMs)}, and goes on`,
+        `has not ended its update within ${inSeconds(work.timeoutMs)}; it goes on there`,
         {},
       );
     await sleep(ASK_EVERY_MS);
