@@ -20,6 +20,7 @@ export const budgetFlags = {
     default: false,
   }),
   deadline: text('deadline', 'how long a unit may take to become healthy (default 2m)'),
+  drain: text('drain', 'how long requests may take to end before a unit stops (default 10s)'),
   'max-failures': Flags.integer({
     description: 'halt when more units than this failed (default 0)',
     env: 'CLUSTER_MAX_FAILURES',
@@ -47,13 +48,14 @@ interface Given {
   readonly canary: number | undefined;
   readonly pause: boolean;
   readonly deadline: string | undefined;
+  readonly drain: string | undefined;
   readonly 'max-failures': number | undefined;
   readonly 'auto-rollback': boolean;
   readonly 'wait-for-others': boolean;
 }
 
 export function budgetFlagsOf(flags: Given): BudgetFlags {
-  const { canary, pause, deadline } = flags;
+  const { canary, pause, deadline, drain } = flags;
   return {
     maxUnavailable: flags['max-unavailable'],
     canary,
@@ -61,6 +63,7 @@ export function budgetFlagsOf(flags: Given): BudgetFlags {
     deadline,
     maxFailures: flags['max-failures'],
     autoRollback: flags['auto-rollback'],
+    drain,
   };
 }
 

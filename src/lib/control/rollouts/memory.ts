@@ -62,7 +62,7 @@ export class Memory {
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run } = looks.items[at]!;
+      const { wanted, health, run, servers } = looks.items[at]!;
       const isGood = health.verdict === 'good';
       const [kept, gone] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
       gone.delete(at);
@@ -73,6 +73,7 @@ export class Memory {
         wanted,
         health,
         run,
+        announced: servers.length > 0,
         busy: busy.has(at),
         ended: how?.ok === true,
         failure: how?.ok === false ? how.why : undefined,
