@@ -251,11 +251,12 @@ async function requestsEnd(
     const left = until - performance.now();
     if (under === 0) return;
     if (left <= 0) {
-      const which = [...mine].join(', ');
+      const which = leaving.map(({ id }) => id).join(', ');
+      const after = `${which} after ${drainMs / 1000} s`;
       const message =
         under === null
-          ? `not all gateways say whether requests to ${which} have ended; ${drainMs / 1000} s were waited for`
-          : `${under} requests to ${which} have not ended within ${drainMs / 1000} s`;
+          ? `not all gateways say whether requests are under way to ${after}`
+          : `${under} ${under === 1 ? 'request is' : 'requests are'} still under way to ${after}`;
       session.emit({ kind: 'warning', message });
       return;
     }
