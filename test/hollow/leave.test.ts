@@ -65,7 +65,11 @@ class FakeContainers {
     const begun = performance.now();
     const server = createServer((asked, response) => {
       if (asked.url === '/long') return void held.push({ unit, response });
-      if (asked.url !== '/health') return void setTimeout(() => response.end(version), ANSWER_MS);
+      // An answer that has begun cannot be asked of another server when this one breaks it off.
+      if (asked.url !== '/health') {
+        response.flushHeaders();
+        return void setTimeout(() => response.end(version), ANSWER_MS);
+      }
       // Ready only some time after its unit is active.
       const ready = performance.now() - begun > 400 && !version.startsWith('sick');
       response.writeHead(ready ? 200 : 500).end();
