@@ -58,6 +58,7 @@ export function readDriver(value: string): DriverRecord | null {
 
 function readBudget(of: Fields): void {
   for (const name of ['canary', 'minHealthyMs', 'deadlineMs', 'maxFailures']) count(of, name);
+  if (of.drainMs !== undefined) count(of, 'drainMs');
   for (const name of ['pause', 'autoRollback']) flag(of, name);
   const limit = fields(of.maxUnavailable, '"maxUnavailable"') as unknown as Partial<
     Record<keyof (Limit & object), unknown>
@@ -74,7 +75,8 @@ function readItem(of: Fields): asserts of is Fields & RolloutItem {
   if (of.from !== null) readVersion(fields(of.from, '"from"'));
   readVersion(fields(of.to, '"to"'));
   for (const name of ['why', 'run']) if (of[name] !== undefined) text(of, name);
-  for (const name of ['wasHealthy', 'again', 'global', 'mayStop']) if (of[name] !== undefined) flag(of, name);
+  for (const name of ['wasHealthy', 'again', 'global', 'mayStop', 'announced'])
+    if (of[name] !== undefined) flag(of, name);
 }
 
 function readVersion(of: Fields): asserts of is Fields & Version {

@@ -8,6 +8,7 @@ export { holderOf, overlap } from './claims.ts';
 export { type HealthFacts, judge } from './health.ts';
 export { isInFlight, isLive, isSettled } from './item.ts';
 export type * from './model.ts';
+export { DRAIN_MS } from './model.ts';
 export { nameItem } from './names.ts';
 export { next } from './next.ts';
 export { abort, pause, resume, rollback } from './turn.ts';

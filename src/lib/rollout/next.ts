@@ -96,8 +96,10 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
   const chosen = chooseBatch(rollout, seen, inCanary ? budget.canary - settled : items.length);
   if (chosen.size > 0) {
     const begin = ({ run: _former, ...item }: RolloutItem, at: number): RolloutItem => {
-      const { run } = seen.items[at]!;
-      return { ...item, state: 'acting', ...(run !== undefined && { run }) };
+      const { run, announced: now } = seen.items[at]!;
+      // What is announced on the way back, or when a step is repeated, may be the new version's.
+      const announced = item.announced ?? (item.from !== null && now);
+      return { ...item, state: 'acting', announced, ...(run !== undefined && { run }) };
     };
     return {
       ...rollout,

@@ -142,6 +142,7 @@ function budgetText(budget: Budget): string {
     deadlineMs,
     maxFailures,
     autoRollback,
+    drainMs,
   } = budget;
   const most = 'count' in limit ? String(limit.count) : `${limit.percent}%`;
   return [
@@ -150,6 +151,7 @@ function budgetText(budget: Budget): string {
     `min-healthy ${minHealthyMs / 1000} s`,
     `deadline ${deadlineMs / 1000} s`,
     `max-failures ${maxFailures}`,
+    ...(drainMs === undefined ? [] : [`drain ${drainMs / 1000} s`]),
     ...(autoRollback ? ['auto-rollback'] : []),
   ].join(', ');
 }

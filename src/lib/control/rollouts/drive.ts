@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, EXIT } from '../../error.ts';
 import { Wakeup } from '../../keep/index.ts';
 import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registry/index.ts';
-import { isInFlight, next, type Rollout, type RolloutStep } from '../../rollout/index.ts';
+import { DRAIN_MS, isInFlight, next, type Rollout, type RolloutStep } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
-import { carry } from './carry.ts';
+import { type Carrying, carry } from './carry.ts';
 import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
 import { Memory, runsAlready } from './memory.ts';
 import { noSuchRollout, reportItems, reportState } from './report.ts';
+import { leave, mattersTo, readServers, stay, type UnitServer } from './servers.ts';
 
 export interface DriveOptions {
   readonly who: string;
@@ -71,6 +72,8 @@ class Driver {
   readonly #begun = performance.now();
   #state: RegistryState | undefined;
   #files: ReadonlyMap<string, string> = new Map();
+  /** What is announced matters to units of this rollout. */
+  #looksAtServers = false;
   #failure: { readonly error: unknown } | undefined;
   #waiting: { readonly revision: number; readonly since: number } | undefined;
 
@@ -86,6 +89,12 @@ class Driver {
     const watching = this.#wakeOnChanges(first, AbortSignal.any([this.#signal, over.signal]));
     try {
       this.#files = await this.#registry.files();
+      this.#looksAtServers = await mattersTo(
+        this.#session,
+        await this.#newestState(),
+        first.rollout,
+        this.#files,
+      );
       return await this.#loop(await closed(this.#session, this.#registry, first, this.#lease.hold));
     } finally {
       over.abort();
@@ -103,7 +112,9 @@ class Driver {
       entry = current;
 
       const snapshot = this.#memory.snapshot();
-      const looks = await look(this.#session, await this.#newestState(), entry.rollout);
+      const servers = this.#looksAtServers ? await readServers(this.#session) : null;
+      const sources = { servers, files: this.#files };
+      const looks = await look(this.#session, await this.#newestState(), entry.rollout, sources);
       const now = performance.now();
       const decide = (rollout: Rollout) =>
         next(rollout, this.#memory.observation(rollout, looks, snapshot, now), now);
@@ -141,7 +152,8 @@ class Driver {
     if (steps.length === 0) return;
     for (const step of steps) this.#memory.begin(rollout, step);
     const left = new Set(steps);
-    const work = carry(this.#session, {
+    const servers = steps.flatMap(({ item }) => looks.items[item]!.servers);
+    const work = this.#away(rollout, servers, {
       rollout,
       lease: this.#lease.hold.lease.id,
       steps,
@@ -165,6 +177,18 @@ class Driver {
         for (const step of left) this.#memory.end(step, null);
         this.#wakeup.wake();
       });
+  }
+
+  /** Carries steps out while the servers of their units are in no gateway. */
+  async #away(rollout: Rollout, servers: readonly UnitServer[], carrying: Carrying): Promise<void> {
+    const { drainMs = DRAIN_MS } = rollout.budget;
+    const lease = this.#lease.hold.lease.id;
+    try {
+      await leave(this.#session, servers, { lease, drainMs, signal: this.#signal });
+      if (!this.#signal.aborted) await carry(this.#session, carrying);
+    } finally {
+      await stay(this.#session, servers);
+    }
   }
 
   #checkHold(id: string): void {

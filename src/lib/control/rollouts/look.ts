@@ -15,6 +15,7 @@ import { within } from '../../within.ts';
 import type { Session } from '../session.ts';
 import { observe } from '../units/ask.ts';
 import { askCheck, checkOf } from './check.ts';
+import { returned, type Servers, serversOf, type UnitServer } from './servers.ts';
 
 /** A machine that takes longer to answer a look counts as silent for this look. */
 const LOOK_MS = 5_000;
@@ -30,6 +31,16 @@ export interface Look {
   readonly run?: string;
   /** Only drains: nothing of the unit is left on the machine that it leaves. */
   readonly gone?: boolean;
+  /** What is announced for it there. */
+  readonly servers: readonly UnitServer[];
+}
+
+/** What looks rest on besides the registry's newest state. */
+export interface LookSources {
+  /** null = what is announced matters to no unit of the rollout. */
+  readonly servers: Servers | null;
+  /** Files of the rollout that the registry may have no more, by hash. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 export interface Looks {
@@ -43,6 +54,7 @@ export async function look(
   session: Session,
   state: RegistryState,
   rollout: Pick<Rollout, 'kind' | 'items'>,
+  sources: LookSources,
 ): Promise<Looks> {
   if (rollout.kind === 'drain') return await lookAtDrain(session, state, rollout.items);
   const places = rollout.items.map((item) => machineOf(state, item));
@@ -62,7 +74,9 @@ export async function look(
     const id = places[at];
     const record = id == null ? null : (state.machines.get(id) ?? null);
     const answer = record === null ? undefined : answers.get(record.id);
-    const facts = factsOf(state, unit, wanted, answer === undefined ? NOWHERE : answer?.get(unit));
+    const found = answer === undefined ? NOWHERE : answer?.get(unit);
+    const servers = record === null ? [] : serversOn(state, unit, record, found?.installed, sources);
+    const facts = factsOf(state, unit, wanted, withServers(found, sources, servers, item.announced === true));
     const run =
       facts.active === 'active' || facts.active === 'reloading' ? answer?.get(unit)?.run : undefined;
     const health = judge(facts);
@@ -71,11 +85,17 @@ export async function look(
       machine: record,
       installed: facts.installed ?? null,
       health,
+      servers,
       ...(run !== undefined && { run }),
     };
   });
   const othersDown = others
-    .filter(({ unit, machine }) => answers.get(machine)?.get(unit)?.active !== 'active')
+    .filter(({ unit, machine }) => {
+      const found = answers.get(machine)?.get(unit);
+      const record = state.machines.get(machine)!;
+      const servers = serversOn(state, unit, record, found?.installed, sources);
+      return found?.active !== 'active' || !withServers(found, sources, servers, false)!.checks.every(isOk);
+    })
     .map(({ unit }) => unit);
   return { items, othersDown };
 }
@@ -160,6 +180,7 @@ async function lookAtDrain(
         machine: isBefore ? (was ?? null) : isNowhere ? null : machine,
         installed: facts.installed ?? null,
         health,
+        servers: [],
         gone,
       };
     }),
@@ -212,6 +233,33 @@ type Found = Pick<HealthFacts, 'active' | 'sub' | 'restarts' | 'checks'> & {
 };
 
 const NOWHERE: Found = { installed: null, active: 'inactive', sub: 'dead', restarts: 0, checks: [] };
+
+const isOk = ({ ok }: HealthFacts['checks'][number]): boolean => ok;
+
+/** What is announced for the file that a unit has on a machine, or for the one that it is to have. */
+function serversOn(
+  state: RegistryState,
+  unit: string,
+  record: MachineRecord,
+  installed: string | null | undefined,
+  { servers, files }: LookSources,
+): readonly UnitServer[] {
+  if (servers === null) return [];
+  const hashes = new Set([installed ?? '', state.units.get(unit)?.hash ?? '']);
+  const texts = [...hashes].flatMap((hash) => files.get(hash) ?? state.files.get(hash) ?? []);
+  return serversOf(servers, state, unit, record, texts);
+}
+
+/** The same with what the registrator's check and gateways say. */
+function withServers(
+  found: Found | undefined,
+  { servers }: LookSources,
+  mine: readonly UnitServer[],
+  announcedBefore: boolean,
+): Found | undefined {
+  if (found === undefined || servers === null) return found;
+  return { ...found, checks: [...found.checks, ...returned(servers, mine, announcedBefore)] };
+}
 
 /** Undefined: the machine did not answer. */
 function factsOf(
