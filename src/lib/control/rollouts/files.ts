@@ -1,6 +1,7 @@
 import { ClusterErrors } from '../../error.ts';
 import { decide } from '../../plan/index.ts';
-import type { RegistryState } from '../../registry/index.ts';
+import type { Intent } from '../../plan/model.ts';
+import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import type { RolloutItem, Version } from '../../rollout/index.ts';
 import { parseUnitName } from '../../unit/index.ts';
 import type { Event } from '../event.ts';
@@ -19,6 +20,8 @@ export interface FilesDraft extends Draft {
   readonly isShared: boolean;
   /** Global units among them that get another file: theirs goes to all machines at once. */
   readonly globals: readonly string[];
+  /** Paths of the local files, by hash. */
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /**
@@ -31,9 +34,27 @@ export async function draftOfFiles(
   state: RegistryState,
   args: readonly string[],
 ): Promise<FilesDraft> {
-  const { intent, value } = await intendStart(session, state, new Reachability(session), args, 'launched', {
-    differing: 'replace',
-  });
+  const { intent, value, sources } = await intendStart(
+    session,
+    state,
+    new Reachability(session),
+    args,
+    'launched',
+    {
+      differing: 'replace',
+    },
+  );
+  return draftOfIntent(session, state, intent, value.events, sources);
+}
+
+/** The same of units and files that were found otherwise. @throws `unplaceable`. */
+export function draftOfIntent(
+  session: Session,
+  state: RegistryState,
+  intent: Intent<MachineRecord>,
+  events: readonly Event[],
+  sources: ReadonlyMap<string, string> = new Map(),
+): FilesDraft {
   const wanted = new Map(intent.units);
   const instances = [...wanted.keys()].filter((unit) => !parseUnitName(unit).isTemplate);
   addTemplates(state, wanted, instances);
@@ -59,7 +80,7 @@ export async function draftOfFiles(
   const globals = items
     .filter(({ unit, from, to }) => decision.globals.has(unit) && from !== null && from.hash !== to.hash)
     .map(({ unit }) => unit);
-  return { kind: 'file', items, files, events: value.events, isShared: isShared(state, items), globals };
+  return { kind: 'file', items, files, events, isShared: isShared(state, items), globals, sources };
 }
 
 /** A template whose instances all get one new file gets it too, after them: so do instances that come later. */

@@ -53,11 +53,10 @@ export async function startRolling(
       exit: EXIT.usage,
     });
   for (const event of first.events) session.emit(event);
-  await roll(
-    session,
-    async () => draftOfFiles(session, await (await session.registry()).load(), args),
-    options,
-  );
+  await roll(session, async () => draftOfFiles(session, await (await session.registry()).load(), args), {
+    ...options,
+    sources: first.sources,
+  });
 }
 
 /** The file of a global unit is one record for all machines, so that it goes to all of them together. */
