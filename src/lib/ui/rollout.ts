@@ -21,7 +21,7 @@ export function rolloutLine(event: Changed): string {
       return `Rollout ${id} (${change}) of ${units(all)} begins`;
     case 'done':
     case 'rolled-back': {
-      const are = change === 'drain' ? 'have left' : 'healthy';
+      const are = change !== 'drain' ? 'healthy' : all === 1 ? 'has left' : 'have left';
       const is = state === 'done' ? 'done' : 'rolled back';
       return `Rollout ${id} ${is}: ${healthy} of ${units(all)} ${are}${bad}, in ${seconds.toFixed(1)} s`;
     }
