@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { ClusterCommand } from '../base.ts';
 import { eventFilter, followEvents, listEvents } from '../lib/control/events.ts';
 import { eventLine } from '../lib/ui/history.ts';
+import { untilInterrupted } from './_process.ts';
 
 export default class Events extends ClusterCommand {
   static readonly changes = 'nothing';
@@ -39,12 +40,12 @@ export default class Events extends ClusterCommand {
         else for (const event of events) this.print(`${eventLine(event)}\n`);
         return;
       }
-      const stop = new AbortController();
-      process.once('SIGINT', () => stop.abort());
-      for await (const event of followEvents(session, filter, stop.signal)) {
-        if (flags.json) this.printJson(event, 0);
-        else this.print(`${eventLine(event)}\n`);
-      }
+      await untilInterrupted(async (signal) => {
+        for await (const event of followEvents(session, filter, signal)) {
+          if (flags.json) this.printJson(event, 0);
+          else this.print(`${eventLine(event)}\n`);
+        }
+      });
     });
   }
 }

@@ -6,6 +6,8 @@ import { locate } from '../lib/control/units/locate.ts';
 import { printableJson } from '../lib/printable.ts';
 import { journalLine, requireMerged, sinceText } from '../lib/ui/journal.ts';
 
+import { untilInterrupted } from './_process.ts';
+
 export default class Journal extends ClusterCommand {
   static readonly changes = 'nothing';
   static readonly completes = 'units';
@@ -66,8 +68,6 @@ export default class Journal extends ClusterCommand {
         return;
       }
       requireMerged(output);
-      const stop = new AbortController();
-      process.once('SIGINT', () => stop.abort());
       const several = new Set(located.map(({ machine }) => machine.id)).size > 1;
       const show = ({ located: { unit, machine }, text: line, time, json }: JournalLine): void => {
         if (flags.json) this.printJson({ time, unit, machine: machine.id, text: line }, 0);
@@ -75,7 +75,7 @@ export default class Journal extends ClusterCommand {
         else
           this.print(`${journalLine(line, time, unit, several ? machine.target.address : null, output)}\n`);
       };
-      await journalStream(session, located, options, show, stop.signal);
+      await untilInterrupted((signal) => journalStream(session, located, options, show, signal));
     });
   }
 }

@@ -39,13 +39,22 @@ test('diff: the last change, or two texts by their hashes', async () => {
 
 test('rollback: one instance, then all of them, each stays as it is', async () => {
   await at.ok('stop', 'web@3');
-  const one = await at.ok('rollback', 'web@1');
+  expect((await at.ok('rollback', 'web@1', '--dry-run')).stdout).toContain('web@1.service');
+  const one = await at.ok('rollback', 'web@1', '--all-at-once');
   expect(one.stdout).toMatch(/^Unit web@1\.service launched/m);
   expect(one.stdout).not.toContain('web@2');
   expect((await at.ok('cat', 'web@1')).stdout).toBe(service(1001));
-  expect((await at.ok('cat', 'web@2')).stdout).toBe(service(1002));
+  expect((await at.ok('cat', 'web@2')).stdout).toBe(service(1001));
   const [latest] = JSON.parse((await at.ok('history', 'web@2', '--json')).stdout) as { hash: string }[];
-  await at.ok('rollback', 'web@', '--to', latest?.hash.slice(0, 7) ?? '');
+  const rolled = await at.ok(
+    'rollback',
+    'web@',
+    '--to',
+    latest?.hash.slice(0, 7) ?? '',
+    '--min-healthy',
+    '0',
+  );
+  expect(rolled.stdout).toContain('ollout');
   const { stdout } = await at.ok('list-unit-files', '--fields', 'unit,dstate,hash', '--no-legend');
   const rows = stdout
     .trim()

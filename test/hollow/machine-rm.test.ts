@@ -88,7 +88,11 @@ describe('what the cluster cannot do without', () => {
 
   beforeAll(async () => {
     etcd = await startEtcdCluster(['127.0.0.1', '127.0.0.2', '127.0.0.3']);
-    there = await workplaceWith(lab, { CLUSTER_ENDPOINT: etcd.endpoints.slice(0, 2).join(',') });
+    there = await workplaceWith(
+      lab,
+      { CLUSTER_ENDPOINT: etcd.endpoints.slice(0, 2).join(',') },
+      '--take-over',
+    );
     await there.ok('backend', 'upsert', '--id', 'b1');
     await there.ok('frontend', 'upsert', '--id', 'f1', '--backend', 'b1', '--route', 'Path("/")');
   }, 120_000);

@@ -14,7 +14,7 @@ const asRoot = (command: string): string =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 const add = (user = 'admin', ...more: string[]) =>
-  at.run('machine', 'add', `${user}@${machine.address}`, ...more);
+  at.run('machine', 'add', '--take-over', `${user}@${machine.address}`, ...more);
 
 withRealLab(NAME, ['--machines', '1'], async (lab) => {
   machine = (await machinesOf(lab, NAME))[0] as LabMachine;
@@ -103,7 +103,7 @@ real('a login shell that prints, and a command as ssh passes it', async () => {
 });
 
 real('a host key that one operator accepts is enough for others', async () => {
-  await at.ok('machine', 'add', `root@${machine.address}`, '--share-host-key');
+  await at.ok('machine', 'add', '--take-over', `root@${machine.address}`, '--share-host-key');
   const shown = await at.ok('machine', 'show', machine.id.slice(0, 8));
   expect(shown.stdout).toMatch(/shared host key +ssh-ed25519 SHA256:/);
   const other = await workplace({

@@ -153,7 +153,7 @@ real('verify refuses what systemd would not load, and only warns of the rest', a
   expect(ran.code).toBe(1);
   expect(ran.stdout).toMatch(/^unknown\.service: ok \([0-9a-f]+\)\n$/);
   expect(ran.stderr).toMatch(
-    /^Error: hollowed\.service: systemd would not load it: Service has no ExecStart=/,
+    /^Error: hollowed\.service: systemd would not load it: Service has no ExecStart=/m,
   );
 });
 

@@ -98,7 +98,9 @@ test('sentences are one line each, whatever the event holds', () => {
 test('plans, matches and what gateways answer are harmless', () => {
   const reasons = [{ machine: HOSTILE, rule: HOSTILE, detail: HOSTILE }];
   const steps = [{ machine: HOSTILE, action: 'start', unit: HOSTILE, reason: HOSTILE }];
-  const plan = { steps, refusals: [{ unit: HOSTILE, reasons }], warnings: [HOSTILE] };
+  const scores = [HOSTILE, 'other'].map((machine) => ({ machine, score: { [HOSTILE]: 1 } }));
+  const placements = [{ unit: HOSTILE, machine: HOSTILE, scores }];
+  const plan = { steps, placements, refusals: [{ unit: HOSTILE, reasons }], warnings: [HOSTILE] };
   const status = {
     proxy: { name: 'haproxy', version: HOSTILE, pid: 1, reloads: 0 },
     failing: HOSTILE,

@@ -74,7 +74,9 @@ function wishesFor(
       wishes.push(...arriving(want, seen, UNSETTLED, options));
     } else if (seen.boot !== undefined && seen.boot !== (want.desired === 'launched')) {
       const reason = seen.boot ? 'should be loaded only and would start at boot' : 'would not start at boot';
-      wishes.push(...arriving(want, seen, reason, options));
+      // A stop that is carried out takes the wish to start at boot away by itself.
+      const stops = want.desired === 'launched' ? [] : stopping(seen);
+      wishes.push(...(stops.length > 0 ? stops : arriving(want, seen, reason, options)));
     } else if (want.desired === 'launched') {
       wishes.push(...launching(want, seen, options));
     } else wishes.push(...stopping(seen));

@@ -21,6 +21,8 @@ export interface Carrying {
   readonly steps: readonly RolloutStep[];
   /** Text of every file that may be written, by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Paths that files come from, by hash, where this process read them. */
+  readonly sources: ReadonlyMap<string, string>;
   readonly timeoutMs: number;
   /** What runs with the right file already and is to be started anew. */
   readonly runsAlready: (step: RolloutStep) => MachineRecord | null;
@@ -71,7 +73,7 @@ async function change(session: Session, steps: readonly RolloutStep[], carrying:
   const intend = async (state: RegistryState) => {
     const intent = intentOf(state, steps, carrying.files);
     const sizes = await sizesNow(quiet, state, reachability, 'unknown', intent.files.values());
-    return { intent: withSizes(intent, sizes), value: null };
+    return { intent: withSizes(intent, sizes), sources: carrying.sources, value: null };
   };
   const decided = await write(quiet, intend, { reachability });
   const scope = scopeOfSteps(decided, steps);

@@ -15,6 +15,8 @@ export interface DriveOptions {
   readonly who: string;
   /** Ends the driving, not the rollout. */
   readonly signal?: AbortSignal | undefined;
+  /** Paths that the files come from, by hash, for their history. */
+  readonly sources?: ReadonlyMap<string, string> | undefined;
 }
 
 /** How often units are looked at while something is under way, and while nothing is, in milliseconds. */
@@ -69,6 +71,7 @@ class Driver {
   readonly #memory = new Memory();
   readonly #wakeup = new Wakeup();
   readonly #begun = performance.now();
+  readonly #sources: ReadonlyMap<string, string>;
   #state: RegistryState | undefined;
   #files: ReadonlyMap<string, string> = new Map();
   /** What is announced matters to units of this rollout. */
@@ -76,10 +79,16 @@ class Driver {
   #failure: { readonly error: unknown } | undefined;
   #waiting: { readonly revision: number; readonly since: number } | undefined;
 
-  constructor(session: Session, registry: RolloutRegistry, lease: DriverLease, { signal }: DriveOptions) {
+  constructor(
+    session: Session,
+    registry: RolloutRegistry,
+    lease: DriverLease,
+    { signal, sources = new Map() }: DriveOptions,
+  ) {
     this.#session = session;
     this.#registry = registry;
     this.#lease = lease;
+    this.#sources = sources;
     this.#signal = signal === undefined ? lease.lost : AbortSignal.any([signal, lease.lost]);
   }
 
@@ -155,6 +164,7 @@ class Driver {
     const work = this.#away(rollout, servers, {
       steps,
       files: this.#files,
+      sources: this.#sources,
       timeoutMs: rollout.budget.deadlineMs,
       runsAlready: (step) => runsAlready(looks, step),
       ended: (step, how) => {

@@ -1,5 +1,6 @@
 import { ClusterErrors } from '../../error.ts';
 import { type Decision, decide } from '../../plan/index.ts';
+import type { Intent } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import type { RolloutItem, Version } from '../../rollout/index.ts';
 import { parseUnitName } from '../../unit/index.ts';
@@ -18,6 +19,8 @@ export interface FilesDraft extends Draft {
   readonly events: readonly Event[];
   /** More than one instance runs of what is changed, so that exchanging all at once would be an outage. */
   readonly isShared: boolean;
+  /** Paths of the local files, by hash. */
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /**
@@ -30,9 +33,27 @@ export async function draftOfFiles(
   state: RegistryState,
   args: readonly string[],
 ): Promise<FilesDraft> {
-  const { intent, value } = await intendStart(session, state, new Reachability(session), args, 'launched', {
-    differing: 'replace',
-  });
+  const { intent, value, sources } = await intendStart(
+    session,
+    state,
+    new Reachability(session),
+    args,
+    'launched',
+    {
+      differing: 'replace',
+    },
+  );
+  return draftOfIntent(session, state, intent, value.events, sources);
+}
+
+/** The same of units and files that were found otherwise. @throws `unplaceable`. */
+export function draftOfIntent(
+  session: Session,
+  state: RegistryState,
+  intent: Intent<MachineRecord>,
+  events: readonly Event[],
+  sources: ReadonlyMap<string, string> = new Map(),
+): FilesDraft {
   const wanted = new Map(intent.units);
   const instances = [...wanted.keys()].filter((unit) => !parseUnitName(unit).isTemplate);
   addTemplates(state, wanted, instances);
@@ -59,7 +80,7 @@ export async function draftOfFiles(
   const files = new Map(
     [...needed].map((hash) => [hash, intent.files?.get(hash) ?? state.files.get(hash) ?? ''] as const),
   );
-  return { kind: 'file', items, files, events: value.events, isShared: isShared(state, items) };
+  return { kind: 'file', items, files, events, isShared: isShared(state, items), sources };
 }
 
 /** The machines that have a global unit, or will have one that is new or did not run. */

@@ -50,11 +50,10 @@ export async function startRolling(
       exit: EXIT.usage,
     });
   for (const event of first.events) session.emit(event);
-  await roll(
-    session,
-    async () => draftOfFiles(session, await (await session.registry()).load(), args),
-    options,
-  );
+  await roll(session, async () => draftOfFiles(session, await (await session.registry()).load(), args), {
+    ...options,
+    sources: first.sources,
+  });
 }
 
 /** The batches of what `startRolling` would do. */

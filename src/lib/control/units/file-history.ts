@@ -46,8 +46,34 @@ export async function fileDiff(
   return { from: before(versions, newer), to: newer };
 }
 
-/** Gives units the text that their file had before, or the named one; each stays in the state that it is in. */
-export async function rollbackFile(
+/** What giving units a former text means. */
+export interface Rollback {
+  readonly names: readonly string[];
+  readonly version: FileVersion;
+  readonly intent: Intent;
+}
+
+/**
+ * Gives a unit, or all instances of a template, the text that their file had before, or the named one; each stays in the
+ * state that it is in. A destroyed unit comes back as it was last, known and not running.
+ * @throws `no-history`, `no-such-version`, `ambiguous-version`.
+ */
+export function intendRollback(
+  state: RegistryState,
+  versions: readonly KnownVersion[],
+  unit: string,
+  to: string | undefined,
+): Rollback {
+  const known = unitsOf(state, unit);
+  const names = known.length > 0 ? known : [mangle(unit)];
+  const now = versions.find(({ hash }) => known.some((name) => state.units.get(name)?.hash === hash));
+  const former = (): KnownVersion => (now === undefined ? versions[0]! : before(versions, now));
+  const version = to === undefined ? former() : findVersion(versions, to);
+  return { names, version, intent: intentOf(state, names, version) };
+}
+
+/** Does so with all of them at the same time. */
+export async function rollbackAtOnce(
   session: Session,
   unit: string,
   to: string | undefined,
@@ -55,24 +81,22 @@ export async function rollbackFile(
 ): Promise<void> {
   const versions = await fileHistory(session, unit);
   const decided = await write(session, (state) => {
-    const known = unitsOf(state, unit);
-    // A destroyed unit comes back as it was last, known and not running.
-    const names = known.length > 0 ? known : [mangle(unit)];
-    const now = versions.find(({ hash }) => known.some((name) => state.units.get(name)?.hash === hash));
-    const former = now === undefined ? versions[0]! : before(versions, now);
-    const version = to === undefined ? former : findVersion(versions, to);
-    return { intent: intentOf(state, names, version), value: { names, version } };
+    const { intent, ...value } = intendRollback(state, versions, unit, to);
+    return { intent, value };
   });
 
   const { before: state, decision } = decided;
   const { names, version } = decided.value;
   for (const name of names) if (!state.units.has(name)) session.emit({ kind: 'created', unit: name });
-  const changed = names.filter((name) => state.units.get(name)?.hash !== version.hash);
+  const changed = names.filter((name) => {
+    const known = state.units.get(name);
+    return known?.hash !== version.hash || known.hashes !== undefined;
+  });
   if (changed.length === 0) {
     for (const name of names) session.emit({ kind: 'same', unit: name });
     return;
   }
-  const active = changed.filter((name) => state.units.get(name)?.desired !== 'inactive');
+  const active = changed.filter((name) => (state.units.get(name)?.desired ?? 'inactive') !== 'inactive');
   reportTriggered(session, active, decision.globals, 'start', options.block);
   const concerned = new Set([...changed, ...decision.changed]);
   const refused = reportRefusals(session, decided, (name) => concerned.has(name));
@@ -84,7 +108,7 @@ export async function rollbackFile(
 function intentOf(state: RegistryState, names: readonly string[], version: FileVersion): Intent {
   const units = names.map((name) => {
     const desired = state.units.get(name)?.desired ?? 'inactive';
-    return [name, { hash: version.hash, desired }] as const;
+    return [name, { hash: version.hash, desired, hashes: {} }] as const;
   });
   return { units: new Map(units), files: new Map([[version.hash, version.text]]) };
 }

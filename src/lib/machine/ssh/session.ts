@@ -24,6 +24,8 @@ const PATIENCE_MS = 1000;
 /** sshd frees a session a moment after its command has ended. */
 const FREED_MS = 300;
 const RETRY_MS = 50;
+/** How long nothing of ours may run, on two connections, until sshd is taken to open no session at all. */
+const NONE_MS = 3000;
 /** More than any rc file prints before it is clear that what answers is not our command. */
 const MOST_NOISE = 64 * 1024;
 
@@ -160,7 +162,8 @@ export class Session {
   async #open<T>(open: (transport: Transport) => Promise<T>): Promise<T> {
     let since = performance.now();
     for (;;) {
-      const lanes = [this.#transport, ...(this.#spare ? [await this.#spare] : [])];
+      const spare = this.#spare;
+      const lanes = [this.#transport, ...(spare ? [await spare] : [])];
       for (const lane of lanes) {
         if (this.#over) throw this.lost();
         try {
@@ -172,7 +175,8 @@ export class Session {
       }
 
       const others = [...this.#running].map((one) => one.catch(() => undefined));
-      const patience = others.length > 0 ? PATIENCE_MS : FREED_MS;
+      const alone = spare === undefined ? FREED_MS : NONE_MS;
+      const patience = others.length > 0 ? PATIENCE_MS : alone;
       const retry = sleep(RETRY_MS);
       const late = sleep(Math.max(0, since + patience - performance.now()), 'late' as const, { ref: false });
       if (others.length > 0 && (await Promise.race([late, ...others])) !== 'late') since = performance.now();
@@ -180,7 +184,8 @@ export class Session {
       if (performance.now() < since + patience) continue;
 
       if (this.#spare === undefined) this.#spare = this.#dialMore();
-      else if (others.length === 0) throw noSession(this.target);
+      // Another command may have connected once more while this one waited, which has not tried that yet.
+      else if (spare !== undefined && others.length === 0) throw noSession(this.target);
       since = performance.now();
     }
   }
