@@ -10,6 +10,7 @@ export { endsByItself } from './finished-oneshots.ts';
 export { impossibleOn } from './impossible.ts';
 export { UnitLinks } from './links.ts';
 export type * from './model.ts';
+export { hashOn } from './model.ts';
 
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';

@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import { processesLeft } from '../../machine/index.ts';
-import { decide, endsByItself } from '../../plan/index.ts';
+import { decide, endsByItself, hashOn } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
   type Health,
@@ -14,6 +14,7 @@ import { parseUnitName } from '../../unit/index.ts';
 import { within } from '../../within.ts';
 import type { Session } from '../session.ts';
 import { observe } from '../units/ask.ts';
+import { isGlobal } from '../units/global.ts';
 import { askCheck, checkOf } from './check.ts';
 import { returned, type Servers, serversOf, type UnitServer } from './servers.ts';
 
@@ -79,7 +80,9 @@ export async function look(
     const facts = factsOf(state, unit, wanted, withServers(found, sources, servers, item.announced === true));
     const run =
       facts.active === 'active' || facts.active === 'reloading' ? answer?.get(unit)?.run : undefined;
-    const health = judge(facts);
+    // A global unit that may run nowhere is recorded, and no machine is to have it.
+    const isOnPaper = id == null && wanted !== null && isGlobal(state, unit);
+    const health = isOnPaper ? ({ verdict: 'good', why: 'recorded' } as const) : judge(facts);
     return {
       wanted,
       machine: record,
@@ -132,7 +135,10 @@ export async function healthOn(
   const found = await within(LOOK_MS, answer, null);
   if (found === null) return null;
   return new Map(
-    [...units].map((unit) => [unit, judge(factsOf(state, unit, wantedOf(state, { unit }), found.get(unit)))]),
+    [...units].map((unit) => [
+      unit,
+      judge(factsOf(state, unit, wantedOf(state, { unit, machine: record.id }), found.get(unit))),
+    ]),
   );
 }
 
@@ -245,7 +251,8 @@ function serversOn(
   { servers, files }: LookSources,
 ): readonly UnitServer[] {
   if (servers === null) return [];
-  const hashes = new Set([installed ?? '', state.units.get(unit)?.hash ?? '']);
+  const wanted = state.units.get(unit);
+  const hashes = new Set([installed ?? '', wanted === undefined ? '' : hashOn(wanted, record.id)]);
   const texts = [...hashes].flatMap((hash) => files.get(hash) ?? state.files.get(hash) ?? []);
   return serversOf(servers, state, unit, record, texts);
 }
@@ -268,7 +275,7 @@ function factsOf(
   wanted: Version | null,
   found: Found | undefined,
 ): HealthFacts {
-  const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
+  const text = state.files.get(wanted?.hash ?? '') ?? '';
   const known = found ?? { ...NOWHERE, installed: undefined };
   return { ...known, wanted, endsByItself: endsByItself(text) };
 }
@@ -302,10 +309,11 @@ async function lookOn(
 /** What the registry wants of an item now; null = its unit is not known. */
 export function wantedOf(
   state: Pick<RegistryState, 'units'>,
-  { unit }: Pick<RolloutItem, 'unit'>,
+  { unit, machine }: Pick<RolloutItem, 'unit' | 'machine'>,
 ): Version | null {
   const record = state.units.get(unit);
-  return record === undefined ? null : { hash: record.hash, desired: record.desired };
+  if (record === undefined) return null;
+  return { hash: machine === null ? record.hash : hashOn(record, machine), desired: record.desired };
 }
 
 function machineOf(state: RegistryState, { unit, machine }: RolloutItem): string | null {

@@ -12,7 +12,7 @@ import { converge, type Waiting } from '../units/converge.ts';
 import { joinScopes, type Scope, scopeOfUnits, scopeOnMachine } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
 import { type Decided, write } from '../units/write.ts';
-import { type Ended, failureOf } from './ended.ts';
+import type { Ended } from './ended.ts';
 import { hearing } from './hearing.ts';
 import { healthOn } from './look.ts';
 import { leave, readServers, returned, serversOf, stay, type UnitServer } from './servers.ts';
@@ -64,8 +64,10 @@ class Departure {
     this.#from = item.machine ?? '';
     this.#waiting = { block: true, timeoutMs: moving.timeoutMs };
     this.#quiet = hearing(session, (event) => {
-      const failure = failureOf(event);
-      if (failure !== null) this.#failure ??= { ok: false, why: failure.why, journal: failure.journal };
+      if (event.kind === 'failed')
+        this.#failure ??= { ok: false, why: `failed: ${event.how}`, journal: event.journal };
+      if (event.kind === 'held')
+        this.#failure ??= { ok: false, why: `is not started: ${event.why}`, journal: [] };
       if (event.kind === 'problem' || event.kind === 'warning') session.emit(event);
     });
   }

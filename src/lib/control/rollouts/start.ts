@@ -5,7 +5,7 @@ import { start } from '../units/start.ts';
 import type { VerbOptions } from '../units/verb.ts';
 import { type BeginOptions, begin, type Draft } from './begin.ts';
 import { type DriveOptions, drive } from './drive.ts';
-import { draftOfFiles, type FilesDraft } from './files.ts';
+import { draftOfFiles } from './files.ts';
 import { look } from './look.ts';
 import { Memory } from './memory.ts';
 import { reportState, requireGoodEnd } from './report.ts';
@@ -44,7 +44,6 @@ export async function startRolling(
   options: RollOptions & VerbOptions,
 ): Promise<void> {
   const first = await draftOfFiles(session, await session.state(), args);
-  if (first.globals.length > 0) return await startGlobals(session, args, first, options);
   if (!first.isShared && !options.always)
     return await start(session, args, 'launched', { ...options, differing: 'replace' });
   if (!options.block)
@@ -57,24 +56,6 @@ export async function startRolling(
     ...options,
     sources: first.sources,
   });
-}
-
-/** The file of a global unit is one record for all machines, so that it goes to all of them together. */
-async function startGlobals(
-  session: Session,
-  args: readonly string[],
-  { items, globals }: FilesDraft,
-  options: RollOptions & VerbOptions,
-): Promise<void> {
-  const [unit] = globals;
-  if (options.always || globals.length < items.length)
-    throw new ClusterError('global-rollout', `${unit} is global: its file goes to all machines at once`, {
-      unit: unit!,
-      hint: 'start it by a command of its own with --all-at-once; restart --rolling goes machine by machine; nothing was changed',
-    });
-  const message = `${unit} is global: its new file goes to all machines at once`;
-  session.emit({ kind: 'warning', message });
-  await start(session, args, 'launched', { ...options, differing: 'replace' });
 }
 
 /** The batches of what `startRolling` would do. */
