@@ -86,6 +86,7 @@ export async function runMachines(
   const budget = budgetOf(session, {
     maxUnavailable: flags['max-unavailable'] ?? (flags.rolling ? '1' : '100%'),
     canary: undefined,
+    drain: undefined,
     pause: false,
     deadline: flags.deadline,
     maxFailures: flags['max-failures'],

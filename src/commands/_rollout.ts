@@ -20,6 +20,7 @@ export const budgetFlags = {
     default: false,
   }),
   deadline: text('deadline', 'how long a unit may take to become healthy (default 2m)'),
+  drain: text('drain', 'how long requests may take to end before a unit stops (default 10s)'),
   'max-failures': Flags.integer({
     description: 'halt when more units than this failed (default 0)',
     env: 'CLUSTER_MAX_FAILURES',
@@ -52,6 +53,7 @@ export const drainFlags = {
     'deadline',
     'how long a unit may take to become healthy elsewhere, and then to stop (default 2m)',
   ),
+  drain: budgetFlags.drain,
   'wait-for-others': budgetFlags['wait-for-others'],
   'dry-run': Flags.boolean({
     description: 'show where each unit would go, without changing anything',
@@ -63,7 +65,7 @@ export const drainFlags = {
 /** What a command that empties a machine hands on. */
 export function drainOptions(
   session: Session,
-  flags: Pick<Given, 'max-unavailable' | 'deadline' | 'wait-for-others'>,
+  flags: Pick<Given, 'max-unavailable' | 'deadline' | 'drain' | 'wait-for-others'>,
 ): Omit<RollOptions, 'always'> {
   const rest = { canary: undefined, pause: false, 'max-failures': undefined, 'auto-rollback': false };
   return rollOptions(session, { ...flags, ...rest });
@@ -74,13 +76,14 @@ interface Given {
   readonly canary: number | undefined;
   readonly pause: boolean;
   readonly deadline: string | undefined;
+  readonly drain: string | undefined;
   readonly 'max-failures': number | undefined;
   readonly 'auto-rollback': boolean;
   readonly 'wait-for-others': boolean;
 }
 
 export function budgetFlagsOf(flags: Given): BudgetFlags {
-  const { canary, pause, deadline } = flags;
+  const { canary, pause, deadline, drain } = flags;
   return {
     maxUnavailable: flags['max-unavailable'],
     canary,
@@ -88,6 +91,7 @@ export function budgetFlagsOf(flags: Given): BudgetFlags {
     deadline,
     maxFailures: flags['max-failures'],
     autoRollback: flags['auto-rollback'],
+    drain,
   };
 }
 

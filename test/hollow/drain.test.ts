@@ -243,7 +243,7 @@ test('machine rm drains by itself, says so before, and --force does not', async 
   const last = lab.machines[2]!.id;
   const refused = await at.run('machine', 'drain', last);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(/web@1\.service cannot leave \S+: there is no other machine \(6 units: /);
+  expect(refused.stderr).toMatch(/idle\.service cannot leave \S+: there is no other machine \(6 units: /);
   expect(unitsOn(2)).toHaveLength(6);
 });
 

@@ -2,6 +2,7 @@ import { UnitFacts } from './facts.ts';
 import {
   type Assignment,
   type ClusterState,
+  hashOn,
   type Intent,
   type Known,
   type LeavingUnit,
@@ -11,6 +12,7 @@ import {
   type PlacementResult,
   type StateChange,
   type UnitEntry,
+  type UnitWish,
   type Why,
 } from './model.ts';
 import { type PlaceOptions, place } from './place.ts';
@@ -54,7 +56,7 @@ export function decide<Machine extends MachineView>(
   const wanted = new Map<string, UnitEntry>(state.units);
   for (const [name, want] of intent.units ?? []) {
     if (want === null) wanted.delete(name);
-    else wanted.set(name, { v: 1, name, machine: state.units.get(name)?.machine ?? null, ...want });
+    else wanted.set(name, wished(name, want, state.units.get(name)));
   }
 
   const snapshot = snapshotOf(machines, relocated(wanted, intent.moves), files, known);
@@ -74,7 +76,7 @@ export function decide<Machine extends MachineView>(
     if (moved && machine !== null) chosen.add(machine);
     if (unit.desired === 'inactive') continue;
     for (const id of globals.get(name) ?? (machine === null ? [] : [machine]))
-      assignments.push({ machine: id, unit: name, desired: unit.desired, hash: unit.hash });
+      assignments.push({ machine: id, unit: name, desired: unit.desired, hash: hashOn(unit, id) });
   }
 
   const wasOn = locationsBefore(state, intent, known, facts, changed);
@@ -102,6 +104,22 @@ export function decide<Machine extends MachineView>(
       reasons ??= reasonsOf(units, result);
       return reasons(machine, unit);
     },
+  };
+}
+
+/** A unit's record as it is wanted. */
+function wished(name: string, want: UnitWish, known: UnitEntry | undefined): UnitEntry {
+  const { hash, desired } = want;
+  const hashes = want.hashes ?? (known?.hash === hash ? known.hashes : undefined) ?? {};
+  const others = Object.entries(hashes).filter(([, other]) => other !== hash);
+  const machine = known?.machine ?? null;
+  return {
+    v: 1,
+    name,
+    hash,
+    desired,
+    machine,
+    ...(others.length > 0 && { hashes: Object.fromEntries(others.sort()) }),
   };
 }
 

@@ -4,12 +4,13 @@
  */
 export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
-export { type DrainPlan, drain, type Leaver } from './drain.ts';
+export { drain, type Leaver } from './drain.ts';
 export { UnitFacts } from './facts.ts';
 export { endsByItself } from './finished-oneshots.ts';
 export { impossibleOn } from './impossible.ts';
 export { UnitLinks } from './links.ts';
 export type * from './model.ts';
+export { hashOn } from './model.ts';
 
 export { type ExtraUnit, planInventory } from './on-paper.ts';
 export { place } from './place.ts';

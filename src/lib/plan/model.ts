@@ -53,7 +53,13 @@ export interface UnitEntry {
   readonly desired: Desired;
   /** Where it is placed; null = nowhere, and always null for a global unit. */
   readonly machine: string | null;
+  /** Only of a global unit: machines that are to have another file than `hash`, each with its hash. Absent = none. */
+  readonly hashes?: Readonly<Record<string, string>>;
 }
+
+/** Hash of the file that a machine is to have of a unit. */
+export const hashOn = ({ hash, hashes }: Pick<UnitEntry, 'hash' | 'hashes'>, machine: string): string =>
+  hashes?.[machine] ?? hash;
 
 /**
  * A unit that was taken off a machine and may still be there: it was destroyed, unloaded or moved, and the machine has
@@ -78,9 +84,12 @@ export interface ClusterState<Machine extends MachineView = MachineView> {
   readonly leaving?: ReadonlyMap<string, LeavingUnit>;
 }
 
+/** What a unit should be. Without `hashes`, machines keep files of their own as long as `hash` stays the same. */
+export type UnitWish = Pick<UnitEntry, 'hash' | 'desired' | 'hashes'>;
+
 /** What should be different from the recorded state. `null` = destroyed or removed. By default about units only. */
 export interface Intent<Machine extends MachineView = never> {
-  readonly units?: ReadonlyMap<string, Pick<UnitEntry, 'hash' | 'desired'> | null>;
+  readonly units?: ReadonlyMap<string, UnitWish | null>;
   readonly machines?: ReadonlyMap<string, Machine | null>;
   readonly files?: ReadonlyMap<string, string>;
   /** Units to be placed elsewhere although they may stay, by name. The target has to be one that no rule excludes. */

@@ -23,6 +23,8 @@ export interface UnitRecord {
   readonly desired: Desired;
   /** Placement; null = nowhere, and always null for a global unit. */
   readonly machine: string | null;
+  /** Only of a global unit: machines that are to have another file than `hash`, each with its hash. Absent = none. */
+  readonly hashes?: Readonly<Record<string, string>>;
 }
 
 /** A value that cannot be read: reported by its key and left alone. */

@@ -210,18 +210,26 @@ function charactersOf({ write }: PathWrite): number {
 }
 
 function same(a: UnitRecord | undefined, b: UnitRecord): boolean {
-  return a !== undefined && a.hash === b.hash && a.desired === b.desired && a.machine === b.machine;
+  if (a === undefined || a.hash !== b.hash || a.desired !== b.desired || a.machine !== b.machine)
+    return false;
+  const [one, other] = [Object.entries(a.hashes ?? {}), b.hashes ?? {}];
+  return one.length === Object.keys(other).length && one.every(([id, hash]) => other[id] === hash);
 }
+
+/** All files that a unit names. */
+const hashesOf = (unit: UnitRecord): string[] => [unit.hash, ...Object.values(unit.hashes ?? {})];
 
 function orphans(state: RegistryState, change: RegistryChange): string[] {
   const kept = new Set(change.files?.keys() ?? []);
   const lost = new Set<string>();
   for (const [name, unit] of change.units ?? []) {
     const old = state.units.get(name);
-    if (old !== undefined && old.hash !== unit?.hash) lost.add(old.hash);
-    if (unit !== null) kept.add(unit.hash);
+    const now = new Set(unit === null ? [] : hashesOf(unit));
+    for (const hash of old === undefined ? [] : hashesOf(old)) if (!now.has(hash)) lost.add(hash);
+    for (const hash of now) kept.add(hash);
   }
   if (lost.size === 0) return [];
-  for (const unit of state.units.values()) if (!change.units?.has(unit.name)) kept.add(unit.hash);
+  for (const unit of state.units.values())
+    if (!change.units?.has(unit.name)) for (const hash of hashesOf(unit)) kept.add(hash);
   return [...lost].filter((hash) => !kept.has(hash));
 }

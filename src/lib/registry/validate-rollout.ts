@@ -60,6 +60,7 @@ export function readDriver(value: string): DriverRecord | null {
 
 function readBudget(of: Fields): void {
   for (const name of ['canary', 'minHealthyMs', 'deadlineMs', 'maxFailures']) count(of, name);
+  if (of.drainMs !== undefined) count(of, 'drainMs');
   for (const name of ['pause', 'autoRollback']) flag(of, name);
   const limit = fields(of.maxUnavailable, '"maxUnavailable"') as unknown as Partial<
     Record<keyof (Limit & object), unknown>
@@ -76,7 +77,8 @@ function readItem(of: Fields): asserts of is Fields & RolloutItem {
   if (of.from !== null) readVersion(fields(of.from, '"from"'));
   readVersion(fields(of.to, '"to"'));
   for (const name of ['why', 'run', 'group', 'rebootNeeded']) if (of[name] !== undefined) text(of, name);
-  for (const name of ['wasHealthy', 'again', 'global', 'mayStop']) if (of[name] !== undefined) flag(of, name);
+  for (const name of ['wasHealthy', 'again', 'global', 'mayStop', 'announced'])
+    if (of[name] !== undefined) flag(of, name);
   if (list(of, 'well').some((name) => typeof name !== 'string'))
     throw new Error('"well" is no list of texts');
   for (const change of list(of, 'packages')) text(fields(change, 'a package'), 'name');

@@ -17,6 +17,12 @@ function text(of: Fields, name: string): string {
   return value;
 }
 
+function textsIn(of: Fields, name: string): Readonly<Record<string, string>> {
+  const found = fields(of[name], `"${name}"`);
+  for (const key of Object.keys(found)) text(found, key);
+  return found as Readonly<Record<string, string>>;
+}
+
 function version(of: Fields): 1 {
   if (of.v !== 1) throw new Error(`version ${JSON.stringify(of.v)} is not one this program knows (1)`);
   return 1;
@@ -32,7 +38,8 @@ export function readUnit(value: unknown, name: string): UnitRecord {
   parseUnitName(name);
   if (text(of, 'name') !== name)
     throw new Error(`"name" is ${JSON.stringify(of.name)}, the key says ${name}`);
-  return { v: version(of), name, hash: text(of, 'hash'), desired, machine };
+  const hashes = of.hashes === undefined ? {} : { hashes: textsIn(of, 'hashes') };
+  return { v: version(of), name, hash: text(of, 'hash'), desired, machine, ...hashes };
 }
 
 /** @throws Error whose message names the field that is wrong. */

@@ -17,6 +17,7 @@ export {
 } from './locks.ts';
 export { groupOf, isOfMachines, judgeMachine, outsideWindows } from './machines.ts';
 export type * from './model.ts';
+export { DRAIN_MS } from './model.ts';
 export { nameItem } from './names.ts';
 export { next } from './next.ts';
 export { abort, pause, resume, rollback } from './turn.ts';

@@ -42,6 +42,8 @@ export interface RolloutItem {
   readonly why?: string;
   /** It was healthy when the rollout began. Absent = not looked at yet. */
   readonly wasHealthy?: boolean;
+  /** Servers were announced for it before the rollout, so that they have to be again. Absent = not looked at yet. */
+  readonly announced?: boolean;
   /** Only restarts and machines: the run of the unit (the boot of the machine) that the rollout ends, as `Seen.run`. */
   readonly run?: string;
   /** It failed and is tried again: what runs is started anew even where its file is right. */
@@ -89,7 +91,12 @@ export interface Budget {
   /** More failed items than this halt the rollout. */
   readonly maxFailures: number;
   readonly autoRollback: boolean;
+  /** How long requests to the servers of a unit may take to end before it stops. Absent = `DRAIN_MS`. */
+  readonly drainMs?: number;
 }
+
+/** How long requests may take to end where nothing else was said, in milliseconds. */
+export const DRAIN_MS = 10_000;
 
 export interface Rollout {
   readonly v: 1;
@@ -135,6 +142,8 @@ export interface Seen {
   readonly gone?: boolean;
   /** Changes whenever the unit is started, or the machine booted; undefined = it does not run, or is not known. */
   readonly run?: string | undefined;
+  /** Servers are announced for it. */
+  readonly announced: boolean;
   /** The step of this item is under way. The driver gives no step more time than the deadline. */
   readonly busy: boolean;
   /** This driver's step of the item has ended well. */

@@ -97,11 +97,14 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
   const chosen = chooseBatch(rollout, seen, inCanary ? budget.canary - settled : items.length);
   if (chosen.size > 0) {
     const begin = ({ run: _former, ...item }: RolloutItem, at: number): RolloutItem => {
-      const { run, well: wellNow } = seen.items[at]!;
+      const { run, well: wellNow, announced: now } = seen.items[at]!;
       const well = item.well ?? wellNow;
+      // What is announced on the way back, or when a step is repeated, may be the new version's.
+      const announced = item.announced ?? (item.from !== null && now);
       return {
         ...item,
         state: 'acting',
+        announced,
         ...(run !== undefined && { run }),
         ...(well !== undefined && { well }),
       };

@@ -32,7 +32,7 @@ export function rolloutLine(event: Changed): string {
       return `Rollout ${id} (${change}) of ${counted(all, change)} begins`;
     case 'done':
     case 'rolled-back': {
-      const are = change === 'drain' ? 'have left' : 'healthy';
+      const are = change !== 'drain' ? 'healthy' : all === 1 ? 'has left' : 'have left';
       const is = state === 'done' ? 'done' : 'rolled back';
       return `Rollout ${id} ${is}: ${healthy} of ${counted(all, change)} ${are}${bad}, in ${seconds.toFixed(1)} s`;
     }
@@ -202,6 +202,7 @@ function budgetText(budget: Budget): string {
     deadlineMs,
     maxFailures,
     autoRollback,
+    drainMs,
   } = budget;
   const most = 'count' in limit ? String(limit.count) : `${limit.percent}%`;
   return [
@@ -210,6 +211,7 @@ function budgetText(budget: Budget): string {
     `min-healthy ${minHealthyMs / 1000} s`,
     `deadline ${deadlineMs / 1000} s`,
     `max-failures ${maxFailures}`,
+    ...(drainMs === undefined ? [] : [`drain ${drainMs / 1000} s`]),
     ...(autoRollback ? ['auto-rollback'] : []),
   ].join(', ');
 }

@@ -318,3 +318,37 @@ describe('what is installed already', () => {
     );
   });
 });
+
+describe('a global unit with another file on some machines', () => {
+  const mixed: UnitEntry = { ...entry('g', null, 'global'), hashes: { B: 'other' } };
+  const mixedState = (): State => {
+    const made = state([mixed]);
+    return { ...made, files: new Map([...made.files, ['other', '[X-Fleet]\nGlobal=true\n# other\n']]) };
+  };
+  const files = ({ assignments }: Decision): string =>
+    assignments.map(({ machine, hash }) => `${machine}=${hash}`).join(' ');
+
+  test('is assigned to each machine with its own', () => {
+    expect(files(decide(mixedState()))).toBe('A=global B=other C=global');
+  });
+
+  test.each([
+    ['the same file, wanted otherwise', { hash: 'global', desired: 'loaded' }, 'A=global B=other C=global'],
+    ['another file', { hash: 'other', desired: 'launched' }, 'A=other B=other C=other'],
+    [
+      'the same file everywhere',
+      { hash: 'global', desired: 'launched', hashes: {} },
+      'A=global B=global C=global',
+    ],
+    [
+      'another machine as well',
+      { hash: 'global', desired: 'launched', hashes: { C: 'other', B: 'other' } },
+      'A=global B=other C=other',
+    ],
+  ] as const)('after a wish for %s', (_, wish, expected) => {
+    const decision = decide(mixedState(), { units: new Map([['g.service', wish]]) });
+    expect(files(decision)).toBe(expected);
+    const { hashes } = decision.change.units.get('g.service')!;
+    expect(Object.values(hashes ?? { none: 'x' })).not.toContain(wish.hash);
+  });
+});

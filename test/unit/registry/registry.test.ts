@@ -71,3 +71,27 @@ test('a file goes with the last unit that names it, and 300 units fit into one c
   await registry.change(state, { units: new Map(many.map(({ name }) => [name, null])) });
   expect((await registry.load()).files.size).toBe(0);
 });
+
+test("machines' own files of a global unit are kept with it, and go with the last of them", async () => {
+  const mixed: UnitRecord = { ...unit('g.service', 'launched'), hashes: { m1: 'h2' } };
+  const both = new Map([...files, ['h2', '[Service]\n# 2\n']]);
+  await registry.change(await registry.load(), { units: units(mixed), files: both });
+  const state = await registry.load();
+  expect(state.units.get('g.service')).toEqual(mixed);
+  expect([...state.files.keys()].sort()).toEqual(['h1', 'h2']);
+  await registry.change(state, { units: units({ ...unit('g.service', 'launched'), hash: 'h2' }) });
+  const after = await registry.load();
+  expect(after.units.get('g.service')).toEqual({ ...unit('g.service', 'launched'), hash: 'h2' });
+  expect([...after.files.keys()]).toEqual(['h2']);
+});
+
+test.each([['text'], [{ m1: 7 }], [null]])(
+  'hashes %j are reported by the key of the unit',
+  async (hashes) => {
+    const value = JSON.stringify({ ...unit('g.service'), hashes });
+    await store.commit({ compare: [], writes: [{ put: '/cluster/units/g.service', value }] });
+    const { problems, unreadable } = await registry.load();
+    expect(problems[0]).toMatchObject({ key: '/cluster/units/g.service' });
+    expect([...unreadable]).toEqual(['g.service']);
+  },
+);

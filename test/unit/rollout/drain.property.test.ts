@@ -81,6 +81,7 @@ function drive({ units: given, most, events }: Scenario) {
         wanted: destroyed.has(at) ? null : OLD,
         health: { verdict: 'good', why: '' },
         gone,
+        announced: false,
         busy: busy.has(at),
         ended: ended.get(at) === true,
         ...(ended.get(at) === false && { failure: 'is failed' }),

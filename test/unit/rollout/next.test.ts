@@ -36,6 +36,20 @@ describe('next', () => {
     expect(next(first.rollout, observed(busy, { idleSince: null }), 1).steps).toEqual([]);
   });
 
+  test('notes what was announced before, and not what the new version announces', () => {
+    const seen = [seenOf({ announced: true }), seenOf()];
+    const first = next(rolloutOf(2, { maxUnavailable: { count: 2 } }), observed(seen), 0).rollout;
+    expect(first.items.map(({ announced }) => announced)).toEqual([true, false]);
+    const again = first.items.map((item) => ({ ...item, state: 'waiting' as const, again: true as const }));
+    const other = [seenOf(), seenOf({ announced: true })];
+    const second = next({ ...first, items: again }, observed(other), 0).rollout;
+    expect(second.items.map(({ announced }) => announced)).toEqual([true, false]);
+    const fresh = rolloutOf(1, {}, { items: [itemOf(1, 'waiting', { from: null })] });
+    expect(
+      next(fresh, observed([seenOf({ announced: true, wanted: null })]), 0).rollout.items[0]!.announced,
+    ).toBe(false);
+  });
+
   test('returns a step again to a driver that takes over, and not once it has ended', () => {
     const rollout = rolloutOf(2, {}, { items: [itemOf(1, 'acting'), itemOf(2)] });
     expect(next(rollout, observed([seenOf(), seenOf()]), 0).steps).toHaveLength(1);

@@ -57,6 +57,7 @@ export const seenOf = (more: Partial<Seen> = {}): Seen => ({
   wanted: OLD,
   health: GOOD,
   run: 'first',
+  announced: false,
   busy: false,
   ended: false,
   since: 0,

@@ -210,6 +210,7 @@ export class World {
         wanted: this.places[at]!.wanted,
         health,
         run: this.places[at]!.startedAt === null ? undefined : String(this.places[at]!.run),
+        announced: false,
         busy: this.#work.has(at),
         ended: last !== undefined && last.failure === undefined,
         ...(last?.failure !== undefined && { failure: last.failure }),

@@ -1,5 +1,5 @@
 import { ClusterError, EXIT } from '../../error.ts';
-import { type Budget, parseLimit } from '../../rollout/index.ts';
+import { type Budget, DRAIN_MS, parseLimit } from '../../rollout/index.ts';
 import { durationMs } from '../../traffic/index.ts';
 import type { Session } from '../session.ts';
 
@@ -11,8 +11,10 @@ export interface BudgetFlags {
   readonly deadline: string | undefined;
   readonly maxFailures: number | undefined;
   readonly autoRollback: boolean;
+  readonly drain: string | undefined;
 }
 
+const LONGEST_DRAIN_MS = 3_600_000;
 const LONGEST_MS = 7 * 24 * 3_600_000;
 const DEFAULT_MIN_HEALTHY_MS = 10_000;
 
@@ -32,6 +34,12 @@ export function budgetOf(session: Session, flags: BudgetFlags): Budget {
       hint: 'give a time such as 2m; nothing was changed',
       exit: EXIT.usage,
     });
+  const drainMs = flags.drain === undefined ? DRAIN_MS : durationMs('--drain', flags.drain);
+  if (drainMs < 0 || drainMs > LONGEST_DRAIN_MS)
+    throw new ClusterError('bad-budget', `--drain ${flags.drain} is not between 0s and 1h`, {
+      hint: 'give a time such as 10s; nothing was changed',
+      exit: EXIT.usage,
+    });
   const { sources, minHealthyMs } = session.config;
   return {
     maxUnavailable: parseLimit(flags.maxUnavailable ?? '1'),
@@ -41,13 +49,13 @@ export function budgetOf(session: Session, flags: BudgetFlags): Budget {
     deadlineMs,
     maxFailures: flags.maxFailures ?? 0,
     autoRollback: flags.autoRollback,
+    drainMs,
   };
 }
 
 /** Whether anything was said that only a rollout can do. */
 export function asksForRollout(flags: BudgetFlags): boolean {
-  const { maxUnavailable, canary, pause, deadline, maxFailures, autoRollback } = flags;
-  return (
-    autoRollback || pause || [maxUnavailable, canary, deadline, maxFailures].some((one) => one !== undefined)
-  );
+  const { maxUnavailable, canary, pause, deadline, maxFailures, autoRollback, drain } = flags;
+  const given = [maxUnavailable, canary, deadline, maxFailures, drain];
+  return autoRollback || pause || given.some((one) => one !== undefined);
 }

@@ -1,13 +1,16 @@
 import { ClusterError } from '../../error.ts';
+import { decide } from '../../plan/index.ts';
+import type { UnitWish } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import type { Rollout, RolloutStep } from '../../rollout/index.ts';
+import type { Rollout, RolloutStep, Version } from '../../rollout/index.ts';
+import type { Event } from '../event.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from '../units/ask.ts';
 import { converge, waitFor } from '../units/converge.ts';
-import { scopeOfUnits } from '../units/scope.ts';
+import { joinScopes, type Scope, scopeOfUnits, scopeOnMachine } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
-import { write } from '../units/write.ts';
-import { type Ended, failureOf } from './ended.ts';
+import { type Decided, write } from '../units/write.ts';
+import type { Ended } from './ended.ts';
 import { hearing } from './hearing.ts';
 import { changeMachine } from './machine-steps.ts';
 import { leaveMachine } from './move.ts';
@@ -47,26 +50,27 @@ export async function carry(session: Session, carrying: Carrying): Promise<void>
 }
 
 async function change(session: Session, steps: readonly RolloutStep[], carrying: Carrying): Promise<void> {
-  const byUnit = new Map(steps.map((step) => [step.unit, step]));
-  const failed = new Map<string, Ended & { ok: false }>();
-  const done = new Set<string>();
-  const tell = (unit: string, how: Ended): void => {
-    const step = byUnit.get(unit);
-    if (step === undefined || done.has(unit)) return;
-    done.add(unit);
-    carrying.ended(step, how);
+  const left = new Set(steps);
+  const failed = new Map<RolloutStep, Ended & { ok: false }>();
+  const of = (unit: string, machine: string | null): RolloutStep[] =>
+    steps.filter((step) => step.unit === unit && (step.machine === null || step.machine === machine));
+  const tell = (step: RolloutStep, how: Ended): void => {
+    if (left.delete(step)) carrying.ended(step, how);
   };
   const again = new Map(
     steps.flatMap((step) => {
       const record = step.again ? carrying.runsAlready(step) : null;
-      return record === null ? [] : [[step.unit, record] as const];
+      return record === null ? [] : [[step, record] as const];
     }),
   );
   const quiet = hearing(session, (event) => {
     const failure = failureOf(event);
-    for (const unit of failure?.units ?? []) failed.set(unit, { ok: false, ...failure! });
-    if (event.kind === 'state' && !again.has(event.unit)) tell(event.unit, { ok: true });
-    if (event.kind === 'failed') tell(event.unit, failed.get(event.unit)!);
+    if (failure !== null)
+      for (const step of of(failure.unit, failure.machine)) failed.set(step, { ok: false, ...failure });
+    if (event.kind === 'state')
+      for (const step of of(event.unit, event.machine.id)) if (!again.has(step)) tell(step, { ok: true });
+    if (event.kind === 'failed')
+      for (const step of of(event.unit, event.machine.id)) tell(step, failed.get(step)!);
     if (event.kind === 'problem' || event.kind === 'warning') session.emit(event);
   });
 
@@ -77,45 +81,90 @@ async function change(session: Session, steps: readonly RolloutStep[], carrying:
     return { intent: withSizes(intent, sizes), sources: carrying.sources, value: null };
   };
   const decided = await write(quiet, intend, { reachability });
-  const units = new Set(byUnit.keys());
-  const scope = scopeOfUnits(decided.before, decided.decision, units);
+  const scope = scopeOfSteps(decided, steps);
   const starting = steps.filter(({ version }) => version?.desired === 'launched').map(({ unit }) => unit);
   const waiting = { block: true, timeoutMs: carrying.timeoutMs, asked: new Set(starting) };
   const { silent } = await converge(quiet, decided, scope, waiting);
-  for (const refusal of decided.decision.result.refusals)
-    if (units.has(refusal.unit))
-      failed.set(refusal.unit, { ok: false, why: 'cannot be placed on any machine', journal: [] });
+  for (const { unit } of decided.decision.result.refusals)
+    for (const step of of(unit, null))
+      failed.set(step, { ok: false, why: 'cannot be placed on any machine', journal: [] });
 
-  for (const { unit } of steps) {
-    const machine =
-      decided.decision.units.get(unit)?.machine ?? decided.before.units.get(unit)?.machine ?? null;
-    const error = machine === null ? undefined : silent.get(machine);
-    if (error !== undefined) failed.set(unit, { ok: false, why: error.message, journal: [] });
-    const record = again.get(unit);
-    if (record !== undefined && !failed.has(unit)) await startAnew(session, record, unit, carrying, failed);
-    tell(unit, failed.get(unit) ?? { ok: true });
+  for (const step of steps) {
+    const { unit } = step;
+    const placed = decided.decision.units.get(unit)?.machine ?? decided.before.units.get(unit)?.machine;
+    const error = silent.get(step.machine ?? placed ?? '');
+    if (error !== undefined) failed.set(step, { ok: false, why: error.message, journal: [] });
+    const record = again.get(step);
+    if (record !== undefined && !failed.has(step)) {
+      const how = await restartOn(session, record, unit, carrying.timeoutMs);
+      if (!how.ok) failed.set(step, how);
+    }
+    tell(step, failed.get(step) ?? { ok: true });
   }
+}
+
+/** The machines of the steps; all machines for a global unit whose file is the same everywhere from now on. */
+function scopeOfSteps({ before, decision }: Decided, steps: readonly RolloutStep[]): Scope {
+  const isPartial = ({ unit, machine, version }: RolloutStep): boolean =>
+    machine !== null &&
+    (version === null || decision.units.get(unit)?.hashes !== undefined || !before.units.has(unit));
+  const partial = steps.filter(isPartial);
+  const whole = new Set(steps.filter((step) => !isPartial(step)).map(({ unit }) => unit));
+  return partial.reduce(
+    (scope, { unit, machine }) => {
+      const record = decision.machines.get(machine ?? '');
+      return record === undefined ? scope : joinScopes(scope, scopeOnMachine(record, [unit]));
+    },
+    scopeOfUnits(before, decision, whole),
+  );
 }
 
 function intentOf(state: RegistryState, steps: readonly RolloutStep[], files: ReadonlyMap<string, string>) {
   // What was destroyed meanwhile is not brought back.
   const mine = steps.filter(({ unit, action }) => action === 'switch' || state.units.has(unit));
+  const units = new Map<string, UnitWish | null>();
+  for (const { unit, machine, version } of mine) {
+    const known = units.get(unit) ?? state.units.get(unit);
+    units.set(
+      unit,
+      machine === null || version === null || known === undefined
+        ? version
+        : wishOn(state, known, unit, machine, version),
+    );
+  }
   const needed = new Set(mine.flatMap(({ version }) => version?.hash ?? []));
-  return {
-    units: new Map(mine.map(({ unit, version }) => [unit, version])),
-    files: new Map([...files].filter(([hash]) => needed.has(hash))),
-  };
+  return { units, files: new Map([...files].filter(([hash]) => needed.has(hash))) };
 }
 
-async function startAnew(
-  session: Session,
-  record: MachineRecord,
+/** A global unit that has this file on one machine more; where all have the same, the unit has it. */
+function wishOn(
+  state: RegistryState,
+  known: UnitWish,
   unit: string,
-  { timeoutMs }: Carrying,
-  failed: Map<string, Ended & { ok: false }>,
-): Promise<void> {
-  const how = await restartOn(session, record, unit, timeoutMs);
-  if (!how.ok) failed.set(unit, how);
+  machine: string,
+  { hash, desired }: Version,
+): UnitWish {
+  const hashes = { ...known.hashes, [machine]: hash };
+  const machines = decide(state)
+    .assignments.filter((one) => one.unit === unit)
+    .map((one) => one.machine);
+  const isEverywhere = machines.every((id) => (hashes[id] ?? known.hash) === hash);
+  return isEverywhere ? { hash, desired, hashes: {} } : { hash: known.hash, desired, hashes };
+}
+
+interface Failure {
+  readonly unit: string;
+  readonly machine: string;
+  readonly why: string;
+  readonly journal: readonly string[];
+}
+
+function failureOf(event: Event): Failure | null {
+  if (event.kind !== 'failed' && event.kind !== 'held') return null;
+  const { unit, machine } = event;
+  if (event.kind === 'held')
+    return { unit, machine: machine.id, why: `is not started: ${event.why}`, journal: [] };
+  return { unit, machine: machine.id, why: `failed: ${event.how}`, journal: event.journal };
 }
 
 /** systemd's own restart of each unit on its machine. */

@@ -3,6 +3,7 @@ import { ClusterError, EXIT } from '../../error.ts';
 import { Wakeup } from '../../keep/index.ts';
 import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registry/index.ts';
 import {
+  DRAIN_MS,
   isInFlight,
   isOfMachines,
   next,
@@ -11,13 +12,14 @@ import {
   type RolloutStep,
 } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
-import { carry } from './carry.ts';
+import { type Carrying, carry } from './carry.ts';
 import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
 import { MachineLooker } from './look-machines.ts';
 import { Memory, runsAlready } from './memory.ts';
 import { noSuchRollout, reportItems, reportState } from './report.ts';
+import { leave, mattersTo, readServers, stay, type UnitServer } from './servers.ts';
 import { slotEdits } from './slots.ts';
 
 export interface DriveOptions {
@@ -86,6 +88,8 @@ class Driver {
   readonly #sources: ReadonlyMap<string, string>;
   #state: RegistryState | undefined;
   #files: ReadonlyMap<string, string> = new Map();
+  /** What is announced matters to units of this rollout. */
+  #looksAtServers = false;
   #failure: { readonly error: unknown } | undefined;
   #waiting: { readonly revision: number; readonly since: number } | undefined;
 
@@ -108,6 +112,12 @@ class Driver {
     const watching = this.#wakeOnChanges(first, AbortSignal.any([this.#signal, over.signal]));
     try {
       this.#files = await this.#registry.files();
+      this.#looksAtServers = await mattersTo(
+        this.#session,
+        await this.#newestState(),
+        first.rollout,
+        this.#files,
+      );
       return await this.#loop(await closed(this.#session, this.#registry, first, this.#lease.hold));
     } finally {
       over.abort();
@@ -145,7 +155,7 @@ class Driver {
     const state = await this.#newestState();
     const looks = isOfMachines(entry.rollout.kind)
       ? await this.#machines.look(state, entry.rollout, new Set(snapshot.busy.keys()))
-      : await look(this.#session, state, entry.rollout);
+      : await this.#lookAtUnits(state, entry.rollout);
     const now = performance.now();
     const clock = Date.now();
     const lasted = entry.rollout.items.map((_, at) => this.#memory.lasted(at, now));
@@ -183,12 +193,18 @@ class Driver {
     return { entry, over: false };
   }
 
+  async #lookAtUnits(state: RegistryState, rollout: Rollout): Promise<Looks> {
+    const servers = this.#looksAtServers ? await readServers(this.#session) : null;
+    return await look(this.#session, state, rollout, { servers, files: this.#files });
+  }
+
   /** Steps are not waited for here: what happens meanwhile is seen, and an operator can pause. */
   #begin(rollout: Rollout, steps: readonly RolloutStep[], looks: Looks): void {
     if (steps.length === 0) return;
     for (const step of steps) this.#memory.begin(rollout, step);
     const left = new Set(steps);
-    const work = carry(this.#session, {
+    const servers = steps.flatMap(({ item }) => looks.items[item]!.servers);
+    const work = this.#away(rollout, servers, {
       rollout,
       lease: this.#lease.hold.lease.id,
       steps,
@@ -213,6 +229,18 @@ class Driver {
         for (const step of left) this.#memory.end(step, null);
         this.#wakeup.wake();
       });
+  }
+
+  /** Carries steps out while the servers of their units are in no gateway. */
+  async #away(rollout: Rollout, servers: readonly UnitServer[], carrying: Carrying): Promise<void> {
+    const { drainMs = DRAIN_MS } = rollout.budget;
+    const lease = this.#lease.hold.lease.id;
+    try {
+      await leave(this.#session, servers, { lease, drainMs, signal: this.#signal });
+      if (!this.#signal.aborted) await carry(this.#session, carrying);
+    } finally {
+      await stay(this.#session, servers);
+    }
   }
 
   #checkHold(id: string): void {

@@ -1,5 +1,5 @@
 import { ClusterErrors } from '../../error.ts';
-import { decide } from '../../plan/index.ts';
+import { type Decision, decide } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import type { RolloutItem, Version } from '../../rollout/index.ts';
@@ -10,6 +10,7 @@ import type { Session } from '../session.ts';
 import { Reachability } from '../units/ask.ts';
 import { intendStart } from '../units/start.ts';
 import type { Draft } from './begin.ts';
+import { wantedOf } from './look.ts';
 
 /** What `start --replace` with these arguments means as a rollout. */
 export interface FilesDraft extends Draft {
@@ -18,8 +19,6 @@ export interface FilesDraft extends Draft {
   readonly events: readonly Event[];
   /** More than one instance runs of what is changed, so that exchanging all at once would be an outage. */
   readonly isShared: boolean;
-  /** Global units among them that get another file: theirs goes to all machines at once. */
-  readonly globals: readonly string[];
   /** Paths of the local files, by hash. */
   readonly sources: ReadonlyMap<string, string>;
 }
@@ -69,18 +68,27 @@ export function draftOfIntent(
 
   const items = [...wanted].flatMap(([unit, to]): RolloutItem[] => {
     if (to === null || to === undefined) return [];
-    const known = state.units.get(unit);
-    const from: Version | null = known === undefined ? null : { hash: known.hash, desired: known.desired };
-    return [{ unit, machine: null, from, to: { hash: to.hash, desired: to.desired }, state: 'waiting' }];
+    const version: Version = { hash: to.hash, desired: to.desired };
+    // A global unit is as many items as it has machines now; others get it with the last of them.
+    const machines = decision.globals.has(unit) ? placesOf(state, unit, decision) : [];
+    return (machines.length === 0 ? [null] : machines).map((machine) => {
+      const from = wantedOf(state, { unit, machine });
+      return { unit, machine, from, to: version, state: 'waiting' };
+    });
   });
   const needed = new Set(items.flatMap(({ from, to }) => [from?.hash ?? to.hash, to.hash]));
   const files = new Map(
     [...needed].map((hash) => [hash, intent.files?.get(hash) ?? state.files.get(hash) ?? ''] as const),
   );
-  const globals = items
-    .filter(({ unit, from, to }) => decision.globals.has(unit) && from !== null && from.hash !== to.hash)
-    .map(({ unit }) => unit);
-  return { kind: 'file', items, files, events, isShared: isShared(state, items), globals, sources };
+  return { kind: 'file', items, files, events, isShared: isShared(state, items), sources };
+}
+
+/** The machines that have a global unit, or will have one that is new or did not run. */
+function placesOf(state: RegistryState, unit: string, after: Decision<MachineRecord>): string[] {
+  const of = ({ assignments }: Pick<Decision, 'assignments'>): string[] =>
+    assignments.filter((one) => one.unit === unit).map(({ machine }) => machine);
+  const before = of(decide(state));
+  return before.length > 0 ? before : of(after);
 }
 
 /** A template whose instances all get one new file gets it too, after them: so do instances that come later. */

@@ -71,6 +71,7 @@ export class MachineLooker {
         wanted: record === null ? null : PRESENT,
         machine: record,
         installed: null,
+        servers: [],
         health,
         ...(found !== undefined && { run: found.bootId, well }),
         locks: locksOf(rollout, at, roles),

@@ -1,6 +1,6 @@
 import { ClusterError } from '../../error.ts';
 import { processesLeft } from '../../machine/index.ts';
-import { decide, endsByItself } from '../../plan/index.ts';
+import { decide, endsByItself, hashOn } from '../../plan/index.ts';
 import type { LockEntry, MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
   type Guard,
@@ -16,7 +16,9 @@ import { parseUnitName } from '../../unit/index.ts';
 import { within } from '../../within.ts';
 import type { Session } from '../session.ts';
 import { observe } from '../units/ask.ts';
+import { isGlobal } from '../units/global.ts';
 import { askCheck, checkOf } from './check.ts';
+import { returned, type Servers, serversOf, type UnitServer } from './servers.ts';
 
 /** A machine that takes longer to answer a look counts as silent for this look. */
 const LOOK_MS = 5_000;
@@ -35,6 +37,16 @@ export interface Look {
   readonly locks?: readonly LockNeed[];
   /** Only drains: nothing of the unit is left on the machine that it leaves. */
   readonly gone?: boolean;
+  /** What is announced for it there. */
+  readonly servers: readonly UnitServer[];
+}
+
+/** What looks rest on besides the registry's newest state. */
+export interface LookSources {
+  /** null = what is announced matters to no unit of the rollout. */
+  readonly servers: Servers | null;
+  /** Files of the rollout that the registry may have no more, by hash. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 export interface Looks {
@@ -51,6 +63,7 @@ export async function look(
   session: Session,
   state: RegistryState,
   rollout: Pick<Rollout, 'kind' | 'items'>,
+  sources: LookSources,
 ): Promise<Looks> {
   if (rollout.kind === 'drain') return await lookAtDrain(session, state, rollout.items);
   const places = rollout.items.map((item) => machineOf(state, item));
@@ -70,20 +83,30 @@ export async function look(
     const id = places[at];
     const record = id == null ? null : (state.machines.get(id) ?? null);
     const answer = record === null ? undefined : answers.get(record.id);
-    const facts = factsOf(state, unit, wanted, answer === undefined ? NOWHERE : answer?.get(unit));
+    const found = answer === undefined ? NOWHERE : answer?.get(unit);
+    const servers = record === null ? [] : serversOn(state, unit, record, found?.installed, sources);
+    const facts = factsOf(state, unit, wanted, withServers(found, sources, servers, item.announced === true));
     const run =
       facts.active === 'active' || facts.active === 'reloading' ? answer?.get(unit)?.run : undefined;
-    const health = judge(facts);
+    // A global unit that may run nowhere is recorded, and no machine is to have it.
+    const isOnPaper = id == null && wanted !== null && isGlobal(state, unit);
+    const health = isOnPaper ? ({ verdict: 'good', why: 'recorded' } as const) : judge(facts);
     return {
       wanted,
       machine: record,
       installed: facts.installed ?? null,
       health,
+      servers,
       ...(run !== undefined && { run }),
     };
   });
   const othersDown = others
-    .filter(({ unit, machine }) => answers.get(machine)?.get(unit)?.active !== 'active')
+    .filter(({ unit, machine }) => {
+      const found = answers.get(machine)?.get(unit);
+      const record = state.machines.get(machine)!;
+      const servers = serversOn(state, unit, record, found?.installed, sources);
+      return found?.active !== 'active' || !withServers(found, sources, servers, false)!.checks.every(isOk);
+    })
     .map(({ unit }) => unit);
   return { items, othersDown };
 }
@@ -120,7 +143,10 @@ export async function healthOn(
   const found = await within(LOOK_MS, answer, null);
   if (found === null) return null;
   return new Map(
-    [...units].map((unit) => [unit, judge(factsOf(state, unit, wantedOf(state, { unit }), found.get(unit)))]),
+    [...units].map((unit) => [
+      unit,
+      judge(factsOf(state, unit, wantedOf(state, { unit, machine: record.id }), found.get(unit))),
+    ]),
   );
 }
 
@@ -168,6 +194,7 @@ async function lookAtDrain(
         machine: isBefore ? (was ?? null) : isNowhere ? null : machine,
         installed: facts.installed ?? null,
         health,
+        servers: [],
         gone,
       };
     }),
@@ -221,6 +248,34 @@ type Found = Pick<HealthFacts, 'active' | 'sub' | 'restarts' | 'checks'> & {
 
 const NOWHERE: Found = { installed: null, active: 'inactive', sub: 'dead', restarts: 0, checks: [] };
 
+const isOk = ({ ok }: HealthFacts['checks'][number]): boolean => ok;
+
+/** What is announced for the file that a unit has on a machine, or for the one that it is to have. */
+function serversOn(
+  state: RegistryState,
+  unit: string,
+  record: MachineRecord,
+  installed: string | null | undefined,
+  { servers, files }: LookSources,
+): readonly UnitServer[] {
+  if (servers === null) return [];
+  const wanted = state.units.get(unit);
+  const hashes = new Set([installed ?? '', wanted === undefined ? '' : hashOn(wanted, record.id)]);
+  const texts = [...hashes].flatMap((hash) => files.get(hash) ?? state.files.get(hash) ?? []);
+  return serversOf(servers, state, unit, record, texts);
+}
+
+/** The same with what the registrator's check and gateways say. */
+function withServers(
+  found: Found | undefined,
+  { servers }: LookSources,
+  mine: readonly UnitServer[],
+  announcedBefore: boolean,
+): Found | undefined {
+  if (found === undefined || servers === null) return found;
+  return { ...found, checks: [...found.checks, ...returned(servers, mine, announcedBefore)] };
+}
+
 /** Undefined: the machine did not answer. */
 function factsOf(
   state: Pick<RegistryState, 'files' | 'units'>,
@@ -228,7 +283,7 @@ function factsOf(
   wanted: Version | null,
   found: Found | undefined,
 ): HealthFacts {
-  const text = state.files.get(state.units.get(unit)?.hash ?? '') ?? '';
+  const text = state.files.get(wanted?.hash ?? '') ?? '';
   const known = found ?? { ...NOWHERE, installed: undefined };
   return { ...known, wanted, endsByItself: endsByItself(text) };
 }
@@ -262,10 +317,11 @@ async function lookOn(
 /** What the registry wants of an item now; null = its unit is not known. */
 export function wantedOf(
   state: Pick<RegistryState, 'units'>,
-  { unit }: Pick<RolloutItem, 'unit'>,
+  { unit, machine }: Pick<RolloutItem, 'unit' | 'machine'>,
 ): Version | null {
   const record = state.units.get(unit);
-  return record === undefined ? null : { hash: record.hash, desired: record.desired };
+  if (record === undefined) return null;
+  return { hash: machine === null ? record.hash : hashOn(record, machine), desired: record.desired };
 }
 
 function machineOf(state: RegistryState, { unit, machine }: RolloutItem): string | null {

@@ -69,7 +69,7 @@ export class Memory {
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run, gone, well, locks } = looks.items[at]!;
+      const { wanted, health, run, gone, servers, well, locks } = looks.items[at]!;
       const isGood = health.verdict === 'good';
       const [kept, over] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
       over.delete(at);
@@ -81,6 +81,7 @@ export class Memory {
         health,
         run,
         ...(gone !== undefined && { gone }),
+        announced: servers.length > 0,
         busy: busy.has(at),
         ended: how?.ok === true,
         failure: how?.ok === false ? how.why : undefined,

@@ -3,7 +3,7 @@ import { ClusterError } from '../../error.ts';
 import { decide } from '../../plan/index.ts';
 import type { Intent } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import type { Rollout, RolloutItem, RolloutStep } from '../../rollout/index.ts';
+import { DRAIN_MS, type Rollout, type RolloutItem, type RolloutStep } from '../../rollout/index.ts';
 import { ownerOf, withCordon } from '../cordons.ts';
 import { nameOf } from '../report.ts';
 import type { Session } from '../session.ts';
@@ -12,10 +12,10 @@ import { converge, type Waiting } from '../units/converge.ts';
 import { joinScopes, type Scope, scopeOfUnits, scopeOnMachine } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
 import { type Decided, write } from '../units/write.ts';
-import { type Ended, failureOf } from './ended.ts';
+import type { Ended } from './ended.ts';
 import { hearing } from './hearing.ts';
 import { healthOn } from './look.ts';
-import { leave, readServers, returned, serversOf } from './servers.ts';
+import { leave, readServers, returned, serversOf, stay, type UnitServer } from './servers.ts';
 
 /** What a move needs to know of the rollout that it is part of. */
 export interface Moving {
@@ -64,8 +64,10 @@ class Departure {
     this.#from = item.machine ?? '';
     this.#waiting = { block: true, timeoutMs: moving.timeoutMs };
     this.#quiet = hearing(session, (event) => {
-      const failure = failureOf(event);
-      if (failure !== null) this.#failure ??= { ok: false, why: failure.why, journal: failure.journal };
+      if (event.kind === 'failed')
+        this.#failure ??= { ok: false, why: `failed: ${event.how}`, journal: event.journal };
+      if (event.kind === 'held')
+        this.#failure ??= { ok: false, why: `is not started: ${event.why}`, journal: [] };
       if (event.kind === 'problem' || event.kind === 'warning') session.emit(event);
     });
   }
@@ -206,12 +208,19 @@ class Departure {
     const record = decision.machines.get(this.#from);
     if (record === undefined) return { ok: true };
     const servers = await readServers(this.#quiet);
-    if (servers !== null) {
-      const mine = units.flatMap((unit) => serversOf(servers, before, unit, record));
-      await leave(this.#quiet, mine, { lease: this.#moving.lease, drainMs: this.#moving.timeoutMs });
-    }
+    const serversOn = (unit: string, machine: MachineRecord | undefined): readonly UnitServer[] =>
+      servers === null || machine === undefined ? [] : serversOf(servers, before, unit, machine);
+    const mine = units.flatMap((unit) => {
+      const elsewhere = decision.machines.get(decision.units.get(unit)?.machine ?? '');
+      // A server by the same name is that of the new copy by now.
+      const theirs = new Set(elsewhere === record ? [] : serversOn(unit, elsewhere).map(({ path }) => path));
+      return serversOn(unit, record).filter(({ path }) => !theirs.has(path));
+    });
+    const { lease, rollout } = this.#moving;
+    await leave(this.#quiet, mine, { lease, drainMs: rollout.budget.drainMs ?? DRAIN_MS });
     const { failures } = await converge(this.#quiet, decided, scopeOnMachine(record, units), this.#waiting);
     if (failures[0] === undefined) return { ok: true };
+    await stay(this.#quiet, mine);
     const why = `was not stopped on the machine that it leaves: ${whyOf(this.#failure) ?? failures[0].message}`;
     return { ok: false, why, journal: this.#failure?.ok === false ? this.#failure.journal : [] };
   }

@@ -17,9 +17,8 @@ export async function rollbackRolling(
 ): Promise<void> {
   const versions = await fileHistory(session, unit);
   const draft = (): Promise<FilesDraft> => draftOfRollback(session, versions, unit, to);
-  const { globals, isShared } = await draft();
-  if (globals.length === 0 && options.block && (isShared || options.always))
-    await roll(session, draft, options);
+  const { isShared } = await draft();
+  if (options.block && (isShared || options.always)) await roll(session, draft, options);
   else await rollbackAtOnce(session, unit, to, options);
 }
 
@@ -42,6 +41,9 @@ async function draftOfRollback(
 ): Promise<FilesDraft> {
   const state = await (await session.registry()).load();
   const { intent, version } = intendRollback(state, versions, unit, to);
-  const units = [...(intent.units ?? [])].filter(([name]) => state.units.get(name)?.hash !== version.hash);
+  const units = [...(intent.units ?? [])].filter(([name]) => {
+    const known = state.units.get(name);
+    return known?.hash !== version.hash || known.hashes !== undefined;
+  });
   return draftOfIntent(session, state, { ...intent, units: new Map(units) }, []);
 }

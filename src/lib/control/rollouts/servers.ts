@@ -8,6 +8,7 @@ import {
   type RegistryState,
   readPresence,
 } from '../../registry/index.ts';
+import type { Rollout } from '../../rollout/index.ts';
 import { parsePath, pathOf, type Stored } from '../../traffic/index.ts';
 import { type Announces, announcesOf, parseUnitFile } from '../../unit/index.ts';
 import type { Session } from '../session.ts';
@@ -40,6 +41,32 @@ export async function readServers(session: Session): Promise<Servers | null> {
   ]);
   if (gateways.size === 0 && announced.presence.size === 0) return null;
   return { announced, gateways: [...gateways.values()] };
+}
+
+/** Whether anything is or could be announced for a unit of a rollout, so that it is worth asking about. */
+export async function mattersTo(
+  session: Session,
+  state: RegistryState,
+  { items }: Pick<Rollout, 'items'>,
+  files: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const servers = await readServers(session);
+  if (servers === null) return false;
+  const units = new Set(items.map(({ unit }) => unit));
+  const instances = [...servers.announced.presence.values()].map(({ value }) => readPresence(value)?.unit);
+  if (instances.some((unit) => unit !== undefined && units.has(unit))) return true;
+  const facts = { hostname: '', machineId: '' };
+  const names = (unit: string, hash: string): boolean => {
+    const text = files.get(hash) ?? state.files.get(hash);
+    if (text === undefined) return false;
+    const named = announcesOf(unit, parseUnitFile(text), facts);
+    return named.containers.size + named.services.size + named.servers.size > 0;
+  };
+  const sidekicks = sidekicksOf(state);
+  return items.some(
+    ({ unit, from, to }) =>
+      sidekicks.has(unit) || names(unit, to.hash) || (from !== null && names(unit, from.hash)),
+  );
 }
 
 /**
@@ -100,26 +127,32 @@ function ownServers(
     return isRegistrators ? [] : [{ path, backend, id, instance: null, stored }];
   });
   if (candidates.length === 0) return [];
-  const sidekicks = [...state.units.keys()].filter((other) => other !== unit && isBound(state, other, unit));
-  const all = [
-    ...named,
-    ...sidekicks.flatMap((other) =>
-      textsOf(state, other).map((text) => announcesOf(other, parseUnitFile(text), facts)),
-    ),
-  ];
+  const sidekicks = (sidekicksOf(state).get(unit) ?? []).flatMap((other) =>
+    textsOf(state, other).map((text) => announcesOf(other, parseUnitFile(text), facts)),
+  );
+  const all = [...named, ...sidekicks];
   return candidates.filter(({ backend, id }) => all.some(({ servers }) => servers.has(`${backend}/${id}`)));
 }
 
 const BINDS = /^\s*(?:BindsTo|PartOf|MachineOf)\s*=\s*(.*)$/gm;
+const knownSidekicks = new WeakMap<RegistryState, ReadonlyMap<string, readonly string[]>>();
 
-/** Whether a unit goes where, and stops when, the other one does. */
-function isBound(state: RegistryState, sidekick: string, unit: string): boolean {
-  const instance = /@(.*)\.[a-z]+$/.exec(sidekick)?.[1] ?? '';
-  return textsOf(state, sidekick).some((text) =>
-    [...text.matchAll(BINDS)].some(([, names = '']) =>
-      names.replaceAll('%i', instance).split(/\s+/).includes(unit),
-    ),
-  );
+/** Units that announce a server and go where another unit goes, by that unit. */
+function sidekicksOf(state: RegistryState): ReadonlyMap<string, readonly string[]> {
+  const known = knownSidekicks.get(state);
+  if (known !== undefined) return known;
+  const out = new Map<string, string[]>();
+  for (const other of state.units.keys()) {
+    const [text = ''] = textsOf(state, other);
+    if (!text.includes('/servers/') && !text.includes('server upsert')) continue;
+    const instance = /@(.*)\.[a-z]+$/.exec(other)?.[1] ?? '';
+    const leaders = [...text.matchAll(BINDS)].flatMap(([, names = '']) =>
+      names.replaceAll('%i', instance).split(/\s+/),
+    );
+    for (const leader of new Set(leaders)) out.set(leader, [...(out.get(leader) ?? []), other]);
+  }
+  knownSidekicks.set(state, out);
+  return out;
 }
 
 export interface LeaveOptions {
@@ -218,11 +251,12 @@ async function requestsEnd(
     const left = until - performance.now();
     if (under === 0) return;
     if (left <= 0) {
-      const which = [...mine].join(', ');
+      const which = leaving.map(({ id }) => id).join(', ');
+      const after = `${which} after ${drainMs / 1000} s`;
       const message =
         under === null
-          ? `not all gateways say whether requests to ${which} have ended; ${drainMs / 1000} s were waited for`
-          : `${under} requests to ${which} have not ended within ${drainMs / 1000} s`;
+          ? `not all gateways say whether requests are under way to ${after}`
+          : `${under} ${under === 1 ? 'request is' : 'requests are'} still under way to ${after}`;
       session.emit({ kind: 'warning', message });
       return;
     }

@@ -1,14 +1,15 @@
 import { ClusterError, EXIT } from '../../error.ts';
-import { batches, nameItem, type Rollout, type RolloutObservation } from '../../rollout/index.ts';
+import { batches, DRAIN_MS, nameItem, type Rollout, type RolloutObservation } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { start } from '../units/start.ts';
 import type { VerbOptions } from '../units/verb.ts';
 import { type BeginOptions, begin, type Draft } from './begin.ts';
 import { type DriveOptions, drive } from './drive.ts';
-import { draftOfFiles, type FilesDraft } from './files.ts';
+import { draftOfFiles } from './files.ts';
 import { look } from './look.ts';
 import { Memory } from './memory.ts';
 import { reportState, requireGoodEnd } from './report.ts';
+import { mattersTo, readServers } from './servers.ts';
 
 export interface RollOptions extends BeginOptions, DriveOptions {
   /** Something was asked for that only a rollout can do. */
@@ -43,7 +44,6 @@ export async function startRolling(
   options: RollOptions & VerbOptions,
 ): Promise<void> {
   const first = await draftOfFiles(session, await session.state(), args);
-  if (first.globals.length > 0) return await startGlobals(session, args, first, options);
   if (!first.isShared && !options.always)
     return await start(session, args, 'launched', { ...options, differing: 'replace' });
   if (!options.block)
@@ -56,24 +56,6 @@ export async function startRolling(
     ...options,
     sources: first.sources,
   });
-}
-
-/** The file of a global unit is one record for all machines, so that it goes to all of them together. */
-async function startGlobals(
-  session: Session,
-  args: readonly string[],
-  { items, globals }: FilesDraft,
-  options: RollOptions & VerbOptions,
-): Promise<void> {
-  const [unit] = globals;
-  if (options.always || globals.length < items.length)
-    throw new ClusterError('global-rollout', `${unit} is global: its file goes to all machines at once`, {
-      unit: unit!,
-      hint: 'start it by a command of its own with --all-at-once; restart --rolling goes machine by machine; nothing was changed',
-    });
-  const message = `${unit} is global: its new file goes to all machines at once`;
-  session.emit({ kind: 'warning', message });
-  await start(session, args, 'launched', { ...options, differing: 'replace' });
 }
 
 /** The batches of what `startRolling` would do. */
@@ -103,10 +85,11 @@ export async function planRollout(
   draft: Draft,
   { budget }: BeginOptions,
 ): Promise<RolloutPlan> {
-  const { kind, items, goesWhere } = draft;
+  const { kind, items, files, goesWhere } = draft;
   const rollout: Rollout = { ...EMPTY, kind, budget, items };
   const state = await session.state();
-  const looks = await look(session, state, rollout);
+  const servers = (await mattersTo(session, state, rollout, files)) ? await readServers(session) : null;
+  const looks = await look(session, state, rollout, { servers, files });
   const observation: RolloutObservation = new Memory().observation(
     rollout,
     looks,
@@ -126,6 +109,11 @@ export async function planRollout(
   if (silent.length > 0)
     notes.push(`it would halt at once: the machines of ${silent.join(', ')} do not answer`);
   if (looks.othersDown.length > 0) notes.push(`down already, and counted: ${looks.othersDown.join(', ')}`);
+  const leaving = looks.items.filter((one) => one.servers.some(({ stored }) => stored !== null)).length;
+  if (leaving > 0 && servers !== null && servers.gateways.length > 0)
+    notes.push(
+      `${leaving} ${leaving === 1 ? 'unit leaves' : 'units leave'} the gateways before ${leaving === 1 ? 'it stops' : 'they stop'}; requests get up to ${(budget.drainMs ?? DRAIN_MS) / 1000} s to end`,
+    );
   if (kind === 'file')
     notes.push('each unit is stopped before its new file starts: systemd runs one copy of a name');
   return { kind, batches: planned, notes };

@@ -88,7 +88,10 @@ export async function rollbackAtOnce(
   const { before: state, decision } = decided;
   const { names, version } = decided.value;
   for (const name of names) if (!state.units.has(name)) session.emit({ kind: 'created', unit: name });
-  const changed = names.filter((name) => state.units.get(name)?.hash !== version.hash);
+  const changed = names.filter((name) => {
+    const known = state.units.get(name);
+    return known?.hash !== version.hash || known.hashes !== undefined;
+  });
   if (changed.length === 0) {
     for (const name of names) session.emit({ kind: 'same', unit: name });
     return;
@@ -105,7 +108,7 @@ export async function rollbackAtOnce(
 function intentOf(state: RegistryState, names: readonly string[], version: FileVersion): Intent {
   const units = names.map((name) => {
     const desired = state.units.get(name)?.desired ?? 'inactive';
-    return [name, { hash: version.hash, desired }] as const;
+    return [name, { hash: version.hash, desired, hashes: {} }] as const;
   });
   return { units: new Map(units), files: new Map([[version.hash, version.text]]) };
 }

@@ -61,7 +61,8 @@ export function intentOfFiles(
     }
 
     const keep = known !== undefined && desired === 'inactive';
-    units.set(item.name, { hash, desired: keep ? known.desired : desired });
+    const everywhere = replace && known?.hashes !== undefined && { hashes: {} };
+    units.set(item.name, { hash, desired: keep ? known.desired : desired, ...everywhere });
   }
 
   for (const event of outdated(state, units)) events.push(event);

@@ -1,5 +1,5 @@
 import type { ClusterError } from '../../error.ts';
-import { decide } from '../../plan/index.ts';
+import { decide, hashOn } from '../../plan/index.ts';
 import { type Desired, leavingKey } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { effectiveValues, parseUnitFile, parseUnitName } from '../../unit/index.ts';
@@ -109,7 +109,7 @@ export async function listUnits(session: Session, query: UnitQuery = ALL): Promi
       for (const unit of byMachine.get(id) ?? [])
         rows.push({
           unit,
-          hash: hashOf(state, unit),
+          hash: hashOf(state, unit, id),
           machine,
           load: '-',
           active: 'unreachable',
@@ -119,7 +119,7 @@ export async function listUnits(session: Session, query: UnitQuery = ALL): Promi
         });
     } else {
       for (const { unit, ...seen } of answer.value)
-        rows.push({ unit, hash: hashOf(state, unit), machine, ...seen, ...isLeaving(unit, id) });
+        rows.push({ unit, hash: hashOf(state, unit, id), machine, ...seen, ...isLeaving(unit, id) });
     }
   }
   rows.push(...unplaced(state).filter(({ unit, machine }) => isWanted(unit, machine?.id ?? null)));
@@ -187,8 +187,9 @@ function descriptionOf(unit: string, text: string): string {
   return description.replace(/%([nip%])/g, (_, letter: string) => known[letter] ?? '');
 }
 
-function hashOf(state: RegistryState, unit: string): string {
-  return state.units.get(unit)?.hash ?? '';
+function hashOf(state: RegistryState, unit: string, machine: string): string {
+  const record = state.units.get(unit);
+  return record === undefined ? '' : hashOn(record, machine);
 }
 
 function legend(machines: ReadonlyMap<string, MachineRecord>, id: string): { id: string; address?: string } {
