@@ -43,6 +43,34 @@ export const budgetFlags = {
   }),
 };
 
+/** How carefully a machine is emptied. */
+export const drainFlags = {
+  'max-unavailable': text(
+    'max-unavailable',
+    'how many units may be on their way at the same time, as a number or a percentage (default 1)',
+  ),
+  deadline: text(
+    'deadline',
+    'how long a unit may take to become healthy elsewhere, and then to stop (default 2m)',
+  ),
+  drain: budgetFlags.drain,
+  'wait-for-others': budgetFlags['wait-for-others'],
+  'dry-run': Flags.boolean({
+    description: 'show where each unit would go, without changing anything',
+    env: 'CLUSTER_DRY_RUN',
+    default: false,
+  }),
+};
+
+/** What a command that empties a machine hands on. */
+export function drainOptions(
+  session: Session,
+  flags: Pick<Given, 'max-unavailable' | 'deadline' | 'drain' | 'wait-for-others'>,
+): Omit<RollOptions, 'always'> {
+  const rest = { canary: undefined, pause: false, 'max-failures': undefined, 'auto-rollback': false };
+  return rollOptions(session, { ...flags, ...rest });
+}
+
 interface Given {
   readonly 'max-unavailable': string | undefined;
   readonly canary: number | undefined;

@@ -84,7 +84,9 @@ class FakeContainers {
       env: version.startsWith('silent')
         ? {}
         : {
-            SERVICE_ID: `web@${instance}`,
+            // By default an id names the machine; all of these have one host name.
+            SERVICE_ID:
+              version === 'roaming' ? `web@${instance}-${this.#machine.hostname}` : `web@${instance}`,
             SERVICE_NAME: 'web',
             SERVICE_FRONTEND_HOST_LOAD_BALANCER: HOST,
             SERVICE_CHECK_HTTP: '/health',
@@ -250,4 +252,24 @@ test('a driver that is killed while units leave: their servers come back by them
   await at.ok('rollout', 'resume');
   expect([await servers(), await marks()]).toEqual([3, 0]);
   expect((await get(listen, HOST)).body).toBe('two');
+});
+
+test('a drain under load: no request fails, since each unit is served elsewhere before it leaves', async () => {
+  await version('roaming');
+  await at.ok('start', '--replace', '--all-at-once', '--min-healthy', '0', ALL);
+  await eventually('all are served', async () => (await servers()) === 3 && (await answers()) === 200);
+  await at.file(
+    'web@.service',
+    '[Unit]\nDescription=roaming\n[Service]\nExecStart=/usr/bin/docker run --rm --name=web-%i -P image\n',
+  );
+  await at.ok('start', '--replace', '--min-healthy', '200ms', ALL);
+  const going = load(listen, HOST);
+  await sleep(200);
+  const ran = await at.ok('machine', 'drain', '--min-healthy', '200ms', lab.machines[0]!.id);
+  await sleep(200);
+  const { failed, total } = await going.end();
+  expect(failed).toEqual([]);
+  expect(total).toBeGreaterThan(50);
+  expect(ran.stdout).toContain('1 of 1 unit has left');
+  expect([await servers(), await marks()]).toEqual([3, 0]);
 });

@@ -142,6 +142,7 @@ export type Event =
       /** A unit of a rollout came into another state. */
       readonly kind: 'rollout-unit';
       readonly id: string;
+      readonly change: RolloutKind;
       readonly unit: string;
       readonly machine: MachineName | null;
       readonly state: ItemState;
@@ -160,6 +161,19 @@ export type Event =
       readonly seconds: number;
     }
   | { readonly kind: 'machine-removed'; readonly machine: MachineName }
+  | {
+      /** The machine takes no new units, as `operator` or a rollout wants it. */
+      readonly kind: 'machine-cordoned';
+      readonly machine: MachineName;
+      readonly owner: string;
+      readonly reason?: string;
+      /** It was so already. */
+      readonly already: boolean;
+    }
+  /** Of the operator's cordon and those of rollouts that have ended; others may keep the machine cordoned. */
+  | { readonly kind: 'machine-uncordoned'; readonly machine: MachineName; readonly left: readonly string[] }
+  /** None of our units is left there. */
+  | { readonly kind: 'machine-drained'; readonly machine: MachineName; readonly already: boolean }
   | { readonly kind: 'warning'; readonly message: string }
   /** A command does nothing until something happens. */
   | { readonly kind: 'waiting'; readonly message: string };

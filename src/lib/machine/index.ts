@@ -46,4 +46,5 @@ export {
   unfollowedOptions,
 } from './ssh/ssh-config.ts';
 export { trustedHostKeys } from './ssh/trust.ts';
-export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';
+export { processesLeft } from './systemd/left.ts';
+export { FAILURES_SCRIPT, LAST_LINES_SCRIPT, LEFT_SCRIPT, VERIFY_SCRIPT } from './systemd/scripts.ts';

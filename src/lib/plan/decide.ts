@@ -147,7 +147,8 @@ function withMoves(
   const placements = result.placements.map((placement) => {
     const move = moves.get(placement.unit);
     const previous = before.get(placement.unit)?.machine ?? null;
-    return move?.machine === placement.machine ? { ...placement, previous, reason: move.reason } : placement;
+    const isMoved = move !== undefined && (move.machine === null || move.machine === placement.machine);
+    return isMoved ? { ...placement, previous, reason: move.reason } : placement;
   });
   return { ...result, placements };
 }

@@ -4,6 +4,7 @@
  */
 export { findCircle } from './cycle.ts';
 export { type Decision, decide, installedOn } from './decide.ts';
+export { drain, type Leaver } from './drain.ts';
 export { UnitFacts } from './facts.ts';
 export { endsByItself } from './finished-oneshots.ts';
 export { impossibleOn } from './impossible.ts';

@@ -9,8 +9,21 @@ export interface MachineView {
   readonly facts?: MachineSize;
   /** No new unit comes here; what is here stays. */
   readonly cordoned?: boolean;
+  /** Who wants that no new unit comes here, by owner. Absent or empty = nobody. */
+  readonly cordons?: Readonly<Record<string, Cordon>>;
   /** Could not be reached: what is placed here stays, nothing new comes. */
   readonly unreachable?: boolean;
+}
+
+/** No new unit comes to a machine, as one owner (`operator`, `rollout/7`) wants it. */
+export interface Cordon {
+  /** `user@computer`. */
+  readonly who: string;
+  /** ISO 8601, by the clock of that computer: for people only. */
+  readonly since: string;
+  readonly reason?: string;
+  /** Global units that stay; others have to leave. Absent = all that qualify are here. */
+  readonly globals?: readonly string[];
 }
 
 export interface MachineSize {
@@ -85,7 +98,8 @@ export interface Intent<Machine extends MachineView = never> {
 
 /** Where a unit should go that is on a machine, and what for. */
 export interface Relocation {
-  readonly machine: string;
+  /** null = wherever the rules and preferences place it. */
+  readonly machine: string | null;
   readonly reason: string;
 }
 

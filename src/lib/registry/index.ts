@@ -3,7 +3,6 @@
  * somebody follows it, and its writes. It must not decide anything, and no other room reads or writes keys.
  */
 export {
-  isLeaving,
   type Presence,
   readPresence,
   type ServiceArea,

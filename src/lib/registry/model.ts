@@ -1,5 +1,5 @@
 import type { MachineFacts, MachineTarget } from '../machine/port.ts';
-import type { Desired, LeavingUnit } from '../plan/model.ts';
+import type { Cordon, Desired, LeavingUnit } from '../plan/model.ts';
 import type { MovedTo, RegistryIdentity } from './identity.ts';
 
 /** A machine as the registry knows it: how to reach it and what was read from it when it was added. */
@@ -11,6 +11,8 @@ export interface MachineRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** The machine was given the cluster's id: without one, it was made anew. Absent = added by an older program. */
   readonly owned?: true;
+  /** Who keeps new units away, by owner: `operator`, or a rollout as `rollout/7`. Absent = nobody. */
+  readonly cordons?: Readonly<Record<string, Cordon>>;
 }
 
 /** What a unit should be. Instances of one template share one stored file through `hash`. */

@@ -75,7 +75,8 @@ function readItem(of: Fields): asserts of is Fields & RolloutItem {
   if (of.from !== null) readVersion(fields(of.from, '"from"'));
   readVersion(fields(of.to, '"to"'));
   for (const name of ['why', 'run']) if (of[name] !== undefined) text(of, name);
-  for (const name of ['wasHealthy', 'again', 'announced']) if (of[name] !== undefined) flag(of, name);
+  for (const name of ['wasHealthy', 'again', 'global', 'mayStop', 'announced'])
+    if (of[name] !== undefined) flag(of, name);
 }
 
 function readVersion(of: Fields): asserts of is Fields & Version {

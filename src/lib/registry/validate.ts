@@ -90,7 +90,22 @@ export function readMachine(value: unknown, id: string): MachineRecord {
     facts: facts as unknown as MachineRecord['facts'],
     metadata: of.metadata as Record<string, string>,
     ...(of.owned === true && { owned: true }),
+    ...(of.cordons !== undefined && { cordons: readCordons(fields(of.cordons, '"cordons"')) }),
   };
+}
+
+function readCordons(of: Fields): NonNullable<MachineRecord['cordons']> {
+  for (const [owner, value] of Object.entries(of)) {
+    if (!/^(operator|rollout\/[1-9]\d{0,14})$/.test(owner))
+      throw new Error(`"cordons" has the owner ${JSON.stringify(owner)}`);
+    const cordon = fields(value, `"cordons.${owner}"`);
+    for (const name of ['who', 'since']) text(cordon, name);
+    if (cordon.reason !== undefined) text(cordon, 'reason');
+    const { globals = [] } = cordon;
+    if (!Array.isArray(globals) || !globals.every((unit) => typeof unit === 'string'))
+      throw new Error(`"cordons.${owner}.globals" is not a list of units`);
+  }
+  return of as NonNullable<MachineRecord['cordons']>;
 }
 
 /** @throws Error whose message names the field that is wrong. */

@@ -31,8 +31,9 @@ export function advance(rollout: Rollout, item: RolloutItem, seen: Seen, now: nu
 }
 
 /** What somebody else did to the unit, where the rollout has nothing to do with it any more. */
-function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): string | null {
+function overtaken(rollout: Rollout, item: RolloutItem, { wanted, gone }: Seen): string | null {
   const [origin, target] = [originOf(rollout, item), targetOf(rollout, item)];
+  if (rollout.kind === 'drain') return wanted === null && gone === true ? 'was destroyed meanwhile' : null;
   if (rollout.kind === 'restart') {
     if (wanted === null) return 'was destroyed meanwhile';
     return wanted.desired === 'launched' ? null : 'was stopped meanwhile';
@@ -48,7 +49,9 @@ function overtaken(rollout: Rollout, item: RolloutItem, { wanted }: Seen): strin
 }
 
 /** A unit that is as it should be before its turn comes needs no step. */
-function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health }: Seen): RolloutItem {
+function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health, gone }: Seen): RolloutItem {
+  if (rollout.kind === 'drain')
+    return gone === true && health.verdict === 'good' ? { ...item, state: 'healthy' } : item;
   const target = targetOf(rollout, item);
   const isThere = wanted?.hash === target?.hash && wanted?.desired === target?.desired;
   if (rollout.kind !== 'file' || item.again || !isThere || health.verdict !== 'good') return item;
@@ -68,7 +71,9 @@ function returned(rollout: Rollout, item: RolloutItem, seen: Seen, now: number):
   const { health, goodSince, since } = seen;
   if (health.verdict === 'sick') return { ...item, state: 'failed', why: health.why };
   if (health.verdict === 'good' && goodSince !== null) {
-    const needed = targetOf(rollout, item)?.desired === 'launched' ? minHealthyMs : 0;
+    // A drain's step ends when the unit has been healthy elsewhere for so long.
+    const isWatched = rollout.kind !== 'drain' && targetOf(rollout, item)?.desired === 'launched';
+    const needed = isWatched ? minHealthyMs : 0;
     if (now - goodSince < needed) return item;
     const { again: _again, ...rest } = item;
     return { ...rest, state: 'healthy' };

@@ -27,7 +27,10 @@ export interface Version {
 /** One unit, or one unit on one machine, that a rollout changes. */
 export interface RolloutItem {
   readonly unit: string;
-  /** Machine id where the item is a unit on this machine only; null = wherever the unit is placed. */
+  /**
+   * Machine id where the item is a unit on this machine only; null = wherever the unit is placed. Of a drain the machine
+   * that the unit leaves.
+   */
   readonly machine: string | null;
   /** What was wanted before the rollout; null = the unit was not known. */
   readonly from: Version | null;
@@ -43,6 +46,10 @@ export interface RolloutItem {
   readonly run?: string;
   /** It failed and is tried again: what runs is started anew even where its file is right. */
   readonly again?: true;
+  /** Only drains: a global unit, which is on the other machines already; it stays until all others are gone. */
+  readonly global?: true;
+  /** Only drains: where no machine can have it, it is stopped and waits for one. */
+  readonly mayStop?: true;
 }
 
 /** How many items may be unavailable at the same time: a number, or a share of all items in percent. */
@@ -104,6 +111,8 @@ export interface Seen {
   /** What the registry wants of the unit there; null = the unit is not known. */
   readonly wanted: Version | null;
   readonly health: Health;
+  /** Only drains: the unit has left the machine: inactive there, its control group empty, its file gone. */
+  readonly gone?: boolean;
   /** Changes whenever the unit is started; undefined = it does not run. */
   readonly run?: string | undefined;
   /** Servers are announced for it. */
@@ -137,8 +146,11 @@ export interface RolloutStep {
   readonly item: number;
   readonly unit: string;
   readonly machine: string | null;
-  /** `switch`: record this version and bring it there; `remove`: the unit is to be unknown again. */
-  readonly action: 'switch' | 'remove' | 'restart';
+  /**
+   * `switch`: record this version and bring it there; `remove`: the unit is to be unknown again; `move`: it is to leave
+   * its machine, once it is healthy elsewhere.
+   */
+  readonly action: 'switch' | 'remove' | 'restart' | 'move';
   /** What to record; null only for `remove`. */
   readonly version: Version | null;
   /** Start it anew where it runs with the right file already. */

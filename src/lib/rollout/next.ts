@@ -117,6 +117,7 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
  */
 function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): Set<number> {
   const { items } = rollout;
+  const isDrain = rollout.kind === 'drain';
   const cap = Math.min(allowed(rollout.budget.maxUnavailable, items.length), most);
   const isOpen = (at: number): boolean => {
     const { health, busy } = seen.items[at]!;
@@ -125,15 +126,23 @@ function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): 
   const open = [...items.keys()].filter(isOpen);
   const launched = open.filter((at) => targetOf(rollout, items[at]!)?.desired === 'launched');
   // Templates and what is loaded only come last: while they wait, their old file is what new instances get.
-  const waiting = launched.length > 0 ? launched : open;
+  const waiting = isDrain ? stillThere(rollout, open) : launched.length > 0 ? launched : open;
   const free = waiting.filter((at) => !takesDown(rollout, items[at]!, seen, at)).slice(0, cap);
   const room = allowed(rollout.budget.maxUnavailable, items.length) - downNow(rollout, seen).length;
   const up = waiting.filter((at) => takesDown(rollout, items[at]!, seen, at));
   return new Set([...free, ...up.slice(0, Math.max(0, Math.min(room, cap - free.length)))]);
 }
 
+/** Global units leave a machine when all others have left it. */
+function stillThere({ items }: Rollout, open: readonly number[]): readonly number[] {
+  const isLast = items.every((item) => item.global === true || isSettled(item));
+  return open.filter((at) => isLast || items[at]!.global !== true);
+}
+
 /** Whether beginning with the item makes something unavailable that is available now. */
 function takesDown(rollout: Rollout, item: RolloutItem, seen: RolloutObservation, at: number): boolean {
+  // It runs elsewhere before it leaves; what cannot is taken down on purpose.
+  if (rollout.kind === 'drain') return false;
   return serves(rollout, item, seen, at) && seen.items[at]!.health.verdict === 'good';
 }
 
@@ -162,10 +171,18 @@ function budgetText(rollout: Rollout, seen: RolloutObservation): string {
   return `${nameSome(down)} ${down.length === 1 ? 'is' : 'are'} down, and no more than ${most} may be`;
 }
 
+const ACTING: Readonly<Record<Rollout['kind'], string>> = {
+  file: 'is being changed',
+  restart: 'is being changed',
+  drain: 'is leaving',
+  reboot: 'is being changed',
+  update: 'is being changed',
+};
+
 function whyWaiting(rollout: Rollout, seen: RolloutObservation): string[] {
   const flying = rollout.items.flatMap((item, at) =>
     isInFlight(item)
-      ? [`${nameItem(item)} ${item.state === 'acting' ? 'is being changed' : seen.items[at]!.health.why}`]
+      ? [`${nameItem(item)} ${item.state === 'acting' ? ACTING[rollout.kind] : seen.items[at]!.health.why}`]
       : [],
   );
   if (flying.length > 0 || rollout.state === 'paused') return flying;
@@ -185,6 +202,7 @@ function stepOf(rollout: Rollout, item: RolloutItem, { wanted }: Seen): Omit<Rol
   const { unit, machine } = item;
   const more = { unit, machine, again: item.again === true };
   if (rollout.kind === 'restart') return { action: 'restart', version: item.to, ...more };
+  if (rollout.kind === 'drain') return { action: 'move', version: item.to, ...more };
   const target = targetOf(rollout, item);
   if (target === null) return { action: 'remove', version: null, ...more };
   // What an operator stopped or started meanwhile stays so: only the file is the rollout's.

@@ -33,6 +33,10 @@ export function machineCard(machine: MachineRecord, units: readonly string[]): s
     ['sudo', facts.sudo === 'root' ? 'not needed' : facts.sudo],
     ...(target.hostKeys ?? []).map((key) => ['shared host key', fingerprintOf(key)]),
     ['metadata', metadataText(machine.metadata) || '-'],
+    ...Object.entries(machine.cordons ?? {}).map(([owner, { who, since, reason }]) => [
+      'cordoned by',
+      `${owner}${reason === undefined ? '' : `: ${reason}`} (${who}, ${since})`,
+    ]),
     ['units', units.join(' ') || '-'],
   ];
   return renderTable(['', ''], rows, false);

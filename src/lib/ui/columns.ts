@@ -45,7 +45,8 @@ export function machineColumns(full: boolean): Columns<MachineRow> {
     ip: (row) => row.address,
     hostname: (row) => row.hostname,
     metadata: (row) => metadataText(row.metadata),
-    state: (row) => row.state ?? '-',
+    state: (row) => `${row.state ?? '-'}${Object.keys(row.cordons).length === 0 ? '' : ', cordoned'}`,
+    cordons: (row) => Object.keys(row.cordons).join(',') || '-',
     release: (row) => row.release ?? '-',
     units: (row) => String(row.units),
   };

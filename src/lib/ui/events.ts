@@ -114,6 +114,19 @@ function told(event: Event): Sentence[] {
       return out(
         `Machine ${machineId(event.machine.id, false)} metadata ${metadataText(event.metadata) || '-'}`,
       );
+    case 'machine-cordoned': {
+      const why = event.reason === undefined ? '' : `: ${event.reason}`;
+      const is = event.already ? 'is cordoned already' : 'is cordoned and takes no new units';
+      return out(`Machine ${machineLegend(event.machine, false)} ${is}${why}`);
+    }
+    case 'machine-uncordoned':
+      return out(
+        `Machine ${machineLegend(event.machine, false)} ${event.left.length === 0 ? 'takes units again' : `stays cordoned by ${event.left.join(' and ')}`}`,
+      );
+    case 'machine-drained':
+      return out(
+        `Machine ${machineLegend(event.machine, false)} is drained${event.already ? ' already' : ''}; it stays cordoned until cluster machine uncordon ${machineId(event.machine.id, false).replace(/\.+$/, '')}`,
+      );
     case 'machine-removed':
       return out(`Removed machine ${machineLegend(event.machine, false)}`);
     case 'waiting':

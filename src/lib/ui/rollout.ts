@@ -20,8 +20,11 @@ export function rolloutLine(event: Changed): string {
     case 'planned':
       return `Rollout ${id} (${change}) of ${units(all)} begins`;
     case 'done':
-    case 'rolled-back':
-      return `Rollout ${id} ${state === 'done' ? 'done' : 'rolled back'}: ${healthy} of ${units(all)} healthy${bad}, in ${seconds.toFixed(1)} s`;
+    case 'rolled-back': {
+      const are = change !== 'drain' ? 'healthy' : all === 1 ? 'has left' : 'have left';
+      const is = state === 'done' ? 'done' : 'rolled back';
+      return `Rollout ${id} ${is}: ${healthy} of ${units(all)} ${are}${bad}, in ${seconds.toFixed(1)} s`;
+    }
     default:
       return `Rollout ${id} ${state}${because}`;
   }
@@ -36,8 +39,18 @@ const WORDS: Readonly<Record<ItemState, string>> = {
   skipped: 'is passed over',
 };
 
+const LEAVING: Readonly<Record<ItemState, string>> = {
+  ...WORDS,
+  acting: 'is leaving',
+  returning: 'has left and is watched',
+};
+
+/** Of a unit that goes to no other machine. */
+const LEAVING_FOR_GOOD: typeof LEAVING = { ...LEAVING, healthy: 'has left' };
+
 /** A unit's new state, and the last lines that it wrote where it failed. */
 export function rolloutUnitLines({
+  change,
   unit,
   machine,
   state,
@@ -49,7 +62,8 @@ export function rolloutUnitLines({
   const where = machine === null ? '' : ` on ${machineLegend(machine, false)}`;
   const after = state === 'acting' || state === 'skipped' ? '' : ` after ${seconds.toFixed(1)} s`;
   const because = why === undefined ? '' : `: ${why}`;
-  const line = `[batch ${batch}] ${unit}${where} ${WORDS[state]}${after}${because}`;
+  const words = change !== 'drain' ? WORDS : machine === null ? LEAVING_FOR_GOOD : LEAVING;
+  const line = `[batch ${batch}] ${unit}${where} ${words[state]}${after}${because}`;
   return [line, ...journal.map((text) => `  | ${text}`)];
 }
 
@@ -57,15 +71,28 @@ export function rolloutUnitLines({
 export function rolloutPlanText({ kind, batches, notes }: RolloutPlan): string {
   if (batches.length === 0) return 'Nothing to do.\n';
   const rows = batches.flatMap((batch, at) =>
-    batch.map(({ unit, machine, from, to }) => [
+    batch.map(({ unit, machine, from, to, goesTo }) => [
       String(at + 1),
       unit,
       machine === null ? '-' : planMachine(machine),
-      kind === 'file' ? `${from?.slice(0, SHORT_HASH) ?? '(new)'} -> ${to.slice(0, SHORT_HASH)}` : kind,
+      goesTo === undefined
+        ? kind === 'file'
+          ? `${from?.slice(0, SHORT_HASH) ?? '(new)'} -> ${to.slice(0, SHORT_HASH)}`
+          : kind
+        : goesTo === null
+          ? 'stops'
+          : `goes to ${planMachine(goesTo)}`,
     ]),
   );
   const table = renderTable(['batch', 'unit', 'machine', 'change'], rows, true);
   return `${table}${notes.map((note) => `Note: ${note}\n`).join('')}`;
+}
+
+/** What taking a machine out of the cluster would do. */
+export function removalText({ removes, ...plan }: RolloutPlan & { readonly removes: string }): string {
+  const moves =
+    plan.batches.length === 0 ? plan.notes.map((note) => `Note: ${note}\n`).join('') : rolloutPlanText(plan);
+  return `${moves}Machine ${removes} would be removed.\n`;
 }
 
 export function rolloutsText(rows: readonly RolloutRow[], legend: boolean): string {

@@ -2,7 +2,7 @@
  * Unit names, unit files, specifiers and [X-Fleet], as systemd and fleet read them. Pure: it must not know machines,
  * placements or the registry.
  */
-export { type Announces, type AnnouncesFacts, announcesOf } from './announces.ts';
+export { type Announces, announcesOf } from './announces.ts';
 export { installClaims } from './claims.ts';
 export { escapeName, escapePath, unescapeName, unescapePath } from './escape.ts';
 export {

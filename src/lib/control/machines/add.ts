@@ -76,10 +76,10 @@ export async function addTargets(
   if (found.length === 0) throw new ClusterErrors(errors);
   const ids = new Set(found.map(({ id }) => id));
   const intend = (now: RegistryState) => {
-    const records = found.map((item) => ({
-      ...item,
-      metadata: metadata ?? now.machines.get(item.id)?.metadata ?? {},
-    }));
+    const records = found.map((item) => {
+      const { cordons, metadata: known = {} } = now.machines.get(item.id) ?? {};
+      return { ...item, metadata: metadata ?? known, ...(cordons && { cordons }) };
+    });
     return { intent: { machines: new Map(records.map((record) => [record.id, record])) }, value: null };
   };
   const reachability = new Reachability(session, takeOver ? ids : undefined);
@@ -171,7 +171,7 @@ async function straysOn(session: Session, decided: Decided, found: readonly Foun
   return joinScopes(...scopes);
 }
 
-type Found = Omit<MachineRecord, 'metadata'>;
+type Found = Omit<MachineRecord, 'metadata' | 'cordons'>;
 
 /**
  * A copy of a registered machine must not take its place. The same machine at a new address is known by its boot id; one

@@ -18,18 +18,8 @@ export async function refuseToLose(
   session: Session,
   machine: MachineRecord,
 ): Promise<readonly StoreMember[]> {
-  const { gateways } = await (await session.gateways()).load();
   const { address } = machine.target;
-  const gatewaysHere = [...gateways.values()].filter((gateway) => gateway.machine === machine.id);
-  if (gatewaysHere.length > 0 && gatewaysHere.length === gateways.size) {
-    const { frontends } = await (await session.traffic()).load();
-    if (frontends.size > 0)
-      throw new ClusterError('last-gateway', `the only gateway runs on ${address}`, {
-        machine: address,
-        hint: 'start one on another machine first, or destroy the gateway unit if no traffic is to be served',
-      });
-  }
-
+  await refuseLastGateway(session, machine);
   const members = (await (await session.store()).members?.()) ?? [];
   const here = members.filter((member) => isOn(member, machine));
   if (here.length === 0) return [];
@@ -46,6 +36,21 @@ export async function refuseToLose(
       hint: 'add a member elsewhere, or take members that are gone off the list (etcdctl member remove), and try again',
     },
   );
+}
+
+/** @throws `last-gateway` when no gateway would be left without this machine, and there are frontends. */
+export async function refuseLastGateway(session: Session, machine: MachineRecord): Promise<void> {
+  const { gateways } = await (await session.gateways()).load();
+  const { address } = machine.target;
+  const gatewaysHere = [...gateways.values()].filter((gateway) => gateway.machine === machine.id);
+  if (gatewaysHere.length > 0 && gatewaysHere.length === gateways.size) {
+    const { frontends } = await (await session.traffic()).load();
+    if (frontends.size > 0)
+      throw new ClusterError('last-gateway', `the only gateway runs on ${address}`, {
+        machine: address,
+        hint: 'start one on another machine first, or destroy the gateway unit if no traffic is to be served',
+      });
+  }
 }
 
 function isOn(member: StoreMember, { target, facts }: MachineRecord): boolean {

@@ -11,6 +11,8 @@ export interface MachineRow {
   readonly address: string;
   readonly hostname: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Who keeps new units away, by owner; empty = nobody. */
+  readonly cordons: NonNullable<MachineRecord['cordons']>;
   /** How many units are assigned to it. */
   readonly units: number;
   /** Whether it answers; absent = it was not asked. */
@@ -53,6 +55,7 @@ export async function listMachines(session: Session, ask: boolean): Promise<Mach
       address: record.target.address,
       hostname: record.facts.hostname,
       metadata: record.metadata,
+      cordons: record.cordons ?? {},
       units: counts.get(record.id) ?? 0,
       ...(ask && (await answerOf(session, record))),
     })),

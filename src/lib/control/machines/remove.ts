@@ -1,36 +1,49 @@
-import { ClusterError } from '../../error.ts';
+import { ClusterError, EXIT } from '../../error.ts';
 import { uninstall } from '../../machine/index.ts';
 import { decide } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import { findMachine } from '../find-machine.ts';
 import { nameOf, throwFailures } from '../report.ts';
+import type { BeginOptions } from '../rollouts/begin.ts';
+import { type DrainWishes, draftOfDrain } from '../rollouts/drain.ts';
+import type { DriveOptions } from '../rollouts/drive.ts';
+import { planRollout, type RolloutPlan } from '../rollouts/start.ts';
 import type { Session } from '../session.ts';
 import { converge, reportRefusals, UNTIL_DONE } from '../units/converge.ts';
 import { isNotOurs } from '../units/owner.ts';
 import { joinScopes, scopeOfLeaving, scopeOfUnits } from '../units/scope.ts';
 import { type Decided, write } from '../units/write.ts';
+import { rollDrain } from './drain.ts';
 import { refuseToLose } from './last-of-its-kind.ts';
 
-export interface RemoveOptions {
-  /** Although units are placed there. */
+export interface RemoveOptions extends BeginOptions, DriveOptions {
+  /** Does not drain the machine: its units are placed elsewhere at once, without waiting until they are healthy there. */
   readonly force: boolean;
   /** Leaves our program and its settings there. */
   readonly keepFiles: boolean;
 }
 
+/** What is taken off in the end takes global units along. */
+const DRAIN: DrainWishes = { force: false, globals: false };
+
 /** How many units an error names before it only counts them. */
 const NAMED = 3;
 
 /**
- * Takes a machine out of the cluster and our units off it. Units that are placed there go elsewhere with `force`.
- * @throws `machine-in-use` without it, and those of `refuseToLose`; nothing is changed then.
+ * Takes a machine out of the cluster and our units off it. What is placed there leaves by a drain first, unless `force`.
+ * @throws those of `refuseToLose`, of the drain, and the machine's own error when it has units and does not answer; nothing
+ * is changed then.
  */
-export async function removeMachine(
-  session: Session,
-  wanted: string,
-  { force, keepFiles }: RemoveOptions,
-): Promise<void> {
-  const members = await refuseToLose(session, findMachine(await session.state({ toChange: true }), wanted));
+export async function removeMachine(session: Session, wanted: string, options: RemoveOptions): Promise<void> {
+  const { force, keepFiles } = options;
+  const state = await session.state({ toChange: true });
+  const members = await refuseToLose(session, findMachine(state, wanted));
+  const record = findMachine(state, wanted);
+  if (!force && unitsOn(state, record).length > 0) {
+    await answered(draftOfDrain(session, state, record, DRAIN), wanted);
+    await rollDrain(session, wanted, DRAIN, options);
+  }
+
   const decided = await write(session, (state) => {
     const machine = findMachine(state, wanted);
     if (!force) requireIdle(state, machine);
@@ -53,6 +66,53 @@ export async function removeMachine(
   // A machine that is gone for good is taken out without its answer.
   throwFailures([...refused, ...failures.filter((error) => error !== why)]);
 }
+
+/** What `removeMachine` would do. @throws as it does; nothing is changed. */
+export async function planRemoval(
+  session: Session,
+  wanted: string,
+  options: RemoveOptions,
+): Promise<RolloutPlan & { readonly removes: string }> {
+  const state = await session.state();
+  const record = findMachine(state, wanted);
+  await refuseToLose(session, record);
+  const removes = record.target.address;
+  const none: RolloutPlan = { kind: 'drain', batches: [], notes: [] };
+  const here = unitsOn(state, record);
+  const globals = decide(state).assignments.filter(
+    ({ unit, machine }) => machine === record.id && !here.includes(unit),
+  );
+  const last = globals.map(({ unit }) => `${unit} is stopped there in the end`);
+  if (here.length === 0) return { ...none, removes, notes: last };
+  if (options.force) {
+    const note = `--force: ${here.join(', ')} are placed elsewhere without waiting until they are healthy there`;
+    return { ...none, removes, notes: [note, ...last] };
+  }
+  const draft = await answered(draftOfDrain(session, state, record, DRAIN), wanted);
+  const plan = await planRollout(session, draft, options);
+  return { ...plan, removes, notes: [...plan.notes, ...draft.notes, ...last] };
+}
+
+/** @throws that a machine with units does not answer, with what to try. */
+async function answered<Value>(work: Promise<Value>, wanted: string): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.exit !== EXIT.machine || error.code === 'drain-blocked')
+      throw error;
+    throw new ClusterError(error.code, error.message, {
+      ...error.place,
+      hint: `units are placed there, and it cannot be drained: cluster machine rm --force ${wanted} places them elsewhere; nothing was changed`,
+      exit: error.exit,
+    });
+  }
+}
+
+const unitsOn = (state: RegistryState, { id }: Pick<MachineRecord, 'id'>): string[] =>
+  [...state.units.values()]
+    .filter(({ machine, desired }) => machine === id && desired !== 'inactive')
+    .map(({ name }) => name)
+    .sort();
 
 /** A machine that did not answer, or is not ours to change, keeps what it has. */
 function warnOfWhatStays(
@@ -77,15 +137,15 @@ function namesOf(units: readonly string[]): string {
 }
 
 function requireIdle(state: RegistryState, { id, target }: MachineRecord): void {
-  const here = [...state.units.values()].filter((unit) => unit.machine === id && unit.desired !== 'inactive');
+  const here = unitsOn(state, { id });
   if (here.length === 0) return;
-  const names = namesOf(here.map(({ name }) => name));
+  const names = namesOf(here);
   throw new ClusterError(
     'machine-in-use',
-    `${here.length === 1 ? '1 unit is' : `${here.length} units are`} placed on ${target.address}: ${names}`,
+    `${here.length === 1 ? '1 unit has' : `${here.length} units have`} come to ${target.address} meanwhile: ${names}`,
     {
       machine: target.address,
-      hint: `cluster machine rm --force ${id.slice(0, 8)} places them elsewhere`,
+      hint: `cluster machine rm ${id.slice(0, 8)} drains it again`,
     },
   );
 }

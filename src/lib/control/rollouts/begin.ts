@@ -18,6 +18,8 @@ export interface Draft {
   readonly items: readonly RolloutItem[];
   /** Text of the files that it needs to go on and back, by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Only drains: the machine where each unit would go now. One that is not here is stopped. */
+  readonly goesWhere?: ReadonlyMap<string, string>;
 }
 
 export interface BeginOptions {

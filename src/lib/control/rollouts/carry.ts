@@ -2,7 +2,7 @@ import { ClusterError } from '../../error.ts';
 import { decide } from '../../plan/index.ts';
 import type { UnitWish } from '../../plan/model.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
-import type { RolloutStep, Version } from '../../rollout/index.ts';
+import type { Rollout, RolloutStep, Version } from '../../rollout/index.ts';
 import type { Event } from '../event.ts';
 import type { Session } from '../session.ts';
 import { Reachability } from '../units/ask.ts';
@@ -10,14 +10,14 @@ import { converge, waitFor } from '../units/converge.ts';
 import { joinScopes, type Scope, scopeOfUnits, scopeOnMachine } from '../units/scope.ts';
 import { sizesNow, withSizes } from '../units/sizes.ts';
 import { type Decided, write } from '../units/write.ts';
+import type { Ended } from './ended.ts';
 import { hearing } from './hearing.ts';
-
-/** How a step ended: well, or why not, with the last lines of the unit. */
-export type Ended =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly why: string; readonly journal: readonly string[] };
+import { leaveMachine } from './move.ts';
 
 export interface Carrying {
+  readonly rollout: Rollout;
+  /** Id of the lease that the driver holds. */
+  readonly lease: string;
   readonly steps: readonly RolloutStep[];
   /** Text of every file that may be written, by hash. */
   readonly files: ReadonlyMap<string, string>;
@@ -37,10 +37,12 @@ export interface Carrying {
 export async function carry(session: Session, carrying: Carrying): Promise<void> {
   const { steps } = carrying;
   const restarts = steps.filter(({ action }) => action === 'restart');
-  const changes = steps.filter(({ action }) => action !== 'restart');
+  const moves = steps.filter(({ action }) => action === 'move');
+  const changes = steps.filter(({ action }) => action !== 'restart' && action !== 'move');
   await Promise.all([
     changes.length === 0 ? undefined : change(session, changes, carrying),
     restarts.length === 0 ? undefined : restart(session, restarts, carrying),
+    ...moves.map(async (step) => carrying.ended(step, await leaveMachine(session, carrying, step))),
   ]);
 }
 

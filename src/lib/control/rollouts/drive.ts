@@ -5,6 +5,7 @@ import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registr
 import { DRAIN_MS, isInFlight, next, type Rollout, type RolloutStep } from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { type Carrying, carry } from './carry.ts';
+import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
 import { Memory, runsAlready } from './memory.ts';
@@ -103,7 +104,7 @@ class Driver {
         first.rollout,
         this.#files,
       );
-      return await this.#loop(first);
+      return await this.#loop(await closed(this.#session, this.#registry, first, this.#lease.hold));
     } finally {
       over.abort();
       await watching;
@@ -162,6 +163,8 @@ class Driver {
     const left = new Set(steps);
     const servers = steps.flatMap(({ item }) => looks.items[item]!.servers);
     const work = this.#away(rollout, servers, {
+      rollout,
+      lease: this.#lease.hold.lease.id,
       steps,
       files: this.#files,
       sources: this.#sources,

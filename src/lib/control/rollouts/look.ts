@@ -1,7 +1,9 @@
 import { ClusterError } from '../../error.ts';
+import { processesLeft } from '../../machine/index.ts';
 import { decide, endsByItself, hashOn } from '../../plan/index.ts';
 import type { MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
+  type Health,
   type HealthFacts,
   judge,
   type Rollout,
@@ -28,6 +30,8 @@ export interface Look {
   readonly installed: string | null;
   readonly health: ReturnType<typeof judge>;
   readonly run?: string;
+  /** Only drains: nothing of the unit is left on the machine that it leaves. */
+  readonly gone?: boolean;
   /** What is announced for it there. */
   readonly servers: readonly UnitServer[];
 }
@@ -50,9 +54,10 @@ export interface Looks {
 export async function look(
   session: Session,
   state: RegistryState,
-  rollout: Pick<Rollout, 'items'>,
+  rollout: Pick<Rollout, 'kind' | 'items'>,
   sources: LookSources,
 ): Promise<Looks> {
+  if (rollout.kind === 'drain') return await lookAtDrain(session, state, rollout.items);
   const places = rollout.items.map((item) => machineOf(state, item));
   const others = siblingsOf(state, rollout);
   const wishes = new Map<string, Set<string>>();
@@ -63,17 +68,7 @@ export async function look(
   for (const [at, { unit }] of rollout.items.entries()) ask(places[at], unit);
   for (const { unit, machine } of others) ask(machine, unit);
 
-  const answers = new Map(
-    await Promise.all(
-      [...wishes].map(async ([id, units]) => {
-        const answer = lookOn(session, state, state.machines.get(id)!, units).catch((error: unknown) => {
-          if (error instanceof ClusterError) return null;
-          throw error;
-        });
-        return [id, await within(LOOK_MS, answer, null)] as const;
-      }),
-    ),
-  );
+  const answers = await askAbout(session, state, wishes);
   const items = rollout.items.map((item, at): Look => {
     const { unit } = item;
     const wanted = wantedOf(state, item);
@@ -106,6 +101,136 @@ export async function look(
     })
     .map(({ unit }) => unit);
   return { items, othersDown };
+}
+
+/** What machines say of these units, by machine id; null for one that does not answer. */
+async function askAbout(
+  session: Session,
+  state: RegistryState,
+  wishes: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Found> | null>> {
+  return new Map(
+    await Promise.all(
+      [...wishes].map(async ([id, units]) => {
+        const answer = lookOn(session, state, state.machines.get(id)!, units).catch(silence);
+        return [id, await within(LOOK_MS, answer, null)] as const;
+      }),
+    ),
+  );
+}
+
+function silence(error: unknown): null {
+  if (error instanceof ClusterError) return null;
+  throw error;
+}
+
+/** How units are on one machine, where the registry wants them; null = it does not answer. */
+export async function healthOn(
+  session: Session,
+  state: Pick<RegistryState, 'files' | 'units'>,
+  record: MachineRecord,
+  units: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Health> | null> {
+  const answer = lookOn(session, state, record, units).catch(silence);
+  const found = await within(LOOK_MS, answer, null);
+  if (found === null) return null;
+  return new Map(
+    [...units].map((unit) => [
+      unit,
+      judge(factsOf(state, unit, wantedOf(state, { unit, machine: record.id }), found.get(unit))),
+    ]),
+  );
+}
+
+/** A unit of a drain is well when it is well where it went and nothing of it is left where it was. */
+async function lookAtDrain(
+  session: Session,
+  state: RegistryState,
+  items: readonly RolloutItem[],
+): Promise<Looks> {
+  const wishes = new Map<string, Set<string>>();
+  const ask = (id: string | null, unit: string): void => {
+    if (id === null || !state.machines.has(id)) return;
+    wishes.set(id, (wishes.get(id) ?? new Set()).add(unit));
+  };
+  const placeOf = ({ unit, machine, global }: RolloutItem): string | null =>
+    global ? machine : (state.units.get(unit)?.machine ?? null);
+  for (const item of items) {
+    ask(placeOf(item), item.unit);
+    ask(item.machine, item.unit);
+  }
+  const answers = await askAbout(session, state, wishes);
+  const left = await leftOn(session, state, items, answers);
+  return {
+    items: items.map((item): Look => {
+      const [wanted, place] = [wantedOf(state, item), placeOf(item)];
+      const was = item.machine === null ? undefined : state.machines.get(item.machine);
+      const machine = place === null ? null : (state.machines.get(place) ?? null);
+      const why = was === undefined ? undefined : whyThere(answers.get(was.id), left.get(was.id), item.unit);
+      const gone = why === undefined;
+      const answer = machine === null ? undefined : answers.get(machine.id);
+      const facts = factsOf(
+        state,
+        item.unit,
+        wanted,
+        answer === undefined ? NOWHERE : answer?.get(item.unit),
+      );
+      const here = judge(facts);
+      const isThere = place === null || place === item.machine;
+      const there: Health = { verdict: gone ? 'good' : 'starting', why: why ?? 'is gone' };
+      const isBefore = item.state === 'waiting' && place === item.machine;
+      const health = isBefore ? here : isThere ? there : here.verdict === 'good' ? there : here;
+      const isNowhere = item.global === true && gone;
+      return {
+        wanted,
+        machine: isBefore ? (was ?? null) : isNowhere ? null : machine,
+        installed: facts.installed ?? null,
+        health,
+        servers: [],
+        gone,
+      };
+    }),
+    othersDown: [],
+  };
+}
+
+/** Why a unit has not left a machine; undefined = it has. */
+function whyThere(
+  found: ReadonlyMap<string, Found> | null | undefined,
+  left: ReadonlyMap<string, number> | null | undefined,
+  unit: string,
+): string | undefined {
+  const seen = found?.get(unit);
+  if (seen === undefined || left == null) return 'the machine that it leaves does not answer';
+  if (seen.installed !== null) return 'is still on the machine that it leaves';
+  if (seen.active !== 'inactive' && seen.active !== 'failed')
+    return `is still ${seen.active} on the machine that it leaves`;
+  const processes = left.get(unit) ?? 0;
+  if (processes === 0) return undefined;
+  return `has left ${processes === 1 ? 'a process' : `${processes} processes`} behind on the machine that it leaves`;
+}
+
+/** Processes of units that are no longer installed where they were, by machine; null = it does not answer. */
+async function leftOn(
+  session: Session,
+  state: RegistryState,
+  items: readonly RolloutItem[],
+  answers: ReadonlyMap<string, ReadonlyMap<string, Found> | null>,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, number> | null>> {
+  const machines = [...new Set(items.flatMap(({ machine }) => machine ?? []))];
+  return new Map(
+    await Promise.all(
+      machines.map(async (id) => {
+        const record = state.machines.get(id);
+        const units = items
+          .filter(({ unit, machine }) => machine === id && answers.get(id)?.get(unit)?.installed === null)
+          .map(({ unit }) => unit);
+        if (record === undefined) return [id, null] as const;
+        const asked = session.machine(record).then((machine) => processesLeft(machine, units));
+        return [id, await within(LOOK_MS, asked.catch(silence), null)] as const;
+      }),
+    ),
+  );
 }
 
 type Found = Pick<HealthFacts, 'active' | 'sub' | 'restarts' | 'checks'> & {
@@ -145,7 +270,7 @@ function withServers(
 
 /** Undefined: the machine did not answer. */
 function factsOf(
-  state: RegistryState,
+  state: Pick<RegistryState, 'files' | 'units'>,
   unit: string,
   wanted: Version | null,
   found: Found | undefined,
@@ -157,7 +282,7 @@ function factsOf(
 
 async function lookOn(
   session: Session,
-  state: RegistryState,
+  state: Pick<RegistryState, 'files'>,
   record: MachineRecord,
   units: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, Found>> {
@@ -183,7 +308,7 @@ async function lookOn(
 
 /** What the registry wants of an item now; null = its unit is not known. */
 export function wantedOf(
-  state: RegistryState,
+  state: Pick<RegistryState, 'units'>,
   { unit, machine }: Pick<RolloutItem, 'unit' | 'machine'>,
 ): Version | null {
   const record = state.units.get(unit);

@@ -6,12 +6,12 @@ import {
   type RolloutStep,
   type Seen,
 } from '../../rollout/index.ts';
-import type { Ended } from './carry.ts';
+import type { Ended } from './ended.ts';
 import type { Looks } from './look.ts';
 
 /** What one driver knows besides what is recorded: since when, what is under way, how steps ended. */
 export class Memory {
-  readonly #since = new Map<number, { readonly state: string; readonly at: number }>();
+  readonly #since = new Map<number, Since>();
   readonly #good = new Map<number, number>();
   readonly #bad = new Map<number, number>();
   /** By item: the direction and batch of the step that is under way. */
@@ -41,9 +41,12 @@ export class Memory {
     return how?.ok === false ? how : undefined;
   }
 
-  /** How long an item has been in its present state, in milliseconds. */
+  /** How long an item has been in the state that it had before this moment, in milliseconds. */
   lasted(item: number, now: number): number {
-    return now - (this.#since.get(item)?.at ?? now);
+    const since = this.#since.get(item);
+    if (since === undefined) return 0;
+    // It came into its state just now: how long it was in the one before.
+    return now - (since.at === now ? since.before : since.at);
   }
 
   /** What steps are under way and have ended now: take it before a look, so that a look is never older than its steps. */
@@ -55,17 +58,21 @@ export class Memory {
   note(rollout: Rollout, now: number): void {
     for (const [at, item] of rollout.items.entries()) {
       const state = `${item.state} ${rollout.back}`;
-      if (this.#since.get(at)?.state !== state) this.#since.set(at, { state, at: now });
+      const since = this.#since.get(at);
+      if (since?.state === state) continue;
+      // Several states at one moment count from the first of them.
+      const before = since === undefined ? now : since.at === now ? since.before : since.at;
+      this.#since.set(at, { state, at: now, before });
     }
   }
 
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run, servers } = looks.items[at]!;
+      const { wanted, health, run, gone, servers } = looks.items[at]!;
       const isGood = health.verdict === 'good';
-      const [kept, gone] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
-      gone.delete(at);
+      const [kept, over] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
+      over.delete(at);
       if (!kept.has(at)) kept.set(at, now);
       const last = ended.get(at);
       const how = last?.step === stepKey(rollout) ? last.how : undefined;
@@ -73,6 +80,7 @@ export class Memory {
         wanted,
         health,
         run,
+        ...(gone !== undefined && { gone }),
         announced: servers.length > 0,
         busy: busy.has(at),
         ended: how?.ok === true,
@@ -86,6 +94,13 @@ export class Memory {
     else this.#idleSince ??= now;
     return { items, othersDown: looks.othersDown, idleSince: this.#idleSince };
   }
+}
+
+/** Since when an item is in a state, and since when it was in the one before. */
+interface Since {
+  readonly state: string;
+  readonly at: number;
+  readonly before: number;
 }
 
 interface Snapshot {

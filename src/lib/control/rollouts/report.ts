@@ -46,6 +46,7 @@ export async function reportItems(
     session.emit({
       kind: 'rollout-unit',
       id: after.id,
+      change: after.kind,
       unit: item.unit,
       machine: machine === null ? null : nameOf(machine),
       state: item.state,
@@ -88,11 +89,16 @@ export function requireGoodEnd(rollout: Rollout, wanted: 'forward' | 'back'): vo
       {
         hint: back
           ? `cluster rollout resume ${id} tries again; everything else stays as it is`
-          : `cluster rollout rollback ${id} brings the former files back, cluster rollout resume ${id} tries again`,
+          : rollout.kind !== 'file'
+            ? `cluster rollout resume ${id} tries again, cluster rollout abort ${id} ends it; everything else stays as it is`
+            : `cluster rollout rollback ${id} brings the former files back, cluster rollout resume ${id} tries again`,
       },
     );
   throw new ClusterError('rollout-ended', `rollout ${id} was ended: ${reason}`, {
-    hint: 'every unit stays as it is; cluster list-unit-files shows which file each has',
+    hint:
+      rollout.kind === 'file'
+        ? 'every unit stays as it is; cluster list-unit-files shows which file each has'
+        : 'every unit stays as it is',
   });
 }
 

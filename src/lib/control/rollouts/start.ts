@@ -30,6 +30,8 @@ export interface PlannedItem {
   readonly machine: string | null;
   readonly from: string | null;
   readonly to: string;
+  /** Only drains: id of the machine where the unit goes; null = it is stopped there and goes nowhere. */
+  readonly goesTo?: string | null;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function planRollout(
   draft: Draft,
   { budget }: BeginOptions,
 ): Promise<RolloutPlan> {
-  const { kind, items, files } = draft;
+  const { kind, items, files, goesWhere } = draft;
   const rollout: Rollout = { ...EMPTY, kind, budget, items };
   const state = await session.state();
   const servers = (await mattersTo(session, state, rollout, files)) ? await readServers(session) : null;
@@ -97,7 +99,9 @@ export async function planRollout(
   const planned = batches(rollout, observation).map((batch) =>
     batch.map((at): PlannedItem => {
       const { unit, from, to } = items[at]!;
-      return { unit, machine: looks.items[at]!.machine?.id ?? null, from: from?.hash ?? null, to: to.hash };
+      const machine = looks.items[at]!.machine?.id ?? null;
+      const goesTo = goesWhere === undefined ? {} : { goesTo: goesWhere.get(unit) ?? null };
+      return { unit, machine, from: from?.hash ?? null, to: to.hash, ...goesTo };
     }),
   );
   const notes: string[] = [];

@@ -74,6 +74,8 @@ export class HollowMachine {
   };
   /** Every request so far, for tests that count round trips. */
   readonly requests: string[] = [];
+  /** How many processes of a unit go on when it is stopped, by its name: tests set it. */
+  readonly outliving = new Map<string, number>();
   bootId = '';
   systemd: HollowSystemd;
   readonly #options: HollowMachineOptions;

@@ -7,6 +7,7 @@ import {
   FACTS_SCRIPT,
   FAILURES_SCRIPT,
   LAST_LINES_SCRIPT,
+  LEFT_SCRIPT,
   MANIFEST_DIR,
   MANIFEST_SCRIPT,
   MISSING,
@@ -36,6 +37,7 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (text === FAILURES_SCRIPT) return failures(call, args);
   if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
   if (text === VERIFY_SCRIPT) return verify(call, args);
+  if (text === LEFT_SCRIPT) return processesLeft(call, args);
   return undefined;
 }
 
@@ -64,6 +66,15 @@ async function lastLines(
     call.out('\0');
   }
   return code;
+}
+
+function processesLeft({ machine, out }: HollowCall, patterns: readonly string[]): number {
+  for (const pattern of patterns) {
+    const unit = pattern.replace(/\\(.)/g, '$1');
+    const main = machine.systemd.peek(unit)?.mainPid ? 1 : 0;
+    out(`${main + (machine.outliving.get(unit) ?? 0)}\n`);
+  }
+  return 0;
 }
 
 /** Of all that systemd-analyze checks, only what makes systemd refuse the unit. */

@@ -35,10 +35,22 @@ trap 'rm -rf "$d"' EXIT
 cat >"$d/$1" && systemd-analyze verify "$d/$2" 2>&1
 `;
 
+/**
+ * Units, as patterns of find: how many processes are in the control group of each, on a line. systemd puts `_` before
+ * names that the kernel has taken.
+ */
+export const LEFT_SCRIPT = `for u; do
+  find /sys/fs/cgroup -type d '(' -name "$u" -o -name "_$u" ')' 2>/dev/null | while IFS= read -r d; do
+    find "$d" -name cgroup.procs -exec cat '{}' + 2>/dev/null
+  done | sort -u | wc -l
+done
+`;
+
 const SCRIPTS = {
   failures: FAILURES_SCRIPT,
   'last-lines': LAST_LINES_SCRIPT,
   verify: VERIFY_SCRIPT,
+  left: LEFT_SCRIPT,
 } as const;
 
 /** The argument list that runs one of the scripts. */

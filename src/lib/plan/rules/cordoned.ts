@@ -19,16 +19,27 @@ export const cordoned: Rule = {
   },
 
   why(state, unit, rank) {
-    const open = isOpen(state.machines.list[rank] as MachineView);
-    return open || mayBeThere(state, unit, rank) ? null : 'the machine is cordoned and takes no new units';
+    const machine = state.machines.list[rank] as MachineView;
+    if (isOpen(machine) || mayBeThere(state, unit, rank)) return null;
+    return `the machine is cordoned${byWhom(machine)} and takes no new units`;
   },
 };
 
-const isOpen = (machine: MachineView): boolean => machine.cordoned !== true;
+const isOpen = ({ cordoned: isClosed, cordons = {} }: MachineView): boolean =>
+  isClosed !== true && Object.keys(cordons).length === 0;
 
-/** A global unit is no newcomer where it was seen, nor where nobody could look. */
+function byWhom({ cordons = {} }: MachineView): string {
+  const owners = Object.entries(cordons).map(([owner, { reason }]) =>
+    reason === undefined ? owner : `${owner} (${reason})`,
+  );
+  return owners.length === 0 ? '' : ` by ${owners.join(' and ')}`;
+}
+
+/** A global unit is no newcomer where its machine's cordons name it, where it was seen, nor where nobody could look. */
 function mayBeThere({ machines }: State, unit: Wanted, rank: number): boolean {
   if (!unit.global) return false;
-  const machine = machines.list[rank] as MachineView;
-  return machine.unreachable === true || (unit.view.machines ?? []).includes(machine.id);
+  const { id, cordoned: isClosed, unreachable, cordons = {} } = machines.list[rank] as MachineView;
+  if (!Object.values(cordons).every(({ globals }) => globals?.includes(unit.name) ?? true)) return false;
+  if (isClosed !== true) return true;
+  return unreachable === true || (unit.view.machines ?? []).includes(id);
 }

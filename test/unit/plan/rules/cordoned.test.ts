@@ -25,3 +25,28 @@ test.each([
 test('says the same for all machines and for one', () => {
   expectAgreement(cordoned);
 });
+
+test('names the owners, and keeps the global units that every cordon names', () => {
+  const by = (globals: readonly string[], reason?: string) => ({
+    who: 'ada@desk',
+    since: '2026-01-01T00:00:00.000Z',
+    globals,
+    ...(reason !== undefined && { reason }),
+  });
+  const closed = [
+    machine('A', { cordons: {} }),
+    machine('B', { cordons: { operator: by(['g.service'], 'new disks') } }),
+    machine('C', {
+      cordons: { operator: by(['g.service']), 'rollout/7': by([], 'drain') },
+      unreachable: true,
+    }),
+  ];
+  const why = (asked: ReturnType<typeof unit>) =>
+    Object.values(ask(cordoned, { machines: closed, units: [asked] }, asked.name));
+  const [b, c] = ['operator (new disks)', 'operator and rollout/7 (drain)'].map(
+    (owners) => `the machine is cordoned by ${owners} and takes no new units`,
+  );
+  expect(why(unit('a.service'))).toEqual([null, b, c]);
+  expect(why(unit('g.service', 'Global=true'))).toEqual([null, null, c]);
+  expect(why(unit('new.service', 'Global=true'))).toEqual([null, b, c]);
+});
