@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { quorumOf } from '../../src/lib/control/machines/last-of-its-kind.ts';
+import { quorumOf } from '../../src/lib/control/etcd-members.ts';
 import { type HollowLab, hollowUp } from '../../src/lib/lab/hollow/lab.ts';
 import { type Workplace, workplace } from '../support/cli.ts';
 import { type EtcdCluster, startEtcdCluster } from '../support/etcd-cluster.ts';

@@ -137,7 +137,7 @@ describe('completion without a registry', () => {
     ['the values of a flag', ['registrator', '--deregister', 'o'], ['on-success']],
     ['the values of a flag after =', ['gateway', '--log-severity=de'], ['--log-severity=debug']],
     ['an argument of few values', ['completion', ''], ['bash', 'fish', 'zsh']],
-    ['a topic of help', ['help', 'machine', 'r'], ['rm']],
+    ['a topic of help', ['help', 'machine', 'r'], ['reboot', 'rm']],
     ['a page of help', ['help', 'fl'], ['flags']],
     ['what takes files only', ['verify', ''], []],
   ])('%s', async (_, words, expected) => {

@@ -10,6 +10,7 @@ import {
   GatewayRegistry,
   GatewaySettingsRegistry,
   HistoryRegistry,
+  LockRegistry,
   type MachineRecord,
   MovedMark,
   movedError,
@@ -105,6 +106,11 @@ export class Session {
 
   async rollouts(): Promise<RolloutRegistry> {
     return new RolloutRegistry(await this.store(), this.config.prefix);
+  }
+
+  /** Which machines are away by a rollout. */
+  async locks(): Promise<LockRegistry> {
+    return new LockRegistry(await this.store(), this.config.prefix);
   }
 
   /** What was written, by whom. */

@@ -37,6 +37,26 @@ export {
 } from './held/index.ts';
 export { MachinePool } from './pool.ts';
 export type * from './port.ts';
+export {
+  armUndo,
+  beginUpdate,
+  disarmUndo,
+  type Packages,
+  readBootId,
+  rebootFrom,
+  updateState,
+  whyReboot,
+} from './reboot.ts';
+export {
+  REBOOT_NEEDED_SCRIPT,
+  REBOOT_SCRIPT,
+  UNDO_SCRIPT,
+  UNDO_STOP_SCRIPT,
+  UPDATE_DIR,
+  UPDATE_RESULT_SCRIPT,
+  UPDATE_START_SCRIPT,
+  UPDATE_UNIT,
+} from './reboot-scripts.ts';
 export { MARK, unframe } from './ssh/frame.ts';
 export { Limit } from './ssh/limit.ts';
 export {

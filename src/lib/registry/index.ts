@@ -27,6 +27,7 @@ export {
   type RegistryIdentity,
   seenOf,
 } from './identity.ts';
+export { type LockEdit, type LockEntry, LockRegistry } from './locks.ts';
 export type { MachineRecord, Problem, RegistryState, UnitRecord, Written } from './model.ts';
 export { MovedMark, movedError, movedHint, movedText } from './moved.ts';
 export { type RegistratorRecord, RegistratorRegistry } from './registrators.ts';

@@ -2,6 +2,7 @@ import type { Rollout } from '../rollout/index.ts';
 import { inBatches } from '../store/limits.ts';
 import type { Compare, Entry, Lease, Range, Revision, Store, Write } from '../store/port.ts';
 import { below } from './keys.ts';
+import { type LockEdit, locksBelow, transactionOf } from './locks.ts';
 import type { Problem } from './model.ts';
 import { type DriverRecord, readDriver, readRollout } from './validate-rollout.ts';
 import { changesOf } from './watch.ts';
@@ -47,6 +48,7 @@ export class RolloutRegistry {
   readonly #rollouts: string;
   readonly #files: string;
   readonly #drivers: string;
+  readonly #locks: string;
   /** Holds the highest number that was given to a rollout. */
   readonly #number: string;
 
@@ -55,6 +57,7 @@ export class RolloutRegistry {
     this.#rollouts = below(prefix, 'rollouts/');
     this.#files = below(prefix, 'rollout-files/');
     this.#drivers = below(prefix, 'rollout-drivers/');
+    this.#locks = locksBelow(prefix);
     this.#number = below(prefix, 'rollout-number');
   }
 
@@ -135,17 +138,27 @@ export class RolloutRegistry {
 
   /**
    * Records a rollout that was read as `entry`. `driver`: only as long as this driver holds it. `begun`: only if no
-   * rollout was begun since that revision, and so that no other can be begun on the same.
+   * rollout was begun since that revision, and so that no other can be begun on the same. `locks`: slots that are taken
+   * or given back with it.
    * @returns null when it, or what it rests on, was changed meanwhile.
    */
   async change(
     entry: RolloutEntry,
     rollout: Rollout,
-    { driver, begun }: { readonly driver?: DriverHold; readonly begun?: Revision } = {},
+    {
+      driver,
+      begun,
+      locks = [],
+    }: {
+      readonly driver?: DriverHold;
+      readonly begun?: Revision;
+      readonly locks?: readonly LockEdit[];
+    } = {},
   ): Promise<RolloutEntry | null> {
     const key = this.#rollouts + rollout.id;
-    const compare: Compare[] = [{ key, revision: entry.revision }];
-    const writes: Write[] = [{ put: key, value: JSON.stringify(rollout) }];
+    const slots = transactionOf(this.#locks, locks);
+    const compare: Compare[] = [{ key, revision: entry.revision }, ...slots.compare];
+    const writes: Write[] = [{ put: key, value: JSON.stringify(rollout) }, ...slots.writes];
     if (driver !== undefined) compare.push({ key: this.#drivers + driver.id, revision: driver.revision });
     if (begun !== undefined) {
       const number = await this.#store.get(this.#number);

@@ -37,6 +37,8 @@ export function readRollout(value: string, id: string): Rollout {
   for (const name of ['back', 'canaryPassed']) flag(of, name);
   for (const name of ['who', 'began']) text(of, name);
   if (of.reason !== undefined) text(of, 'reason');
+  if (of.rebootIfNeeded !== undefined) flag(of, 'rebootIfNeeded');
+  for (const window of list(of, 'windows')) readWindow(fields(window, 'a window'));
   count(of, 'batch');
   readBudget(fields(of.budget, '"budget"'));
   if (!Array.isArray(of.items) || of.items.length === 0) throw new Error('"items" is not a list of units');
@@ -74,9 +76,26 @@ function readItem(of: Fields): asserts of is Fields & RolloutItem {
   if (of.machine !== null) text(of, 'machine');
   if (of.from !== null) readVersion(fields(of.from, '"from"'));
   readVersion(fields(of.to, '"to"'));
-  for (const name of ['why', 'run']) if (of[name] !== undefined) text(of, name);
+  for (const name of ['why', 'run', 'group', 'rebootNeeded']) if (of[name] !== undefined) text(of, name);
   for (const name of ['wasHealthy', 'again', 'global', 'mayStop', 'announced'])
     if (of[name] !== undefined) flag(of, name);
+  if (list(of, 'well').some((name) => typeof name !== 'string'))
+    throw new Error('"well" is no list of texts');
+  for (const change of list(of, 'packages')) text(fields(change, 'a package'), 'name');
+}
+
+function readWindow(of: Fields): void {
+  for (const name of ['start', 'minutes']) count(of, name);
+  text(of, 'zone');
+  if (list(of, 'days').some((day) => typeof day !== 'number'))
+    throw new Error('"days" is no list of numbers');
+}
+
+/** What may be left out is empty. */
+function list(of: Fields, name: string): readonly unknown[] {
+  const value = of[name] ?? [];
+  if (!Array.isArray(value)) throw new Error(`"${name}" is not a list`);
+  return value;
 }
 
 function readVersion(of: Fields): asserts of is Fields & Version {

@@ -1,18 +1,21 @@
 import { isLive } from './item.ts';
+import { groupOf, isOfMachines } from './machines.ts';
 import type { Rollout } from './model.ts';
 
 /** Kinds that concern a whole machine and with it all units there. */
 const OF_MACHINES: ReadonlySet<string> = new Set(['drain', 'reboot', 'update']);
 
-/** Units and machines that no other rollout may touch as long as this one is not at its end. */
+/** Units, machines and groups of machines that no other rollout may touch as long as this one is not at its end. */
 export function claimsOf({ kind, items }: Pick<Rollout, 'kind' | 'items'>): {
   readonly units: ReadonlySet<string>;
   readonly machines: ReadonlySet<string>;
+  readonly groups: ReadonlySet<string>;
 } {
   const machines = OF_MACHINES.has(kind) ? items.flatMap(({ machine }) => machine ?? []) : [];
   return {
     units: new Set(items.map(({ unit }) => unit).filter((unit) => unit !== '')),
     machines: new Set(machines),
+    groups: new Set(isOfMachines(kind) ? items.map(groupOf) : []),
   };
 }
 
@@ -24,6 +27,7 @@ export function overlap(
   const [a, b] = [claimsOf(one), claimsOf(other)];
   for (const unit of a.units) if (b.units.has(unit)) return `unit ${unit}`;
   for (const machine of a.machines) if (b.machines.has(machine)) return `machine ${machine.slice(0, 8)}`;
+  for (const group of a.groups) if (b.groups.has(group)) return `group ${group}`;
   return null;
 }
 

@@ -1,4 +1,5 @@
-import type { Rollout, RolloutItem, Seen, Version } from './model.ts';
+import { isOfMachines } from './machines.ts';
+import type { Rollout, RolloutItem, Seen, StepResult, Version } from './model.ts';
 import { formatSeconds } from './words.ts';
 
 /** What the item is to become. */
@@ -33,6 +34,7 @@ export function advance(rollout: Rollout, item: RolloutItem, seen: Seen, now: nu
 /** What somebody else did to the unit, where the rollout has nothing to do with it any more. */
 function overtaken(rollout: Rollout, item: RolloutItem, { wanted, gone }: Seen): string | null {
   const [origin, target] = [originOf(rollout, item), targetOf(rollout, item)];
+  if (isOfMachines(rollout.kind)) return wanted === null ? 'was removed meanwhile' : null;
   if (rollout.kind === 'drain') return wanted === null && gone === true ? 'was destroyed meanwhile' : null;
   if (rollout.kind === 'restart') {
     if (wanted === null) return 'was destroyed meanwhile';
@@ -48,8 +50,11 @@ function overtaken(rollout: Rollout, item: RolloutItem, { wanted, gone }: Seen):
   return wanted.hash === origin?.hash ? null : 'was given another file meanwhile';
 }
 
-/** A unit that is as it should be before its turn comes needs no step. */
-function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health, gone }: Seen): RolloutItem {
+/** A unit that is as it should be before its turn comes needs no step; nor does a machine that came back late. */
+function unneeded(rollout: Rollout, item: RolloutItem, seen: Seen): RolloutItem {
+  const { wanted, health, run, gone } = seen;
+  const isBack = item.run !== undefined && run !== undefined && run !== item.run;
+  if (rollout.kind === 'reboot' && item.again && isBack) return { ...item, state: 'returning' };
   if (rollout.kind === 'drain')
     return gone === true && health.verdict === 'good' ? { ...item, state: 'healthy' } : item;
   const target = targetOf(rollout, item);
@@ -58,12 +63,24 @@ function unneeded(rollout: Rollout, item: RolloutItem, { wanted, health, gone }:
   return { ...item, state: 'healthy' };
 }
 
-function acted(rollout: Rollout, item: RolloutItem, { ended, failure, run }: Seen): RolloutItem {
+function acted(rollout: Rollout, before: RolloutItem, seen: Seen): RolloutItem {
+  const { ended, failure, run, result } = seen;
+  const item = result === undefined ? before : withResult(before, result);
   if (failure !== undefined) return { ...item, state: 'failed', why: failure };
   // A driver that died had its restart done: the unit is in another run.
   const isDone =
     rollout.kind === 'restart' && run !== undefined && item.run !== undefined && run !== item.run;
   return ended || isDone ? { ...item, state: 'returning' } : item;
+}
+
+/** An update that is tried again adds to what it changed before. */
+function withResult(item: RolloutItem, { packages, rebootNeeded }: StepResult): RolloutItem {
+  const { rebootNeeded: _former, ...rest } = item;
+  return {
+    ...rest,
+    ...(packages !== undefined && { packages: [...(item.packages ?? []), ...packages] }),
+    ...(rebootNeeded !== undefined && { rebootNeeded }),
+  };
 }
 
 function returned(rollout: Rollout, item: RolloutItem, seen: Seen, now: number): RolloutItem {

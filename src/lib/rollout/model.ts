@@ -1,4 +1,6 @@
 import type { Desired } from '../plan/model.ts';
+import type { LockNeed, LocksSeen } from './locks.ts';
+import type { Window } from './window.ts';
 
 /** What a rollout does to each of its items. */
 export type RolloutKind = 'file' | 'restart' | 'drain' | 'reboot' | 'update';
@@ -42,7 +44,7 @@ export interface RolloutItem {
   readonly wasHealthy?: boolean;
   /** Servers were announced for it before the rollout, so that they have to be again. Absent = not looked at yet. */
   readonly announced?: boolean;
-  /** Only restarts: the run of the unit that the rollout ends, in the words of `Seen.run`. */
+  /** Only restarts and machines: the run of the unit (the boot of the machine) that the rollout ends, as `Seen.run`. */
   readonly run?: string;
   /** It failed and is tried again: what runs is started anew even where its file is right. */
   readonly again?: true;
@@ -50,6 +52,27 @@ export interface RolloutItem {
   readonly global?: true;
   /** Only drains: where no machine can have it, it is stopped and waits for one. */
   readonly mayStop?: true;
+  /** Only machines: groups are changed one after another, and each is a lock. Absent = `machines`. */
+  readonly group?: string;
+  /** Only machines: what was well there when its turn came, and has to be well again afterwards. */
+  readonly well?: readonly string[];
+  /** Only updates: packages that were changed. */
+  readonly packages?: readonly PackageChange[];
+  /** Only updates: why the machine still needs a reboot. Absent = it needs none, or was not asked. */
+  readonly rebootNeeded?: string;
+}
+
+/** A package of which the version changed; null = it was not, or is not, installed. */
+export interface PackageChange {
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** What a step found out that is to be kept with its item. */
+export interface StepResult {
+  readonly packages?: readonly PackageChange[];
+  readonly rebootNeeded?: string;
 }
 
 /** How many items may be unavailable at the same time: a number, or a share of all items in percent. */
@@ -85,6 +108,10 @@ export interface Rollout {
   /** Why it is halted, paused, aborted or goes back. */
   readonly reason?: string;
   readonly budget: Budget;
+  /** Nothing new is begun outside of these; absent or empty = at any time. */
+  readonly windows?: readonly Window[];
+  /** Only updates: a machine that needs a reboot afterwards gets it. */
+  readonly rebootIfNeeded?: true;
   /** In the order in which they are changed. */
   readonly items: readonly RolloutItem[];
   /** How many batches were begun in this direction. */
@@ -113,7 +140,7 @@ export interface Seen {
   readonly health: Health;
   /** Only drains: the unit has left the machine: inactive there, its control group empty, its file gone. */
   readonly gone?: boolean;
-  /** Changes whenever the unit is started; undefined = it does not run. */
+  /** Changes whenever the unit is started, or the machine booted; undefined = it does not run, or is not known. */
   readonly run?: string | undefined;
   /** Servers are announced for it. */
   readonly announced: boolean;
@@ -123,6 +150,12 @@ export interface Seen {
   readonly ended: boolean;
   /** How this driver's step of the item failed. */
   readonly failure?: string | undefined;
+  /** What this driver's step of the item found out, well ended or not. */
+  readonly result?: StepResult | undefined;
+  /** Only machines: what is well there. */
+  readonly well?: readonly string[] | undefined;
+  /** Only machines: locks of which it needs a slot while it is changed. */
+  readonly locks?: readonly LockNeed[] | undefined;
   /** When this driver first saw the item in its present state. */
   readonly since: number;
   /** Since when its health is good; null = it is not. */
@@ -138,6 +171,25 @@ export interface RolloutObservation {
   readonly othersDown: readonly string[];
   /** Since when nothing is under way; null = something is. */
   readonly idleSince: number | null;
+  /** What the cluster cannot do without; absent = nothing of it is concerned. */
+  readonly guards?: readonly Guard[];
+  /** The locks that are recorded, by name. */
+  readonly locks?: LocksSeen;
+  /** Milliseconds since 1970 by the driver's clock, for windows; absent = they do not count. */
+  readonly clock?: number;
+}
+
+/** Something of which the cluster needs so many, such as etcd's members. */
+export interface Guard {
+  /** In the plural: `etcd members`. */
+  readonly what: string;
+  /** How many have to be left. */
+  readonly least: number;
+  readonly all: number;
+  /** Positions of the items that have one that is up. */
+  readonly up: readonly number[];
+  /** How many are up on machines that are no items. */
+  readonly upElsewhere: number;
 }
 
 /** Something to do for one item. All of them may be done twice. */
@@ -148,9 +200,9 @@ export interface RolloutStep {
   readonly machine: string | null;
   /**
    * `switch`: record this version and bring it there; `remove`: the unit is to be unknown again; `move`: it is to leave
-   * its machine, once it is healthy elsewhere.
+   * its machine, once it is healthy elsewhere; `reboot` and `update` concern the machine itself.
    */
-  readonly action: 'switch' | 'remove' | 'restart' | 'move';
+  readonly action: 'switch' | 'remove' | 'restart' | 'move' | 'reboot' | 'update';
   /** What to record; null only for `remove`. */
   readonly version: Version | null;
   /** Start it anew where it runs with the right file already. */

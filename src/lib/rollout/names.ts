@@ -3,8 +3,9 @@ import type { RolloutItem } from './model.ts';
 const SHORT_ID = 8;
 const SPELLED = 3;
 
-/** `web@1.service`, or `gateway.service on 4f1c2d3e` for an item that is about one machine. */
+/** `web@1.service`, `gateway.service on 4f1c2d3e` for a unit on one machine, or `machine 4f1c2d3e`. */
 export function nameItem({ unit, machine }: Pick<RolloutItem, 'unit' | 'machine'>): string {
+  if (unit === '') return `machine ${machine?.slice(0, SHORT_ID) ?? '-'}`;
   return machine === null ? unit : `${unit} on ${machine.slice(0, SHORT_ID)}`;
 }
 

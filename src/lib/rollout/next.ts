@@ -1,5 +1,6 @@
 import { allowed } from './budget.ts';
 import { advance, isInFlight, isLive, isSettled, originOf, targetOf } from './item.ts';
+import { groupOf, type Hold, heldUp, isOfMachines, outsideWindows } from './machines.ts';
 import type { Next, Rollout, RolloutItem, RolloutObservation, RolloutStep, Seen } from './model.ts';
 import { nameItem, nameSome } from './names.ts';
 import { turnBack } from './turn.ts';
@@ -96,10 +97,17 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
   const chosen = chooseBatch(rollout, seen, inCanary ? budget.canary - settled : items.length);
   if (chosen.size > 0) {
     const begin = ({ run: _former, ...item }: RolloutItem, at: number): RolloutItem => {
-      const { run, announced: now } = seen.items[at]!;
+      const { run, well: wellNow, announced: now } = seen.items[at]!;
+      const well = item.well ?? wellNow;
       // What is announced on the way back, or when a step is repeated, may be the new version's.
       const announced = item.announced ?? (item.from !== null && now);
-      return { ...item, state: 'acting', announced, ...(run !== undefined && { run }) };
+      return {
+        ...item,
+        state: 'acting',
+        announced,
+        ...(run !== undefined && { run }),
+        ...(well !== undefined && { well }),
+      };
     };
     return {
       ...rollout,
@@ -107,8 +115,30 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
       items: items.map((item, at) => (chosen.has(at) ? begin(item, at) : item)),
     };
   }
-  if (now - (seen.idleSince ?? now) < budget.deadlineMs) return rollout;
-  return halted(rollout, `cannot go on: ${budgetText(rollout, seen)}`).rollout;
+  const hold = holdOf(rollout, seen);
+  if (hold?.waits || now - (seen.idleSince ?? now) < budget.deadlineMs) return rollout;
+  return halted(rollout, `cannot go on: ${hold?.why ?? budgetText(rollout, seen)}`).rollout;
+}
+
+/** What keeps items from being begun besides the budget; null = nothing. */
+function holdOf(rollout: Rollout, seen: RolloutObservation): Hold | null {
+  const shut = outsideWindows(rollout, seen.clock);
+  if (shut !== null) return shut;
+  const holds = openItems(rollout, seen).flatMap((at) => {
+    const hold = heldUp(rollout, seen, at, new Set());
+    return hold === null ? [] : [{ ...hold, why: `${nameItem(rollout.items[at]!)}: ${hold.why}` }];
+  });
+  return holds.find(({ waits }) => waits) ?? holds[0] ?? null;
+}
+
+/** Positions of the items that could be begun now, of the group whose turn it is. */
+function openItems({ kind, items }: Rollout, seen: RolloutObservation): number[] {
+  const group = isOfMachines(kind) ? items.find((item) => !isSettled(item)) : undefined;
+  return [...items.keys()].filter((at) => {
+    const { health, busy } = seen.items[at]!;
+    const isTurn = group === undefined || groupOf(group) === groupOf(items[at]!);
+    return isTurn && items[at]!.state === 'waiting' && health.verdict !== 'unknown' && !busy;
+  });
 }
 
 /**
@@ -117,20 +147,24 @@ function withBatch(rollout: Rollout, seen: RolloutObservation, now: number): Rol
  */
 function chooseBatch(rollout: Rollout, seen: RolloutObservation, most: number): Set<number> {
   const { items } = rollout;
-  const isDrain = rollout.kind === 'drain';
-  const cap = Math.min(allowed(rollout.budget.maxUnavailable, items.length), most);
-  const isOpen = (at: number): boolean => {
-    const { health, busy } = seen.items[at]!;
-    return items[at]!.state === 'waiting' && health.verdict !== 'unknown' && !busy;
-  };
-  const open = [...items.keys()].filter(isOpen);
+  if (outsideWindows(rollout, seen.clock) !== null) return new Set();
+  const total = allowed(rollout.budget.maxUnavailable, items.length);
+  const cap = Math.min(total, most);
+  const open = openItems(rollout, seen);
   const launched = open.filter((at) => targetOf(rollout, items[at]!)?.desired === 'launched');
   // Templates and what is loaded only come last: while they wait, their old file is what new instances get.
+  const isDrain = rollout.kind === 'drain';
   const waiting = isDrain ? stillThere(rollout, open) : launched.length > 0 ? launched : open;
-  const free = waiting.filter((at) => !takesDown(rollout, items[at]!, seen, at)).slice(0, cap);
-  const room = allowed(rollout.budget.maxUnavailable, items.length) - downNow(rollout, seen).length;
-  const up = waiting.filter((at) => takesDown(rollout, items[at]!, seen, at));
-  return new Set([...free, ...up.slice(0, Math.max(0, Math.min(room, cap - free.length)))]);
+  const isUp = (at: number): boolean => takesDown(rollout, items[at]!, seen, at);
+  const chosen = new Set<number>();
+  let room = total - downNow(rollout, seen).length;
+  for (const at of [...waiting.filter((one) => !isUp(one)), ...waiting.filter(isUp)]) {
+    if (chosen.size >= cap || (isUp(at) && room <= 0)) break;
+    if (heldUp(rollout, seen, at, chosen) !== null) continue;
+    chosen.add(at);
+    if (isUp(at)) room--;
+  }
+  return chosen;
 }
 
 /** Global units leave a machine when all others have left it. */
@@ -186,7 +220,8 @@ function whyWaiting(rollout: Rollout, seen: RolloutObservation): string[] {
       : [],
   );
   if (flying.length > 0 || rollout.state === 'paused') return flying;
-  return rollout.items.some(({ state }) => state === 'waiting') ? [budgetText(rollout, seen)] : [];
+  if (!rollout.items.some(({ state }) => state === 'waiting')) return [];
+  return [holdOf(rollout, seen)?.why ?? budgetText(rollout, seen)];
 }
 
 /** The steps of all items that are begun, neither under way nor ended. */
@@ -201,8 +236,10 @@ function stepsOf(rollout: Rollout, seen: RolloutObservation): RolloutStep[] {
 function stepOf(rollout: Rollout, item: RolloutItem, { wanted }: Seen): Omit<RolloutStep, 'item'> {
   const { unit, machine } = item;
   const more = { unit, machine, again: item.again === true };
-  if (rollout.kind === 'restart') return { action: 'restart', version: item.to, ...more };
-  if (rollout.kind === 'drain') return { action: 'move', version: item.to, ...more };
+  const { kind } = rollout;
+  if (kind === 'restart' || kind === 'reboot' || kind === 'update')
+    return { action: kind, version: item.to, ...more };
+  if (kind === 'drain') return { action: 'move', version: item.to, ...more };
   const target = targetOf(rollout, item);
   if (target === null) return { action: 'remove', version: null, ...more };
   // What an operator stopped or started meanwhile stays so: only the file is the rollout's.

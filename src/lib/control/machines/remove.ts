@@ -61,6 +61,7 @@ export async function removeMachine(session: Session, wanted: string, options: R
     const message = `etcd still counts its member ${name || id} there: etcdctl member remove ${id}`;
     session.emit({ kind: 'warning', message });
   }
+  await (await session.locks()).release(new Set([removed.id]));
   await (await session.pool()).forget([removed.target]);
   session.emit({ kind: 'machine-removed', machine: nameOf(removed) });
   // A machine that is gone for good is taken out without its answer.

@@ -18,6 +18,8 @@ export interface Draft {
   readonly items: readonly RolloutItem[];
   /** Text of the files that it needs to go on and back, by hash. */
   readonly files: ReadonlyMap<string, string>;
+  /** Only machines. */
+  readonly more?: Pick<Rollout, 'windows' | 'rebootIfNeeded'>;
   /** Only drains: the machine where each unit would go now. One that is not here is stopped. */
   readonly goesWhere?: ReadonlyMap<string, string>;
 }
@@ -49,7 +51,7 @@ export async function begin(
     for (const { key, message } of state.problems) session.emit({ kind: 'problem', key, message });
     const what = await draft();
     if (what === null) return null;
-    const { kind, items, files } = what;
+    const { kind, items, files, more } = what;
     if (await mustWait(session, { id: '', kind, items }, state.rollouts, options.waitForOthers)) continue;
 
     const halted = state.rollouts.filter(
@@ -65,6 +67,7 @@ export async function begin(
       state: 'planned',
       back: false,
       budget: options.budget,
+      ...more,
       items,
       batch: 0,
       canaryPassed: false,

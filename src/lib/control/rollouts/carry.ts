@@ -12,6 +12,7 @@ import { sizesNow, withSizes } from '../units/sizes.ts';
 import { type Decided, write } from '../units/write.ts';
 import type { Ended } from './ended.ts';
 import { hearing } from './hearing.ts';
+import { changeMachine } from './machine-steps.ts';
 import { leaveMachine } from './move.ts';
 
 export interface Carrying {
@@ -38,8 +39,10 @@ export async function carry(session: Session, carrying: Carrying): Promise<void>
   const { steps } = carrying;
   const restarts = steps.filter(({ action }) => action === 'restart');
   const moves = steps.filter(({ action }) => action === 'move');
-  const changes = steps.filter(({ action }) => action !== 'restart' && action !== 'move');
+  const machines = steps.filter(({ action }) => action === 'reboot' || action === 'update');
+  const changes = steps.filter(({ action }) => action === 'switch' || action === 'remove');
   await Promise.all([
+    machines.length === 0 ? undefined : changeMachines(session, machines, carrying),
     changes.length === 0 ? undefined : change(session, changes, carrying),
     restarts.length === 0 ? undefined : restart(session, restarts, carrying),
     ...moves.map(async (step) => carrying.ended(step, await leaveMachine(session, carrying, step))),
@@ -174,6 +177,22 @@ async function restart(session: Session, steps: readonly RolloutStep[], carrying
       if (record === undefined)
         return carrying.ended(step, { ok: false, why: 'is on no machine', journal: [] });
       carrying.ended(step, await restartOn(session, record, step.unit, carrying.timeoutMs));
+    }),
+  );
+}
+
+/** Reboots and updates, machine by machine, side by side. */
+async function changeMachines(
+  session: Session,
+  steps: readonly RolloutStep[],
+  { rollout, timeoutMs, ended }: Carrying,
+): Promise<void> {
+  const { machines } = await (await session.registry()).load();
+  await Promise.all(
+    steps.map(async (step) => {
+      const record = machines.get(step.machine ?? '');
+      if (record === undefined) return ended(step, { ok: false, why: 'was removed', journal: [] });
+      ended(step, await changeMachine(session, record, rollout, step, timeoutMs));
     }),
   );
 }

@@ -2,15 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, EXIT } from '../../error.ts';
 import { Wakeup } from '../../keep/index.ts';
 import type { RegistryState, RolloutEntry, RolloutRegistry } from '../../registry/index.ts';
-import { DRAIN_MS, isInFlight, next, type Rollout, type RolloutStep } from '../../rollout/index.ts';
+import {
+  DRAIN_MS,
+  isInFlight,
+  isOfMachines,
+  next,
+  outsideWindows,
+  type Rollout,
+  type RolloutStep,
+} from '../../rollout/index.ts';
 import type { Session } from '../session.ts';
 import { type Carrying, carry } from './carry.ts';
 import { closed } from './closed.ts';
 import { DRIVER_TTL, DriverLease } from './driver-lease.ts';
 import { type Looks, look } from './look.ts';
+import { MachineLooker } from './look-machines.ts';
 import { Memory, runsAlready } from './memory.ts';
 import { noSuchRollout, reportItems, reportState } from './report.ts';
 import { leave, mattersTo, readServers, stay, type UnitServer } from './servers.ts';
+import { slotEdits } from './slots.ts';
 
 export interface DriveOptions {
   readonly who: string;
@@ -20,8 +30,10 @@ export interface DriveOptions {
   readonly sources?: ReadonlyMap<string, string> | undefined;
 }
 
-/** How often units are looked at while something is under way, and while nothing is, in milliseconds. */
-const LOOK_EVERY = { inFlight: 250, idle: 1_000 } as const;
+/** How often units are looked at while something is under way, while nothing is, and while windows are closed. */
+const LOOK_EVERY = { inFlight: 250, idle: 1_000, closed: 10_000 } as const;
+/** How soon a registry that is away is asked again. */
+const STORE_AGAIN_MS = 500;
 
 /**
  * Drives a rollout until there is nothing left to do for a driver: it is at its end, halted or paused. May be called by
@@ -70,6 +82,7 @@ class Driver {
   readonly #lease: DriverLease;
   readonly #signal: AbortSignal;
   readonly #memory = new Memory();
+  readonly #machines: MachineLooker;
   readonly #wakeup = new Wakeup();
   readonly #begun = performance.now();
   readonly #sources: ReadonlyMap<string, string>;
@@ -87,6 +100,7 @@ class Driver {
     { signal, sources = new Map() }: DriveOptions,
   ) {
     this.#session = session;
+    this.#machines = new MachineLooker(session);
     this.#registry = registry;
     this.#lease = lease;
     this.#sources = sources;
@@ -115,45 +129,73 @@ class Driver {
     let entry = first;
     for (;;) {
       this.#checkHold(entry.rollout.id);
-      const current = await this.#registry.get(entry.rollout.id);
-      if (current === null) throw noSuchRollout(entry.rollout.id);
-      if (current.revision !== entry.revision) this.#tellState(entry.rollout, current.rollout);
-      entry = current;
-
-      const snapshot = this.#memory.snapshot();
-      const servers = this.#looksAtServers ? await readServers(this.#session) : null;
-      const sources = { servers, files: this.#files };
-      const looks = await look(this.#session, await this.#newestState(), entry.rollout, sources);
-      const now = performance.now();
-      const decide = (rollout: Rollout) =>
-        next(rollout, this.#memory.observation(rollout, looks, snapshot, now), now);
-      let result = decide(entry.rollout);
-      // What needs neither a step nor time is decided at once, and recorded once.
-      for (
-        let last = entry.rollout;
-        result.rollout !== last && result.steps.length === 0 && !result.over && result.failed === undefined;
-      ) {
-        last = result.rollout;
-        result = decide(last);
+      try {
+        const done = await this.#turn(entry);
+        entry = done.entry;
+        if (done.over) return entry.rollout;
+      } catch (error) {
+        // etcd changes its leader, or one of its members is rebooted: the rollout is held until its lease is lost.
+        const isAway = error instanceof ClusterError && error.exit === EXIT.store;
+        if (!isAway || !isOfMachines(entry.rollout.kind) || this.#lease.lost.aborted) throw error;
+        this.#tellWaiting(entry, [error.message]);
+        await sleep(STORE_AGAIN_MS);
       }
-      if (result.rollout !== entry.rollout) {
-        const written = await this.#registry.change(entry, result.rollout, { driver: this.#lease.hold });
-        if (written === null) {
-          await sleep(50);
-          continue;
-        }
-        const { failed = entry.rollout } = result;
-        await reportItems(this.#session, entry.rollout, failed, looks, this.#memory, now);
-        await reportItems(this.#session, failed, written.rollout, looks, this.#memory, now);
-        this.#tellState(entry.rollout, written.rollout);
-        this.#memory.note(written.rollout, now);
-        entry = written;
-      }
-      if (result.over && !this.#memory.isBusy) return entry.rollout;
-      this.#begin(entry.rollout, result.steps, looks);
-      this.#tellWaiting(entry, result.why);
-      await this.#pause(entry.rollout, result.wakeAt);
     }
+  }
+
+  /** One look, what follows from it, and a pause. */
+  async #turn(before: RolloutEntry): Promise<{ readonly entry: RolloutEntry; readonly over: boolean }> {
+    let entry = before;
+    const current = await this.#registry.get(entry.rollout.id);
+    if (current === null) throw noSuchRollout(entry.rollout.id);
+    if (current.revision !== entry.revision) this.#tellState(entry.rollout, current.rollout);
+    entry = current;
+
+    const snapshot = this.#memory.snapshot();
+    const state = await this.#newestState();
+    const looks = isOfMachines(entry.rollout.kind)
+      ? await this.#machines.look(state, entry.rollout, new Set(snapshot.busy.keys()))
+      : await this.#lookAtUnits(state, entry.rollout);
+    const now = performance.now();
+    const clock = Date.now();
+    const lasted = entry.rollout.items.map((_, at) => this.#memory.lasted(at, now));
+    const decide = (rollout: Rollout) =>
+      next(rollout, { ...this.#memory.observation(rollout, looks, snapshot, now), clock }, now);
+    let result = decide(entry.rollout);
+    // What needs neither a step nor time is decided at once, and recorded once.
+    for (
+      let last = entry.rollout;
+      result.rollout !== last && result.steps.length === 0 && !result.over && result.failed === undefined;
+    ) {
+      last = result.rollout;
+      result = decide(last);
+    }
+    if (result.rollout !== entry.rollout) {
+      const written = await this.#registry.change(entry, result.rollout, {
+        driver: this.#lease.hold,
+        locks: slotEdits(entry.rollout, result.rollout, looks),
+      });
+      if (written === null) {
+        await sleep(50);
+        return { entry, over: false };
+      }
+      const { failed = entry.rollout } = result;
+      await reportItems(this.#session, entry.rollout, failed, looks, this.#memory, lasted);
+      await reportItems(this.#session, failed, written.rollout, looks, this.#memory, lasted);
+      this.#tellState(entry.rollout, written.rollout);
+      this.#memory.note(written.rollout, now);
+      entry = written;
+    }
+    if (result.over && !this.#memory.isBusy) return { entry, over: true };
+    this.#begin(entry.rollout, result.steps, looks);
+    this.#tellWaiting(entry, result.why);
+    await this.#pause(entry.rollout, result.wakeAt);
+    return { entry, over: false };
+  }
+
+  async #lookAtUnits(state: RegistryState, rollout: Rollout): Promise<Looks> {
+    const servers = this.#looksAtServers ? await readServers(this.#session) : null;
+    return await look(this.#session, state, rollout, { servers, files: this.#files });
   }
 
   /** Steps are not waited for here: what happens meanwhile is seen, and an operator can pause. */
@@ -229,7 +271,8 @@ class Driver {
 
   async #pause(rollout: Rollout, wakeAt: number | null): Promise<void> {
     const isIdle = !rollout.items.some(isInFlight);
-    const most = isIdle ? LOOK_EVERY.idle : LOOK_EVERY.inFlight;
+    const isClosed = isIdle && outsideWindows(rollout, Date.now()) !== null;
+    const most = isClosed ? LOOK_EVERY.closed : isIdle ? LOOK_EVERY.idle : LOOK_EVERY.inFlight;
     const left = wakeAt === null ? most : Math.min(most, wakeAt - performance.now());
     const timer = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
     await this.#wakeup.wait(AbortSignal.any([timer, this.#signal]));

@@ -1,11 +1,13 @@
 import { ClusterError } from '../../error.ts';
 import { processesLeft } from '../../machine/index.ts';
 import { decide, endsByItself, hashOn } from '../../plan/index.ts';
-import type { MachineRecord, RegistryState } from '../../registry/index.ts';
+import type { LockEntry, MachineRecord, RegistryState } from '../../registry/index.ts';
 import {
+  type Guard,
   type Health,
   type HealthFacts,
   judge,
+  type LockNeed,
   type Rollout,
   type RolloutItem,
   type Version,
@@ -30,6 +32,9 @@ export interface Look {
   readonly installed: string | null;
   readonly health: ReturnType<typeof judge>;
   readonly run?: string;
+  /** Only machines: what is well there, and the locks of which it needs a slot. */
+  readonly well?: readonly string[];
+  readonly locks?: readonly LockNeed[];
   /** Only drains: nothing of the unit is left on the machine that it leaves. */
   readonly gone?: boolean;
   /** What is announced for it there. */
@@ -48,6 +53,9 @@ export interface Looks {
   /** By position in the rollout's items. */
   readonly items: readonly Look[];
   readonly othersDown: readonly string[];
+  /** Only of machines. */
+  readonly guards?: readonly Guard[];
+  readonly locks?: ReadonlyMap<string, LockEntry>;
 }
 
 /** Looks at all units of a rollout and at the other instances of their templates, machine by machine, side by side. */

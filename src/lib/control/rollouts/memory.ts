@@ -69,7 +69,7 @@ export class Memory {
   observation(rollout: Rollout, looks: Looks, { busy, ended }: Snapshot, now: number): RolloutObservation {
     this.note(rollout, now);
     const items = rollout.items.map((_, at): Seen => {
-      const { wanted, health, run, gone, servers } = looks.items[at]!;
+      const { wanted, health, run, gone, servers, well, locks } = looks.items[at]!;
       const isGood = health.verdict === 'good';
       const [kept, over] = isGood ? [this.#good, this.#bad] : [this.#bad, this.#good];
       over.delete(at);
@@ -85,6 +85,9 @@ export class Memory {
         busy: busy.has(at),
         ended: how?.ok === true,
         failure: how?.ok === false ? how.why : undefined,
+        result: how?.result,
+        well,
+        locks,
         since: this.#since.get(at)!.at,
         goodSince: this.#good.get(at) ?? null,
         badSince: this.#bad.get(at) ?? null,
@@ -92,7 +95,14 @@ export class Memory {
     });
     if (rollout.items.some(isInFlight) || busy.size > 0) this.#idleSince = null;
     else this.#idleSince ??= now;
-    return { items, othersDown: looks.othersDown, idleSince: this.#idleSince };
+    const { othersDown, guards, locks } = looks;
+    return {
+      items,
+      othersDown,
+      idleSince: this.#idleSince,
+      ...(guards !== undefined && { guards }),
+      ...(locks !== undefined && { locks: new Map([...locks].map(([name, { lock }]) => [name, lock])) }),
+    };
   }
 }
 

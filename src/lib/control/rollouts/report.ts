@@ -1,5 +1,5 @@
 import { ClusterError } from '../../error.ts';
-import type { Rollout, RolloutItem } from '../../rollout/index.ts';
+import { isOfMachines, type Rollout, type RolloutItem } from '../../rollout/index.ts';
 import { nameOf } from '../report.ts';
 import type { Session } from '../session.ts';
 import type { Look, Looks } from './look.ts';
@@ -26,14 +26,17 @@ export function reportState(session: Session, rollout: Rollout, ms: number): voi
   });
 }
 
-/** Says which items came into another state; one that failed comes with the last lines of its journal. */
+/**
+ * Says which items came into another state; one that failed comes with the last lines of its journal.
+ * @param lasted how long each was in the state before, in milliseconds.
+ */
 export async function reportItems(
   session: Session,
   before: Rollout,
   after: Rollout,
   looks: Looks,
   memory: Memory,
-  now: number,
+  lasted: readonly number[],
 ): Promise<void> {
   for (const [at, item] of after.items.entries()) {
     const was = before.items[at]!.state;
@@ -53,7 +56,7 @@ export async function reportItems(
       batch: item.state === 'acting' ? after.batch : before.batch,
       ...(item.why !== undefined && { why: item.why }),
       ...(journal.length > 0 && { journal }),
-      seconds: Math.max(0, memory.lasted(at, now)) / 1000,
+      seconds: Math.max(0, lasted[at] ?? 0) / 1000,
     });
   }
 }
@@ -63,7 +66,7 @@ async function journalOf(
   { unit }: RolloutItem,
   { machine, health }: Look,
 ): Promise<readonly string[]> {
-  if (machine === null || health.verdict === 'unknown') return [];
+  if (unit === '' || machine === null || health.verdict === 'unknown') return [];
   try {
     const lines = await (await session.machine(machine)).journal({ units: [unit], lines: JOURNAL_LINES });
     return lines.map(({ text }) => text);
@@ -75,12 +78,16 @@ async function journalOf(
 
 /** @throws what the end of a rollout means for the command that drove it; nothing where it ended as it should. */
 export function requireGoodEnd(rollout: Rollout, wanted: 'forward' | 'back'): void {
-  const { id, state, back, reason = '' } = rollout;
+  const { id, kind, state, back, reason = '' } = rollout;
   if (state === 'done' || state === 'paused') return;
   if (state === 'rolled-back' && wanted === 'back') return;
   if (state === 'rolled-back')
     throw new ClusterError('rollout-rolled-back', `rollout ${id} went back: ${reason}`, {
       hint: `cluster rollout show ${id}; mend the file and start it again`,
+    });
+  if (state === 'halted' && isOfMachines(kind))
+    throw new ClusterError('rollout-halted', `rollout ${id} is halted: ${reason}`, {
+      hint: `cluster rollout resume ${id} goes on once the machine is well; cluster lock ls shows which slot it keeps`,
     });
   if (state === 'halted')
     throw new ClusterError(
@@ -96,9 +103,11 @@ export function requireGoodEnd(rollout: Rollout, wanted: 'forward' | 'back'): vo
     );
   throw new ClusterError('rollout-ended', `rollout ${id} was ended: ${reason}`, {
     hint:
-      rollout.kind === 'file'
+      kind === 'file'
         ? 'every unit stays as it is; cluster list-unit-files shows which file each has'
-        : 'every unit stays as it is',
+        : isOfMachines(kind)
+          ? 'every machine stays as it is; cluster lock ls shows slots that are held'
+          : 'every unit stays as it is',
   });
 }
 

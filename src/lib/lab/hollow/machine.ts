@@ -80,6 +80,9 @@ export class HollowMachine {
   systemd: HollowSystemd;
   readonly #options: HollowMachineOptions;
   readonly #rebooting = new Set<() => void>();
+  readonly #undos = new Map<string, NodeJS.Timeout>();
+  /** What was undone, for tests. */
+  readonly undone: string[] = [];
 
   constructor(options: HollowMachineOptions) {
     this.#options = options;
@@ -104,7 +107,24 @@ export class HollowMachine {
   reboot(): void {
     this.systemd.halt();
     for (const cut of [...this.#rebooting]) cut();
+    this.tree.remove('/run/reboot-required');
     this.systemd = this.#boot();
+  }
+
+  /** A timer that undoes a change: of what its text would do, only that logins work again is simulated. */
+  arm(name: string, afterMs: number, text: string): void {
+    const undo = (): void => {
+      this.#undos.delete(name);
+      this.undone.push(text);
+      Object.assign(this.faults, { refuseAuth: false, hang: false });
+    };
+    this.#undos.set(name, setTimeout(undo, afterMs).unref());
+  }
+
+  /** @returns false when it was too late. */
+  disarm(name: string): boolean {
+    clearTimeout(this.#undos.get(name));
+    return this.#undos.delete(name);
   }
 
   /** Where a unit's file is: the exact name first, then its template; text null for a masked one. */

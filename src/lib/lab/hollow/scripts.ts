@@ -23,6 +23,7 @@ import {
 import type { HollowCall } from './call.ts';
 import { readDefinition } from './definition.ts';
 import { runJournalctl } from './journalctl.ts';
+import { runRebootScript } from './reboot-scripts.ts';
 import type { HollowTree } from './tree.ts';
 
 /** Recognises the constant scripts that our own client sends and does what they would do; undefined for anything else. */
@@ -38,7 +39,7 @@ export async function runScript(call: HollowCall): Promise<number | null | undef
   if (text === LAST_LINES_SCRIPT) return lastLines(call, args);
   if (text === VERIFY_SCRIPT) return verify(call, args);
   if (text === LEFT_SCRIPT) return processesLeft(call, args);
-  return undefined;
+  return runRebootScript(call, text ?? '', args);
 }
 
 async function failures(call: HollowCall, [lines = '10', ...runs]: readonly string[]): Promise<number> {
