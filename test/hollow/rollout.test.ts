@@ -132,8 +132,8 @@ test('one that is sick on the third only halts there, and --auto-rollback brings
 });
 
 test('one that is healthy at first and dies later, while others are changed, halts too', async () => {
-  await version('late', "ExecStart=/bin/sh -c 'sleep 2; exit 1'");
-  const ran = await at.run('start', '--replace', '--min-healthy', '1s', FIVE);
+  await version('late', "ExecStart=/bin/sh -c 'sleep 3; exit 1'");
+  const ran = await at.run('start', '--replace', '--min-healthy', '1500ms', FIVE);
   expect(ran.stderr).toMatch(/rollout 1 is halted: web@1\.service is failed after it had been healthy/);
   expect(installed().filter((name) => name === 'late').length).toBeLessThanOrEqual(3);
 });
