@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { labPossible } from '../src/lib/lab/real/index.ts';
+import { playDrain, playRollout } from './demo/change.ts';
 import { cluster, data, endpointFile, env, root, say } from './demo/shell.ts';
 import { playTalk } from './demo/talk.ts';
 import { playUnits } from './demo/units.ts';
@@ -29,7 +30,10 @@ if (why === null) {
   const up = await cluster(['lab', 'up', '--machines', '3', '--docker', '--json'], { show: false });
   await useEtcd();
   await playUnits(true);
-  await playTalk(JSON.parse(up) as { name: string; address: string }[]);
+  const machines = JSON.parse(up) as { name: string; address: string }[];
+  await playTalk(machines);
+  await playRollout();
+  await playDrain(machines, 'demo-application-v0.1.0@1.service', 'demo-application.example.test');
 } else {
   say(`Real machines cannot run here (${why}); the units half on hollow ones, whose systemd is simulated.`);
   await cluster(['lab', 'up', '--hollow', '3']);
