@@ -90,6 +90,8 @@ class Gateway {
   #adopted = false;
   #revision = 0;
   #connected = false;
+  /** Aborts when the traffic has to be read as a whole again. */
+  #rereading = new AbortController();
   #unsaved: TrafficState | null = null;
   #saveTimer: NodeJS.Timeout | undefined;
 
@@ -116,7 +118,9 @@ class Gateway {
 
     const record = { v: 1, machine, hostname: hostname(), address: ownAddress(), admin, version } as const;
     this.#outage = new Outage('the store', logger);
-    this.#record = new LiveRecord(gateways, { ...record, revision: 0 }, this.#outage);
+    this.#record = new LiveRecord(gateways, { ...record, revision: 0 }, this.#outage, () =>
+      this.#rereading.abort(),
+    );
     this.#stateFile = join(options.stateDirectory, 'state.json');
     this.#pidFile = join(runDirectory, 'gateway.pid');
   }
@@ -147,7 +151,11 @@ class Gateway {
       this.#connected = true;
       this.#keeper.want(state);
     };
-    await follow(traffic, { onState, outage: this.#outage, part: 'traffic' }, signal);
+    while (!signal.aborted) {
+      this.#rereading = new AbortController();
+      const until = AbortSignal.any([signal, this.#rereading.signal]);
+      await follow(traffic, { onState, outage: this.#outage, part: 'traffic' }, until);
+    }
     clearTimeout(patience);
   }
 

@@ -21,7 +21,8 @@ export class LiveRecord {
   #lease: string | null = null;
   #running: Promise<void> | undefined;
 
-  constructor(registry: GatewayRegistry, record: GatewayRecord, outage: Outage) {
+  /** `recheck`: the lease was lost, perhaps with the store's whole history, so what is served has to be compared anew. */
+  constructor(registry: GatewayRegistry, record: GatewayRecord, outage: Outage, recheck: () => void) {
     this.#registry = registry;
     this.#outage = outage;
     this.#record = record;
@@ -31,6 +32,11 @@ export class LiveRecord {
       refreshSeconds: REFRESH_SECONDS,
       outage,
       granted: (lease) => {
+        // A revision of a history that is gone may be taken for one of the new history.
+        if (this.#lease !== null) {
+          this.#record = { ...this.#record, revision: 0 };
+          recheck();
+        }
         this.#lease = lease;
         this.#written = null;
         this.#wakeup.wake();
