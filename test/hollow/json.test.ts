@@ -25,8 +25,8 @@ afterAll(async () => {
 });
 
 /**
- * Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release, a broken key, a
- * former text, a rollout under way.
+ * Commands that run until they are ended, or that need what a test of this kind has not: an etcd, a release, a broken key,
+ * a rollout under way, a slot that is held, packages; or that end their own flags with `--`.
  */
 const ELSEWHERE = new Set([
   'gateway',
@@ -34,8 +34,10 @@ const ELSEWHERE = new Set([
   'registry:copy',
   'registry:rm-key',
   'machine:install',
-  'rollback',
   'rollout:pause',
+  'lock:rm',
+  'machine:exec',
+  'machine:update',
 ]);
 
 /** Each rests on those before it. */
@@ -58,6 +60,11 @@ const WALK: readonly string[] = [
   'rollback a.service',
   'rebalance',
   'destroy a.service',
+  'machine cordon FIRST',
+  'machine uncordon FIRST',
+  'machine drain FIRST',
+  'machine uncordon FIRST',
+  'machine reboot FIRST',
   'machine set-metadata FIRST role=web',
   'machine rm --force FIRST',
   'machine add ADDRESS',
