@@ -22,3 +22,4 @@ export { nameItem } from './names.ts';
 export { next } from './next.ts';
 export { abort, pause, resume, rollback } from './turn.ts';
 export { formatWindow, parseWindow, type Window } from './window.ts';
+export { isNoAnswer } from './words.ts';

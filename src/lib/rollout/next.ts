@@ -4,6 +4,7 @@ import { groupOf, type Hold, heldUp, isOfMachines, outsideWindows } from './mach
 import type { Next, Rollout, RolloutItem, RolloutObservation, RolloutStep, Seen } from './model.ts';
 import { nameItem, nameSome } from './names.ts';
 import { turnBack } from './turn.ts';
+import { noAnswer } from './words.ts';
 
 /**
  * What a rollout needs next: the object to record, then the steps to take, or why there are none. Pure; called again
@@ -49,7 +50,7 @@ function advanced(rollout: Rollout, seen: RolloutObservation, now: number): Roll
 function checked(rollout: Rollout, seen: RolloutObservation): Next {
   const silent = rollout.items.filter((_, at) => seen.items[at]!.health.verdict === 'unknown');
   if (silent.length > 0) {
-    const reason = `the machines of ${nameSome(silent.map(nameItem))} do not answer`;
+    const reason = noAnswer(nameSome(silent.map(nameItem)));
     return stay({ ...rollout, state: 'halted', reason }, [], true);
   }
   const items = rollout.items.map((item, at) => ({
@@ -200,7 +201,7 @@ function budgetText(rollout: Rollout, seen: RolloutObservation): string {
   const silent = rollout.items.filter(
     ({ state }, at) => state === 'waiting' && seen.items[at]!.health.verdict === 'unknown',
   );
-  if (silent.length > 0) return `the machines of ${nameSome(silent.map(nameItem))} do not answer`;
+  if (silent.length > 0) return noAnswer(nameSome(silent.map(nameItem)));
   const most = allowed(rollout.budget.maxUnavailable, rollout.items.length);
   return `${nameSome(down)} ${down.length === 1 ? 'is' : 'are'} down, and no more than ${most} may be`;
 }

@@ -14,6 +14,7 @@ import {
 } from '../../rollout/index.ts';
 import { parseUnitName } from '../../unit/index.ts';
 import { within } from '../../within.ts';
+import { reportUnreachable } from '../report.ts';
 import type { Session } from '../session.ts';
 import { observe } from '../units/ask.ts';
 import { isGlobal } from '../units/global.ts';
@@ -120,16 +121,26 @@ async function askAbout(
   return new Map(
     await Promise.all(
       [...wishes].map(async ([id, units]) => {
-        const answer = lookOn(session, state, state.machines.get(id)!, units).catch(silence);
+        const record = state.machines.get(id)!;
+        const answer = lookOn(session, state, record, units).catch((error: unknown) =>
+          silence(session, record, error),
+        );
         return [id, await within(LOOK_MS, answer, null)] as const;
       }),
     ),
   );
 }
 
-function silence(error: unknown): null {
-  if (error instanceof ClusterError) return null;
-  throw error;
+/** Machines that were named in a run because they did not answer. */
+const named = new WeakMap<Session, Set<string>>();
+
+/** A machine that does not answer is named once in a run, in the words of every command. */
+function silence(session: Session, record: MachineRecord, error: unknown): null {
+  if (!(error instanceof ClusterError)) throw error;
+  const known = named.get(session) ?? new Set();
+  if (!known.has(record.id)) reportUnreachable(session, record, error);
+  named.set(session, known.add(record.id));
+  return null;
 }
 
 /** How units are on one machine, where the registry wants them; null = it does not answer. */
@@ -139,7 +150,9 @@ export async function healthOn(
   record: MachineRecord,
   units: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, Health> | null> {
-  const answer = lookOn(session, state, record, units).catch(silence);
+  const answer = lookOn(session, state, record, units).catch((error: unknown) =>
+    silence(session, record, error),
+  );
   const found = await within(LOOK_MS, answer, null);
   if (found === null) return null;
   return new Map(
@@ -235,7 +248,8 @@ async function leftOn(
           .map(({ unit }) => unit);
         if (record === undefined) return [id, null] as const;
         const asked = session.machine(record).then((machine) => processesLeft(machine, units));
-        return [id, await within(LOOK_MS, asked.catch(silence), null)] as const;
+        const left = asked.catch((error: unknown) => silence(session, record, error));
+        return [id, await within(LOOK_MS, left, null)] as const;
       }),
     ),
   );

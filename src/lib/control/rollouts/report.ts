@@ -1,5 +1,5 @@
-import { ClusterError } from '../../error.ts';
-import { isOfMachines, type Rollout, type RolloutItem } from '../../rollout/index.ts';
+import { ClusterError, EXIT } from '../../error.ts';
+import { isNoAnswer, isOfMachines, type Rollout, type RolloutItem } from '../../rollout/index.ts';
 import { nameOf } from '../report.ts';
 import type { Session } from '../session.ts';
 import type { Look, Looks } from './look.ts';
@@ -94,6 +94,7 @@ export function requireGoodEnd(rollout: Rollout, wanted: 'forward' | 'back'): vo
       'rollout-halted',
       `rollout ${id} is halted${back ? ' on its way back' : ''}: ${reason}`,
       {
+        ...(isNoAnswer(reason) && { exit: EXIT.machine }),
         hint: back
           ? `cluster rollout resume ${id} tries again; everything else stays as it is`
           : rollout.kind !== 'file'
