@@ -100,8 +100,8 @@ real('another release takes its place, and what still runs the old one is named'
   await install('--release', variant('third'), ...ENDPOINT);
   // hold.service reads from its own release, however old it is.
   expect((await releases(1)).all).toContain(before.current);
-  const restarted = await at.ok('restart', '--rolling', 'hold.service');
-  expect(restarted.stdout.match(/^Unit hold\.service restarted on/gm)).toHaveLength(2);
+  const restarted = await at.ok('restart', '--rolling', '--min-healthy', '1s', 'hold.service');
+  expect(restarted.stdout.match(/hold\.service on .* is healthy/g)).toHaveLength(2);
   const starts = await Promise.all(
     [1, 2].map((n) => there(n, 'systemctl show -p ExecMainStartTimestampMonotonic --value hold.service')),
   );
@@ -232,22 +232,16 @@ real('bad input changes nothing and says what to try', async () => {
   }
 });
 
-real('a machine that is removed keeps nothing of ours, unless that is asked for', async () => {
+real('a machine that is removed keeps nothing of ours, and all that is not', async () => {
   const ours =
     'ls -d /opt/cluster /opt/cluster-* /usr/local/bin/cluster /etc/cluster /etc/systemd/system/cluster.target /etc/systemd/system/hold.service /etc/systemd/system/cluster.target.wants 2>/dev/null';
-  const [, second = ''] = ids;
-  const { stdout: address } = await at.ok('machine', 'show', second, '--json');
+  const second = (await there(2, 'cat /etc/machine-id')).stdout.trim();
   expect(await install('--release', release, second, ...ENDPOINT)).toMatchObject({ code: 0 });
-  await at.ok('start', '--keep', 'hold.service');
+  // The other machine belongs to somebody else by now, which is said.
+  await at.run('start', '--keep', 'hold.service');
   await there(2, 'echo other > /etc/systemd/system/other.service');
   expect((await there(2, ours)).stdout).toContain('/opt/cluster');
 
-  await at.ok('machine', 'rm', '--keep-files', second);
-  expect((await there(2, 'readlink -f /opt/cluster; ls /etc/systemd/system/hold.service')).stdout).toMatch(
-    /^\/opt\/cluster-\S+\n$/,
-  );
-  const { target } = JSON.parse(address) as { target: { address: string } };
-  await at.ok('machine', 'add', `root@${target.address}`);
   await at.ok('machine', 'rm', second);
   expect((await there(2, ours)).stdout).toBe('');
   expect(
