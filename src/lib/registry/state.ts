@@ -1,6 +1,7 @@
 import { UnitFacts } from '../plan/index.ts';
 import type { LeavingUnit } from '../plan/model.ts';
 import type { Entry, Range, Revision, StoreEvent } from '../store/port.ts';
+import { parsed } from './fields.ts';
 import {
   MOVED_SOMEWHERE,
   type MovedTo,
@@ -193,13 +194,5 @@ class Draft {
     } catch (error) {
       return { message: `its file ${hash.slice(0, 7)} is no unit file: ${(error as Error).message}` };
     }
-  }
-}
-
-function parsed(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    throw new Error('the value is not JSON');
   }
 }

@@ -1,5 +1,6 @@
 import type { Limit, Rollout, RolloutItem, Version } from '../rollout/index.ts';
 import { parseUnitName } from '../unit/index.ts';
+import { type Fields, fields, parsed, text, version } from './fields.ts';
 
 /** Who drives a rollout; on the driver's lease, so that it goes with the driver. */
 export interface DriverRecord {
@@ -8,8 +9,6 @@ export interface DriverRecord {
   readonly who: string;
   readonly pid: number;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const KINDS: readonly unknown[] = ['file', 'restart', 'drain', 'reboot', 'update'];
 const STATES: readonly unknown[] = [
@@ -29,7 +28,7 @@ const DESIRED: readonly unknown[] = ['inactive', 'loaded', 'launched'];
 /** @throws Error whose message names the field that is wrong. */
 export function readRollout(value: string, id: string): Rollout {
   const of = fields(parsed(value), 'rollout');
-  if (of.v !== 1) throw new Error(`version ${JSON.stringify(of.v)} is not one this program knows (1)`);
+  version(of);
   if (of.id !== id) throw new Error(`"id" is ${JSON.stringify(of.id)}, the key says ${id}`);
   if (!/^[1-9]\d{0,14}$/.test(id)) throw new Error('the key names no number');
   oneOf(of, 'kind', KINDS);
@@ -101,26 +100,6 @@ function list(of: Fields, name: string): readonly unknown[] {
 function readVersion(of: Fields): asserts of is Fields & Version {
   text(of, 'hash');
   oneOf(of, 'desired', DESIRED);
-}
-
-function parsed(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    throw new Error('the value is not JSON');
-  }
-}
-
-function fields(value: unknown, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${what} is not an object`);
-  return value as Fields;
-}
-
-function text(of: Fields, name: string): string {
-  const value = of[name];
-  if (typeof value !== 'string') throw new Error(`"${name}" is not a text`);
-  return value;
 }
 
 function flag(of: Fields, name: string): void {

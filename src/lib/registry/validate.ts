@@ -1,31 +1,13 @@
 import type { LeavingUnit } from '../plan/model.ts';
 import { isHostWord, isUserWord } from '../shell-words.ts';
 import { parseUnitName } from '../unit/index.ts';
+import { type Fields, fields, text, version } from './fields.ts';
 import type { MachineRecord, UnitRecord } from './model.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function fields(value: unknown, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${what} is not an object`);
-  return value as Fields;
-}
-
-function text(of: Fields, name: string): string {
-  const value = of[name];
-  if (typeof value !== 'string') throw new Error(`"${name}" is not a text`);
-  return value;
-}
 
 function textsIn(of: Fields, name: string): Readonly<Record<string, string>> {
   const found = fields(of[name], `"${name}"`);
   for (const key of Object.keys(found)) text(found, key);
   return found as Readonly<Record<string, string>>;
-}
-
-function version(of: Fields): 1 {
-  if (of.v !== 1) throw new Error(`version ${JSON.stringify(of.v)} is not one this program knows (1)`);
-  return 1;
 }
 
 /** @throws Error whose message names the field that is wrong. */

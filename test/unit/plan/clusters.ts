@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import type { MachineView, Snapshot, UnitView } from '../../../src/lib/plan/index.ts';
+import {
+  type ClusterState,
+  decide,
+  type MachineView,
+  type Snapshot,
+  type UnitEntry,
+  UnitFacts,
+  type UnitView,
+} from '../../../src/lib/plan/index.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'w@1', 'w@2', 'w@3', 'x@1', 'x@2'].map((n) => `${n}.service`);
 const GLOBS = ['w@*.service', 'x@?.service', 'a.service', 'c.service', '*.service', 'w@1.service'];
@@ -83,3 +91,15 @@ export const snapshots: fc.Arbitrary<Snapshot> = fc.record({
   machines: fc.uniqueArray(machineArb, { selector: (m) => m.id, maxLength: 4 }),
   units: fc.uniqueArray(unitArb, { selector: (u) => u.name, maxLength: 9 }),
 });
+
+/** The snapshot as it is recorded, with every unit where the rules want it. */
+export function settled(snapshot: Snapshot): ClusterState {
+  const facts = new UnitFacts();
+  const files = new Map(snapshot.units.map(({ name, file }) => [facts.of(name, file).hash, file]));
+  const units = snapshot.units.map(({ name, file, desired, machine }): [string, UnitEntry] => {
+    return [name, { v: 1, name, hash: facts.of(name, file).hash, desired, machine }];
+  });
+  const machines = new Map(snapshot.machines.map((machine) => [machine.id, machine]));
+  const state = { machines, units: new Map(units), files };
+  return { ...state, units: decide(state).units };
+}

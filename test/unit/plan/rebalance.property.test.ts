@@ -1,28 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type ClusterState,
-  decide,
-  type Move,
-  mayMove,
-  rebalance,
-  type Snapshot,
-  type UnitEntry,
-  UnitFacts,
-} from '../../../src/lib/plan/index.ts';
-import { snapshots } from './clusters.ts';
-
-/** The snapshot as it is recorded, with every unit where the rules want it. */
-function settled(snapshot: Snapshot): ClusterState {
-  const facts = new UnitFacts();
-  const files = new Map(snapshot.units.map(({ name, file }) => [facts.of(name, file).hash, file]));
-  const units = snapshot.units.map(({ name, file, desired, machine }): [string, UnitEntry] => {
-    return [name, { v: 1, name, hash: facts.of(name, file).hash, desired, machine }];
-  });
-  const machines = new Map(snapshot.machines.map((machine) => [machine.id, machine]));
-  const state = { machines, units: new Map(units), files };
-  return { ...state, units: decide(state).units };
-}
+import { type ClusterState, decide, type Move, mayMove, rebalance } from '../../../src/lib/plan/index.ts';
+import { settled, snapshots } from './clusters.ts';
 
 const made = (state: ClusterState, { unit, to, reason }: Move): ReturnType<typeof decide> =>
   decide(state, { moves: new Map([[unit, { machine: to, reason }]]) });
