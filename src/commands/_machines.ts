@@ -94,7 +94,7 @@ export async function runMachines(
   });
   const windows = windowsOf(flags.window, flags['time-zone']);
   const wish: MachinesWish = { ...what, machines, group: flags.group, windows };
-  const options = { ...driving(), budget, waitForOthers: flags['wait-for-others'] };
+  const options = { ...driving(session), budget, waitForOthers: flags['wait-for-others'] };
   if (flags['dry-run']) return await planMachines(session, wish, options);
   await rollMachines(session, wish, options);
   return null;

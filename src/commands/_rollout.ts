@@ -1,6 +1,5 @@
 import { Args, Flags } from '@oclif/core';
 import { text } from '../flags.ts';
-import { operator } from '../lib/control/operator.ts';
 import { type BudgetFlags, budgetOf } from '../lib/control/rollouts/budget.ts';
 import type { RollOptions } from '../lib/control/rollouts/start.ts';
 import type { Session } from '../lib/control/session.ts';
@@ -98,11 +97,11 @@ export function budgetFlagsOf(flags: Given): BudgetFlags {
 /** What a command that begins a rollout hands on. @throws for a budget that lets nothing happen. */
 export function rollOptions(session: Session, flags: Given): Omit<RollOptions, 'always'> {
   const budget = budgetOf(session, budgetFlagsOf(flags));
-  return { ...driving(), budget, waitForOthers: flags['wait-for-others'] };
+  return { ...driving(session), budget, waitForOthers: flags['wait-for-others'] };
 }
 
 /** Who drives, and that Ctrl-C ends the driving only. */
-export const driving = () => ({ who: operator(), signal: untilSignal() });
+export const driving = ({ who }: Session) => ({ who, signal: untilSignal() });
 
 export const rolloutArgument = {
   rollout: Args.string({ description: 'number of the rollout; without one the newest' }),

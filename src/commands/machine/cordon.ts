@@ -2,7 +2,6 @@ import { Args } from '@oclif/core';
 import { ClusterCommand } from '../../base.ts';
 import { text } from '../../flags.ts';
 import { cordonMachine } from '../../lib/control/machines/cordon.ts';
-import { operator } from '../../lib/control/operator.ts';
 
 export default class MachineCordon extends ClusterCommand {
   static readonly changes = 'registry';
@@ -22,8 +21,6 @@ export default class MachineCordon extends ClusterCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(MachineCordon);
     const { reason } = flags;
-    await this.withSession(flags, (session) =>
-      cordonMachine(session, args.machine, { who: operator(), reason }),
-    );
+    await this.withSession(flags, (session) => cordonMachine(session, args.machine, reason));
   }
 }

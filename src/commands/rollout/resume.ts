@@ -11,6 +11,6 @@ export default class RolloutResume extends ClusterCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RolloutResume);
-    await this.withSession(flags, (session) => resumeRollout(session, args.rollout, driving()));
+    await this.withSession(flags, (session) => resumeRollout(session, args.rollout, driving(session)));
   }
 }

@@ -11,6 +11,6 @@ export default class RolloutRollback extends ClusterCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RolloutRollback);
-    await this.withSession(flags, (session) => rollbackRollout(session, args.rollout, driving()));
+    await this.withSession(flags, (session) => rollbackRollout(session, args.rollout, driving(session)));
   }
 }

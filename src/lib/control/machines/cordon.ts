@@ -12,7 +12,7 @@ import { convergeMachines } from './converge-machines.ts';
 export async function cordonMachine(
   session: Session,
   wanted: string,
-  { who, reason }: { readonly who: string; readonly reason: string | undefined },
+  reason: string | undefined,
 ): Promise<void> {
   const { value } = await write(session, (state) => {
     const record = findMachine(state, wanted);
@@ -22,7 +22,7 @@ export async function cordonMachine(
     const { assignments, globals } = decide(state);
     const here = assignments.filter(({ unit, machine }) => machine === record.id && globals.has(unit));
     const cordon = {
-      who,
+      who: session.who,
       since: known?.since ?? new Date().toISOString(),
       ...(reason !== undefined && { reason }),
       globals: known?.globals ?? here.map(({ unit }) => unit).sort(),

@@ -86,7 +86,7 @@ export async function look(
     const answer = record === null ? undefined : answers.get(record.id);
     const found = answer === undefined ? NOWHERE : answer?.get(unit);
     const servers = record === null ? [] : serversOn(state, unit, record, found?.installed, sources);
-    const facts = factsOf(state, unit, wanted, withServers(found, sources, servers, item.announced === true));
+    const facts = factsOf(state, wanted, withServers(found, sources, servers, item.announced === true));
     const run =
       facts.active === 'active' || facts.active === 'reloading' ? answer?.get(unit)?.run : undefined;
     // A global unit that may run nowhere is recorded, and no machine is to have it.
@@ -158,7 +158,7 @@ export async function healthOn(
   return new Map(
     [...units].map((unit) => [
       unit,
-      judge(factsOf(state, unit, wantedOf(state, { unit, machine: record.id }), found.get(unit))),
+      judge(factsOf(state, wantedOf(state, { unit, machine: record.id }), found.get(unit))),
     ]),
   );
 }
@@ -190,12 +190,7 @@ async function lookAtDrain(
       const why = was === undefined ? undefined : whyThere(answers.get(was.id), left.get(was.id), item.unit);
       const gone = why === undefined;
       const answer = machine === null ? undefined : answers.get(machine.id);
-      const facts = factsOf(
-        state,
-        item.unit,
-        wanted,
-        answer === undefined ? NOWHERE : answer?.get(item.unit),
-      );
+      const facts = factsOf(state, wanted, answer === undefined ? NOWHERE : answer?.get(item.unit));
       const here = judge(facts);
       const isThere = place === null || place === item.machine;
       const there: Health = { verdict: gone ? 'good' : 'starting', why: why ?? 'is gone' };
@@ -293,7 +288,6 @@ function withServers(
 /** Undefined: the machine did not answer. */
 function factsOf(
   state: Pick<RegistryState, 'files' | 'units'>,
-  unit: string,
   wanted: Version | null,
   found: Found | undefined,
 ): HealthFacts {
